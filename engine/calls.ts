@@ -1,0 +1,204 @@
+// Calls in flight. A call is a generator that yields steps as data and is a function of (call, arguments, answers) alone;
+// so each one unfolds lazily into a trie of pending steps, and a thread's place is one small integer.
+
+import { PolicyError, assert } from './errors.ts';
+
+/** Arguments and results: plain data, compared by their JSON text. */
+export type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
+
+/** Protocol code. Yields steps, or `{ op: 'call', fn, args }` to enter a function whose answers are forgotten at its return. */
+export type Proc = (...args: never[]) => Generator<unknown, Plain | void, unknown>;
+
+interface EnterRequest {
+  readonly op: 'call';
+  readonly fn: Proc;
+  readonly args: readonly Plain[];
+}
+
+/** Gives steps their numbers. */
+export interface Language {
+  /** Number of this step, the same for equal steps. Throws PolicyError for anything that is not a step. */
+  readonly compile: (step: unknown) => number;
+  /** How many answers the step may get: 0 .. width - 1. */
+  readonly width: (op: number) => number;
+}
+
+export interface CallLimits {
+  /** Steps one function may take, its callees not counted. */
+  readonly stepsPerFunction: number;
+  /** Functions inside functions. */
+  readonly depth: number;
+  /** Pending steps in all tries together. */
+  readonly nodes: number;
+}
+
+export const CALL_LIMITS: CallLimits = { stepsPerFunction: 200, depth: 24, nodes: 1 << 20 };
+
+interface Frame {
+  readonly fn: Proc;
+  readonly args: readonly Plain[];
+  /** What the function was asked for, to check that it asks for the same again. */
+  readonly asked: readonly number[];
+  readonly answers: readonly Plain[];
+}
+
+/** Where a call stands: its pending step, or its result. */
+export interface Place {
+  readonly frames: readonly Frame[];
+  readonly op: number;
+  readonly done: boolean;
+  readonly result: Plain;
+}
+
+export interface Calls {
+  readonly root: (fn: Proc, args: readonly Plain[]) => number;
+  /** The place after the pending step got its answer. */
+  readonly next: (place: number, answer: number) => number;
+  /** Pending step by place; -1 where the call has returned. Grows: read it again after `next`. */
+  op: Int32Array;
+  readonly describe: (place: number) => Place;
+  /** Places known so far, 0 (idle) included. */
+  readonly size: () => number;
+}
+
+const ENTER = -2; /* in `asked`: the function entered another one, whose result is the answer */
+
+/** Wraps the running of protocol code, so that the command line can put a watchdog around it. */
+export type Guard = <T>(run: () => T) => T;
+
+function isEnter(request: unknown): request is EnterRequest {
+  return typeof request === 'object' && request !== null && 'op' in request && request.op === 'call';
+}
+
+function different(name: string, at: number): PolicyError {
+  return new PolicyError(
+    `${name}() chose a different step ${at + 1} when it was run again with the same answers. A call may depend only on its ` +
+      'arguments and answers: look for a variable outside the function, a clock or randomness; state that outlives a call ' +
+      'belongs into registers.',
+  );
+}
+
+export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, guard: Guard = (run) => run()): Calls {
+  const places: (Place | undefined)[] = [undefined];
+  const index = new Map<string, number>();
+  const numbers = new Map<Proc, number>();
+  let kid = new Int32Array(1 << 12);
+  let kidTop = 0;
+  let kidBase = new Int32Array(1 << 10);
+
+  const numberOf = (fn: Proc): number => {
+    const known = numbers.get(fn);
+    if (known !== undefined) return known;
+    numbers.set(fn, numbers.size);
+    return numbers.size - 1;
+  };
+  const keyOf = (frames: readonly Frame[], done: boolean, result: Plain): string =>
+    JSON.stringify([done ? 1 : 0, result ?? null, ...frames.map((f) => [numberOf(f.fn), f.args, f.answers])]);
+
+  const intern = (frames: readonly Frame[], op: number, done: boolean, result: Plain): number => {
+    const key = keyOf(frames, done, result);
+    const known = index.get(key);
+    if (known !== undefined) return known;
+    const id = places.push({ frames, op, done, result }) - 1;
+    if (id >= limits.nodes)
+      throw new PolicyError(`more than ${limits.nodes} distinct places in the calls of one policy; keep loops inside the bounds`);
+    index.set(key, id);
+    if (id >= calls.op.length) {
+      const wider = new Int32Array(calls.op.length * 2);
+      wider.set(calls.op);
+      calls.op = wider;
+      const bases = new Int32Array(wider.length);
+      bases.set(kidBase);
+      kidBase = bases;
+    }
+    calls.op[id] = op;
+    kidBase[id] = kidTop;
+    if (!done) kidTop += language.width(op);
+    if (kidTop > kid.length) {
+      const wider = new Int32Array(Math.max(kid.length * 2, kidTop));
+      wider.set(kid);
+      kid = wider;
+    }
+    return id;
+  };
+
+  /** Run the innermost function over its recorded answers; then on, through entered and left functions, to the next step. */
+  const unfold = (start: readonly Frame[]): number => {
+    let frames = start;
+    for (;;) {
+      const frame = frames.at(-1);
+      assert(frame !== undefined, 'a call has a function');
+      const name = frame.fn.name;
+      const request = resume(frame);
+      if (request.done === true) {
+        frames = frames.slice(0, -1);
+        const caller = frames.at(-1);
+        const result = request.value ?? null;
+        if (caller === undefined) return intern([frame], -1, true, result);
+        frames = [...frames.slice(0, -1), { ...caller, asked: [...caller.asked, ENTER], answers: [...caller.answers, result] }];
+        continue;
+      }
+      if (frame.answers.length >= limits.stepsPerFunction)
+        throw new PolicyError(
+          `${name}() took more than ${limits.stepsPerFunction} steps. Usual causes: a loop that waits for somebody else without ` +
+            'bound, or a range that is not the one given.',
+        );
+      if (!isEnter(request.value)) {
+        const op = language.compile(request.value);
+        return intern([...frames.slice(0, -1), { ...frame, asked: [...frame.asked, op] }], op, false, null);
+      }
+      if (frames.length >= limits.depth) throw new PolicyError(`${name}() is more than ${limits.depth} functions deep`);
+      frames = [...frames, { fn: request.value.fn, args: request.value.args, asked: [], answers: [] }];
+    }
+  };
+
+  /** The request that follows the recorded answers; checks that the earlier ones are the same as before. */
+  const resume = (frame: Frame): IteratorResult<unknown, Plain | void> => {
+    const { fn, args, asked, answers } = frame;
+    try {
+      return guard(() => {
+        const running = (fn as (...a: readonly Plain[]) => Generator<unknown, Plain | void, unknown>)(...args);
+        let request = running.next();
+        for (let k = 0; k < answers.length; k++) {
+          if (request.done === true) throw different(fn.name, k);
+          const again = isEnter(request.value) ? ENTER : language.compile(request.value);
+          if (again !== asked[k]) throw different(fn.name, k);
+          request = running.next(answers[k]);
+        }
+        return request;
+      });
+    } catch (error) {
+      if (error instanceof PolicyError) throw error;
+      if (error instanceof Error && error.name === 'SuiteError') throw error;
+      throw new PolicyError(`${fn.name}() threw: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  };
+
+  const slow = (place: number, answer: number): number => {
+    const at = places[place];
+    assert(at !== undefined && !at.done, `place ${place} waits for an answer`);
+    assert(answer < language.width(at.op), `answer ${answer} is inside the width of its step`);
+    const frame = at.frames.at(-1);
+    assert(frame !== undefined, 'a place has a function');
+    const made = unfold([...at.frames.slice(0, -1), { ...frame, answers: [...frame.answers, answer] }]);
+    kid[kidBase[place] + answer] = made;
+    return made;
+  };
+
+  const calls: Calls = {
+    root: (fn, args) => unfold([{ fn, args, asked: [], answers: [] }]),
+    next: (place, answer) => {
+      const made = kid[kidBase[place] + answer];
+      return made === 0 ? slow(place, answer) : made;
+    },
+    op: new Int32Array(1 << 10),
+    describe: (place) => {
+      const at = places[place];
+      assert(at !== undefined, `place ${place} is known`);
+      return at;
+    },
+    size: () => places.length,
+  };
+  calls.op.fill(-1);
+  return calls;
+}
