@@ -13,6 +13,8 @@ interface EnterRequest {
   readonly op: 'call';
   readonly fn: Proc;
   readonly args: readonly Plain[];
+  /** Enter the function again, with nothing remembered, each time it returns 'again': a retry loop of any length is one place. */
+  readonly repeat?: boolean;
 }
 
 /** Gives steps their numbers. */
@@ -40,6 +42,7 @@ interface Frame {
   /** What the function was asked for, to check that it asks for the same again. */
   readonly asked: readonly number[];
   readonly answers: readonly Plain[];
+  readonly repeat?: boolean;
 }
 
 /** Where a call stands: its pending step, or its result. */
@@ -134,6 +137,11 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
         frames = frames.slice(0, -1);
         const caller = frames.at(-1);
         const result = request.value ?? null;
+        if (frame.repeat === true && result === 'again') {
+          if (frame.answers.length === 0) throw new PolicyError(`${name}() repeats without a step in between`);
+          frames = [...frames.slice(0, -1), { ...frame, asked: [], answers: [] }];
+          continue;
+        }
         if (caller === undefined) return intern([frame], -1, true, result);
         frames = [...frames.slice(0, -1), { ...caller, asked: [...caller.asked, ENTER], answers: [...caller.answers, result] }];
         continue;
@@ -148,7 +156,8 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
         return intern([...frames.slice(0, -1), { ...frame, asked: [...frame.asked, op] }], op, false, null);
       }
       if (frames.length >= limits.depth) throw new PolicyError(`${name}() is more than ${limits.depth} functions deep`);
-      frames = [...frames, { fn: request.value.fn, args: request.value.args, asked: [], answers: [] }];
+      const { fn, args, repeat = false } = request.value;
+      frames = [...frames, { fn, args, asked: [], answers: [], repeat }];
     }
   };
 

@@ -1,5 +1,6 @@
 // Exhaustive search: every state within the environment, breadth first, equal states merged.
 
+import { SuiteError } from './errors.ts';
 import type { State } from './layout.ts';
 import { type Store, makeStore } from './store.ts';
 import type { Move, System } from './system.ts';
@@ -42,69 +43,20 @@ export interface Path {
 
 const CHECK_EVERY = 4096;
 
-/** Calls `visit` after each enabled move, with `m` as the move left it; restores `m` only after a step that was enabled. */
-export function expand(system: System, base: State, m: State, last: number, eager: boolean, visit: (move: Move) => void): number {
-  const { threads, placeAt, step } = system;
-  let enabled = 0;
-  m.set(base);
-  if (eager) {
-    for (let thread = 0; thread < threads; thread++) {
-      if (!system.releases(base, thread)) continue;
-      const move = system.continueMove(thread);
-      if (!step(m, move)) continue;
-      visit(move);
-      return 1;
-    }
-  }
-  for (let thread = 0; thread < threads; thread++) {
-    if (base[placeAt[thread]] !== 0) {
-      const move = system.continueMove(thread);
-      if (!step(m, move)) continue;
-      enabled++;
-      visit(move);
-      m.set(base);
-      continue;
-    }
-    const offers = system.starts(base, thread, last);
-    for (let offer = 0; offer < offers; offer++) {
-      const move = system.startMove(thread, offer);
-      if (!step(m, move)) continue;
-      enabled++;
-      visit(move);
-      m.set(base);
-    }
-  }
-  const agents = system.actors - threads;
-  for (let agent = 0; agent < agents; agent++) {
-    const move = system.agentMove(agent);
-    if (!step(m, move)) continue;
-    enabled++;
-    visit(move);
-    m.set(base);
-  }
-  return enabled;
-}
-
 /** The moves that lead from each state of a chain of parents to the next one. */
-export function pathThrough(system: System, store: Store, chain: readonly number[], eager: boolean): Move[] {
-  const { layout } = system;
+function pathThrough(system: System, store: Store, chain: readonly number[], eager: boolean): Move[] {
+  const { rows: layout, successors } = system.successors();
   const base: State = new Int32Array(layout.length);
-  const m: State = new Int32Array(layout.length);
-  const want = new Int32Array(layout.length);
-  const moves: Move[] = [];
-  for (let k = 0; k + 1 < chain.length; k++) {
+  return chain.slice(1).map((state, k) => {
     store.load(chain[k], base);
-    store.load(chain[k + 1], want);
-    let found = -1;
-    expand(system, base, m, -1, eager, (move) => {
-      if (found < 0 && m.every((value, slot) => value === want[slot])) found = move;
-    });
-    moves.push(found);
-  }
-  return moves;
+    const count = successors.from(base, -1, eager);
+    for (let s = 0; s < count; s++)
+      if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words)) return successors.moves[s];
+    throw new SuiteError('a state is not among the successors of its parent');
+  });
 }
 
-export function chainTo(store: Store, state: number): number[] {
+function chainTo(store: Store, state: number): number[] {
   const chain: number[] = [];
   for (let s = state; s >= 0; s = store.parents[s]) chain.push(s);
   return chain.reverse();
@@ -113,7 +65,9 @@ export function chainTo(store: Store, state: number): number[] {
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
   const { statesMax = Infinity, eager = false, stop, until, onFinal } = options;
   const { domain, layout } = system;
-  const { events, judge, properties } = domain;
+  const { judge, properties } = domain;
+  const { words } = layout;
+  const { successors } = system.successors();
   const store = makeStore(layout);
   const base: State = new Int32Array(layout.length);
   const m: State = new Int32Array(layout.length);
@@ -136,15 +90,10 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     if (until?.includes(property) === true) missing--;
   };
   const judgeNew = (state: number, steps: number): void => {
-    found.length = 0;
     judge(m, found);
+    if (found.length === 0) return;
     for (let k = 0; k < found.length; k++) note(found[k], state, -1, steps);
-  };
-  const visit = (move: Move): void => {
-    transitions++;
-    for (let k = 0; k < events.length; k++) note(events[k], head, move, depth + 1);
-    const added = store.add(m, head);
-    if (added >= 0) judgeNew(added, depth + 1);
+    found.length = 0;
   };
   const initials = system.initial.map((state) => {
     m.set(state);
@@ -166,7 +115,16 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     }
     store.load(head, base);
     const terminal = domain.isTerminal?.(base) === true;
-    const enabled = terminal ? 0 : expand(system, base, m, -1, eager, visit);
+    const enabled = terminal ? 0 : successors.from(base, -1, eager);
+    const { events, rows, hashes, moves } = successors;
+    for (let k = 0; k < events.length; k += 2) note(events[k + 1], head, moves[events[k]], depth + 1);
+    for (let k = 0; k < enabled; k++) {
+      const added = store.addRow(rows, k * words, hashes[k], head);
+      if (added < 0) continue;
+      layout.unpack(rows, k * words, m);
+      judgeNew(added, depth + 1);
+    }
+    transitions += enabled;
     if (enabled === 0) onFinal?.(base, head);
     head++;
   }

@@ -26,17 +26,20 @@ export interface Layout {
   readonly length: number;
   /** 32-bit words of the packed state. */
   readonly words: number;
-  /** Write the packed state to `store[i .. i + words)`. */
-  readonly pack: (m: State, store: Int32Array, i: number) => void;
+  /** Write the packed state to `store[i .. i + words)`. True when every value fits its field; if not, the row is rubbish. */
+  readonly pack: (m: State, store: Int32Array, i: number) => boolean;
   readonly unpack: (store: Int32Array, i: number, m: State) => void;
+  readonly copy: (from: State, to: State) => void;
   /** First slot whose value does not fit its field, or -1. */
   readonly overflow: (m: State) => number;
   readonly hash: (store: Int32Array, i: number) => number;
-  readonly same: (store: Int32Array, i: number, j: number) => boolean;
+  /** Row `a[i ..]` equals row `b[j ..]`. */
+  readonly same: (a: Int32Array, i: number, b: Int32Array, j: number) => boolean;
 }
 
 const WORD_BITS = 32;
 const FIELD_BITS_MAX = 24;
+const COPY_SLOTS_MAX = 128; /* beyond, TypedArray.set is faster than a store for each slot */
 
 interface Slot {
   readonly word: number;
@@ -58,6 +61,13 @@ function place(fields: readonly Field[]): Slot[] {
     }
   }
   return slots;
+}
+
+/** OR of all values shifted down by their width: zero when they fit. Values of equal width are shifted together. */
+function excess(slots: readonly Slot[]): string {
+  const byWidth = new Map<number, string[]>();
+  slots.forEach((s, i) => byWidth.set(s.bits, [...(byWidth.get(s.bits) ?? []), `m[${i}]`]));
+  return [...byWidth].map(([bits, values]) => `((${values.join('|')})>>>${bits})`).join('|') || '0';
 }
 
 /* Generated straight-line code packs ten times faster than a loop over slots: no other way was found to meet SPIN. */
@@ -91,26 +101,25 @@ export function makeLayout(specs: readonly FieldSpec[]): Layout {
     fields,
     length,
     words,
-    pack: generate('m,store,i', each((w) => `store[i+${w}]=${inWord(w)};`)),
+    pack: generate('m,store,i', `${each((w) => `store[i+${w}]=${inWord(w)};`)}return (${excess(slots)})===0;`),
     unpack: generate(
       'store,i,m',
       each((w) => `const w${w}=store[i+${w}];`) +
         slots.map((s, i) => `m[${i}]=(w${s.word}>>>${s.shift})&${2 ** s.bits - 1};`).join(''),
     ),
-    overflow: generate(
-      'm',
-      `if(!(${slots.map((s, i) => `(m[${i}]>>>${s.bits})`).join('|') || '0'}))return -1;` +
-        slots.map((s, i) => `if(m[${i}]>>>${s.bits})return ${i};`).join('') +
-        'return -1;',
-    ),
+    copy:
+      length > COPY_SLOTS_MAX
+        ? (from, to) => to.set(from)
+        : generate('from,to', slots.map((_, i) => `to[${i}]=from[${i}];`).join('')),
+    overflow: (m) => slots.findIndex((s, i) => m[i] >>> s.bits !== 0),
     hash: generate(
       'store,i',
       `let h=0;${each((w) => `h=Math.imul(h^store[i+${w}],0x9E3779B1);h^=h>>>15;`)}` +
-        'h=Math.imul(h,0x85EBCA6B);return (h^(h>>>13))>>>0;',
+        'h=Math.imul(h,0x85EBCA6B);return h^(h>>>13);',
     ),
     same: generate(
-      'store,i,j',
-      `return ${Array.from({ length: words }, (_, w) => `store[i+${w}]===store[j+${w}]`).join('&&')};`,
+      'a,i,b,j',
+      `return ${Array.from({ length: words }, (_, w) => `a[i+${w}]===b[j+${w}]`).join('&&')};`,
     ),
   };
 }

@@ -1,8 +1,8 @@
 // A growing table of packed states, each with the number of the state it was first reached from.
 
 import { SuiteError } from './errors.ts';
-import type { Layout, State } from './layout.ts';
-import { slotName } from './layout.ts';
+import { fresh } from './fresh.ts';
+import { type Layout, type State, slotName } from './layout.ts';
 
 export interface Store {
   /** Packed states, row by row. Grows: read it again after `add`. */
@@ -12,16 +12,24 @@ export interface Store {
   readonly count: () => number;
   /** Number of the state when it is new, else -1 - number. */
   readonly add: (m: State, parent: number) => number;
+  /** The same for a state packed at `from[i ..]`, whose hash is known. */
+  readonly addRow: (from: Int32Array, i: number, hash: number, parent: number) => number;
   readonly load: (state: number, m: State) => void;
 }
 
-const FIRST_CAPACITY = 1 << 12;
-const FILL_MAX = 0.6;
+/** Thrown when a value does not fit its field. */
+export function overflowError(layout: Layout, m: State): SuiteError {
+  const slot = layout.overflow(m);
+  return new SuiteError(`field ${slotName(layout, slot)} overflows with ${m[slot]}`);
+}
 
-export function makeStore(layout: Layout): Store {
-  const { words, pack, unpack, hash, same, overflow } = layout;
-  let capacity = FIRST_CAPACITY;
+/** Uses nothing from outside, see fresh.ts. */
+function storeOf(layout: Layout, tooWide: (m: State) => Error): Store {
+  const { words, pack, unpack, hash, same } = layout;
+  const packed = new Int32Array(words);
+  let capacity = 1 << 10;
   let count = 0;
+  /* Open addressing. An entry is a state's number plus one in the bits under `mask`, its hash in those above. */
   let table = new Int32Array(capacity * 2);
   let mask = table.length - 1;
 
@@ -38,9 +46,10 @@ export function makeStore(layout: Layout): Store {
     table = new Int32Array(table.length * 2);
     mask = table.length - 1;
     for (let state = 0; state < count; state++) {
-      let slot = hash(store.rows, state * words) & mask;
+      const h = hash(store.rows, state * words);
+      let slot = h & mask;
       while (table[slot] !== 0) slot = (slot + 1) & mask;
-      table[slot] = state + 1;
+      table[slot] = (h & ~mask) | (state + 1);
     }
   };
 
@@ -49,26 +58,35 @@ export function makeStore(layout: Layout): Store {
     parents: new Int32Array(capacity),
     count: () => count,
     add: (m, parent) => {
-      if (count === capacity) grow();
-      const row = count * words;
+      if (!pack(m, packed, 0)) throw tooWide(m);
+      return store.addRow(packed, 0, hash(packed, 0), parent);
+    },
+    addRow: (from, i, h, parent) => {
       const { rows } = store;
-      pack(m, rows, row);
-      let slot = hash(rows, row) & mask;
+      let slot = h & mask;
       for (;;) {
         const entry = table[slot];
         if (entry === 0) break;
-        if (same(rows, row, (entry - 1) * words)) return -entry;
+        if (((entry ^ h) & ~mask) === 0) {
+          const state = (entry & mask) - 1;
+          if (same(from, i, rows, state * words)) return -1 - state;
+        }
         slot = (slot + 1) & mask;
       }
-      const wide = overflow(m);
-      if (wide >= 0) throw new SuiteError(`field ${slotName(layout, wide)} overflows with ${m[wide]}`);
-      table[slot] = count + 1;
+      if (count === capacity) grow();
+      const row = count * words;
+      for (let word = 0; word < words; word++) store.rows[row + word] = from[i + word];
       store.parents[count] = parent;
+      table[slot] = (h & ~mask) | (count + 1);
       count++;
-      if (count > table.length * FILL_MAX) rehash();
+      if (count > table.length * 0.6) rehash();
       return count - 1;
     },
     load: (state, m) => unpack(store.rows, state * words, m),
   };
   return store;
+}
+
+export function makeStore(layout: Layout): Store {
+  return fresh(storeOf)(layout, (m) => overflowError(layout, m));
 }

@@ -1,0 +1,186 @@
+// The inner loop of every search and walk: one move in place, and all moves from one state.
+
+import type { Calls } from './calls.ts';
+import type { Layout, State } from './layout.ts';
+import type { CallOffer, Domain, Move } from './system.ts';
+
+/** What `makeSystem` works out once for the inner loop. */
+export interface Parts {
+  readonly domain: Domain;
+  readonly calls: Calls;
+  readonly placeAt: readonly number[];
+  readonly counterAt: readonly number[];
+  readonly callsMax: readonly number[];
+  /** Each thread runs its list in order. */
+  readonly inOrder: boolean;
+  readonly offers: readonly (readonly CallOffer[])[];
+  /** First place of each offer. */
+  readonly roots: readonly (readonly number[])[];
+  /** The earlier threads of the same kind with the same offers: only the lowest idle one of them starts calls. */
+  readonly twins: readonly (readonly number[])[];
+  readonly placeMax: number;
+  readonly placeOverflow: (place: number) => Error;
+  /** Tell the domain that a call has returned. */
+  readonly returned: (m: State, thread: number, place: number, offer: number) => void;
+  readonly tooWide: (layout: Layout, m: State) => Error;
+}
+
+/** Makes one move in place. Each returns false, with `m` untouched, when the move is not enabled. */
+export interface Stepper {
+  /** An idle thread starts a call, or a thread goes on, or an agent acts. Fills `domain.events`. */
+  readonly step: (m: State, move: Move) => boolean;
+  readonly proceed: (m: State, thread: number) => boolean;
+  readonly start: (m: State, thread: number, offer: number) => boolean;
+  /** Number of offers that an idle thread may start; 0 where another idle thread stands for it. */
+  readonly starts: (m: State, thread: number, last: number) => number;
+}
+
+/** Which actor moved last, as part of a state: not at all, always, or only while it is inside a call and able to go on. */
+export type LastKept = 'never' | 'always' | 'able';
+
+/** The enabled moves from one state and the states they lead to, packed side by side. */
+export interface Successors {
+  /** Fills the arrays below and returns how many successors there are. With `eager`, one release stands for all moves. */
+  readonly from: (base: State, last: number, eager: boolean) => number;
+  readonly moves: Int32Array;
+  readonly rows: Int32Array;
+  readonly hashes: Int32Array;
+  /** Properties hit by the moves: pairs of a successor's index and a property. */
+  readonly events: readonly number[];
+}
+
+/** Uses nothing from outside, see fresh.ts. */
+export function stepperOf(parts: Parts): Stepper {
+  const { domain, calls, placeAt, counterAt, callsMax, inOrder, offers, roots, twins, placeMax } = parts;
+  const { events } = domain;
+  const threads = placeAt.length;
+
+  const settle = (m: State, thread: number, place: number, offer: number): void => {
+    if (calls.op[place] < 0) {
+      m[placeAt[thread]] = 0;
+      if (domain.finish !== undefined) parts.returned(m, thread, place, offer);
+      return;
+    }
+    if (place > placeMax) throw parts.placeOverflow(place);
+    m[placeAt[thread]] = place;
+  };
+  const proceed = (m: State, thread: number): boolean => {
+    if (events.length !== 0) events.length = 0;
+    const place = m[placeAt[thread]];
+    if (place === 0) return false;
+    const answer = domain.apply(m, thread, calls.op[place]);
+    if (answer < 0) return false;
+    settle(m, thread, calls.next(place, answer), -1);
+    return true;
+  };
+  const start = (m: State, thread: number, offer: number): boolean => {
+    if (events.length !== 0) events.length = 0;
+    const used = m[counterAt[thread]];
+    if (m[placeAt[thread]] !== 0 || used >= callsMax[thread] || (inOrder && used !== offer) || offer >= roots[thread].length) return false;
+    const root = roots[thread][offer];
+    const op = calls.op[root];
+    /* A call that returns at once takes no step at all. */
+    const answer = op < 0 ? 0 : domain.apply(m, thread, op);
+    if (answer < 0) return false;
+    m[counterAt[thread]] = used + 1;
+    domain.starting?.(m, thread, offers[thread][offer]);
+    settle(m, thread, op < 0 ? root : calls.next(root, answer), offer);
+    return true;
+  };
+  return {
+    proceed,
+    start,
+    starts: (m, thread, last) => {
+      if (m[counterAt[thread]] >= callsMax[thread]) return 0;
+      if (thread !== last) for (const twin of twins[thread]) if (m[placeAt[twin]] === 0) return 0;
+      return roots[thread].length;
+    },
+    step: (m, move) => {
+      const actor = move >> 10;
+      const offer = (move & 1023) - 1;
+      if (actor < threads) return offer < 0 ? proceed(m, actor) : start(m, actor, offer);
+      if (events.length !== 0) events.length = 0;
+      return domain.act(m, actor - threads);
+    },
+  };
+}
+
+/** Uses nothing from outside, see fresh.ts. `layout` has a last slot for the last actor unless `kept` is 'never'. */
+export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
+  const { domain, calls, placeAt, inOrder, counterAt, roots } = parts;
+  const { proceed, start, starts } = stepper;
+  const { copy, pack, hash, words } = layout;
+  const { events } = domain;
+  const threads = placeAt.length;
+  const agents = domain.agents.length;
+  const most = threads + agents + roots.reduce((sum, list) => sum + list.length, 0);
+  const m: State = new Int32Array(layout.length);
+  const probe: State = new Int32Array(layout.length);
+  const lastAt = layout.length - 1;
+  const moves = new Int32Array(most);
+  const rows = new Int32Array(most * words);
+  const hashes = new Int32Array(most);
+  const hit: number[] = [];
+  let count = 0;
+
+  const ableToGoOn = (thread: number): boolean => {
+    if (m[placeAt[thread]] === 0) return false;
+    copy(m, probe);
+    return proceed(probe, thread);
+  };
+  const emit = (move: Move): void => {
+    for (let k = 0; k < events.length; k++) hit.push(count, events[k]);
+    if (kept === 'always') m[lastAt] = (move >> 10) + 1;
+    else if (kept === 'able') m[lastAt] = move >> 10 < threads && ableToGoOn(move >> 10) ? (move >> 10) + 1 : 0;
+    const row = count * words;
+    if (!pack(m, rows, row)) throw parts.tooWide(layout, m);
+    moves[count] = move;
+    hashes[count] = hash(rows, row);
+    count++;
+  };
+  const release = (base: State): boolean => {
+    for (let thread = 0; thread < threads; thread++) {
+      const place = base[placeAt[thread]];
+      if (place === 0 || domain.isRelease?.(calls.op[place]) !== true || !proceed(m, thread)) continue;
+      emit(thread << 10);
+      return true;
+    }
+    return false;
+  };
+
+  return {
+    moves,
+    rows,
+    hashes,
+    events: hit,
+    from: (base, last, eager) => {
+      count = 0;
+      if (hit.length !== 0) hit.length = 0;
+      copy(base, m);
+      if (eager && release(base)) return 1;
+      for (let thread = 0; thread < threads; thread++) {
+        if (base[placeAt[thread]] !== 0) {
+          if (!proceed(m, thread)) continue;
+          emit(thread << 10);
+          copy(base, m);
+          continue;
+        }
+        const offers = starts(base, thread, last);
+        const first = inOrder ? base[counterAt[thread]] : 0;
+        const end = inOrder ? Math.min(offers, first + 1) : offers;
+        for (let offer = first; offer < end; offer++) {
+          if (!start(m, thread, offer)) continue;
+          emit((thread << 10) + 1 + offer);
+          copy(base, m);
+        }
+      }
+      for (let agent = 0; agent < agents; agent++) {
+        if (events.length !== 0) events.length = 0;
+        if (!domain.act(m, agent)) continue;
+        emit((threads + agent) << 10);
+        copy(base, m);
+      }
+      return count;
+    },
+  };
+}
