@@ -1,0 +1,5 @@
+// All that a policy may import: units, step constructors, the Policy type.
+
+export * from './units.ts';
+export * from './steps.ts';
+export * from './policy.ts';

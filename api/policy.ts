@@ -1,0 +1,76 @@
+// What a proposal has to say. Every hook is optional; a missing one does nothing.
+
+import type { Result, Steps } from './steps.ts';
+import type { Range } from './units.ts';
+
+/** Why guest_memfd invalidates. */
+export type Reason = 'to private' | 'to shared' | 'truncation' | 'memory failure' | 'release';
+
+/** Facts of the platform that an IOMMU driver knows at build time. */
+export interface Arch {
+  readonly platform: 'bare' | 'sev-snp' | 'arm-cca' | 'tdx';
+  /** Private pages belong into the host's IO page table (AMD); elsewhere the secure world translates for T=1 streams. */
+  readonly maps_private: boolean;
+  /** IOPTE leaf size must equal the RMP entry's. */
+  readonly leaf_size_is_checked: boolean;
+  /** Base pages in a huge page. */
+  readonly huge_pages: number;
+}
+
+export type BaseName = 'linux-7.2' | 'rfc-v2' | 'v8';
+
+/** Calls of user space that a policy may replace: a changed convert_range is a plug-in as well. */
+export interface BaseCalls {
+  readonly convert_private: (range: Range) => Steps<Result>;
+  readonly convert_shared: (range: Range) => Steps<Result>;
+  readonly punch_hole: (range: Range) => Steps<Result>;
+  readonly memory_failure: (range: Range) => Steps<Result>;
+  readonly map_file: (range: Range) => Steps<Result>;
+  readonly unmap: (range: Range) => Steps<Result>;
+}
+
+export interface Policy {
+  /** Kebab-case, unique. */
+  readonly name: string;
+  /** Who proposed it, where, when: printed in reports. */
+  readonly title: string;
+  /** The mail or series it is taken from. */
+  readonly source: string;
+  readonly base: BaseName;
+  /** True: its pages are pinned for as long as they are mapped. */
+  readonly pins?: boolean;
+  /** Small numbers that outlive a call: `slots` of them (or one an index), 0 .. max, 0 at first. */
+  readonly registers?: { readonly [name: string]: { readonly max: number; readonly slots: number | 'index' } };
+  /** For a planted fault: the invariant that must catch it, and where. */
+  readonly planted?: {
+    readonly invariant: string;
+    readonly platform: Arch['platform'];
+    readonly vmm: 'adversarial' | 'cooperative';
+    /** What is wrong, in one sentence. */
+    readonly fault: string;
+  };
+
+  /** Fill the IOPTEs of a new area (IOMMU_IOAS_MAP_FILE); the area is reserved already. Nothing may be left on error. */
+  readonly ioas_map_file?: (range: Range, arch: Arch) => Steps<Result>;
+  /** Clear the IOPTEs of an area that goes away (IOMMU_IOAS_UNMAP). Cannot fail. */
+  readonly ioas_unmap?: (range: Range, arch: Arch) => Steps<void>;
+  /** Before the bracket opens; may refuse the change. Under invalidate_lock. */
+  readonly invalidate_prepare?: (range: Range, reason: Reason, arch: Arch) => Steps<Result>;
+  /** Inside the bracket, before the change. Cannot fail. Under invalidate_lock, not under mmu_lock: may sleep. */
+  readonly invalidate_start?: (range: Range, reason: Reason, arch: Arch) => Steps<void>;
+  /** Inside the bracket, after the change, or after it was refused (`committed` false). */
+  readonly invalidate_end?: (range: Range, reason: Reason, committed: boolean, arch: Arch) => Steps<void>;
+
+  /** What user space has to do around a conversion under this proposal, when it does as documented. Default: nothing but the conversion. */
+  readonly vmm?: {
+    /** IOMMU_IOAS_UNMAP before the conversion. */
+    readonly unmap_before?: boolean;
+    /** IOMMU_IOAS_MAP_FILE after it, where the new kind is to be mapped. */
+    readonly map_after?: boolean;
+    /** IOMMU_IOAS_UNMAP before PUNCH_HOLE. */
+    readonly unmap_before_punch?: boolean;
+  };
+
+  /** Replaces calls of the base. Receives the calls of the base, so that one may be wrapped. */
+  readonly replaces?: (base: BaseCalls, arch: Arch) => Partial<BaseCalls>;
+}

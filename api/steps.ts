@@ -1,0 +1,287 @@
+// The step vocabulary: each constructor is one atomic step and one preemption point. Names are the kernel's (Linux 7.2).
+// A step is plain data; only models/exec.ts knows what it does to the machine.
+
+import type { Iova, Index, Pfn, Range } from './units.ts';
+
+/* MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and invalidate_lock are held over steps. */
+export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex'] as const;
+export type LockName = (typeof LOCKS)[number];
+
+/** Which roots a zap walks. */
+export type ZapFilter = 'shared' | 'private' | 'both';
+
+export type Errno =
+  '-ENOMEM' | '-EAGAIN' | '-EINVAL' | '-EEXIST' | '-ENOENT' | '-EBUSY' | '-EFAULT' | '-EBADF' | '-EPERM' | '-EIO' | '-EHWPOISON' | '-SIGBUS';
+/** What a kernel function returns: 0 or an errno. */
+export type Result = 0 | Errno;
+
+export type Step =
+  /* locks */
+  | { readonly op: 'lock' | 'unlock'; readonly lock: LockName; readonly mode: 'write' | 'read' }
+  /* guest_memfd: page cache, attributes, bracket */
+  | { readonly op: 'kvm_gmem_get_folio' | 'filemap_lock_folio' | 'filemap_remove_folio' | 'unmap_mapping_pages'; readonly index: Index }
+  | { readonly op: 'folio_unlock' | 'folio_put' | 'folio_test_hwpoison' | 'clear_highpage'; readonly pfn: Pfn }
+  | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
+  | { readonly op: 'iopt_pages_add_npinned' | 'iopt_pages_sub_npinned'; readonly pages: number }
+  | { readonly op: 'safe_refcount'; readonly start: Index; readonly end: Index }
+  | { readonly op: 'compute_work'; readonly start: Index; readonly end: Index; readonly to: 'private' | 'shared' }
+  | { readonly op: 'store_attributes'; readonly start: Index; readonly end: Index; readonly to: 'private' | 'shared' }
+  | { readonly op: 'folio_ref_freeze' | 'wait_for_folio_refs' | 'split_folio' | 'merge_folio'; readonly index: Index }
+  | { readonly op: 'set_hwpoison'; readonly index: Index }
+  | { readonly op: 'gmem_is_private'; readonly index: Index }
+  | { readonly op: 'gmem_invalidate_start' | 'gmem_invalidate_end'; readonly start: Index; readonly end: Index; readonly fault?: string }
+  | { readonly op: 'gmem_invalidate_seq' }
+  | { readonly op: 'gmem_invalidate_retry'; readonly seq: number; readonly index: Index; readonly fault?: string }
+  | { readonly op: 'gmem_file' | 'gmem_fd' | 'close_file' | 'fput' }
+  | { readonly op: 'gmem_zero_range'; readonly start: Index; readonly end: Index }
+  /* KVM */
+  | { readonly op: 'kvm_mmu_invalidate_start'; readonly start: Index; readonly end: Index; readonly fault?: string }
+  | { readonly op: 'kvm_mmu_invalidate_end'; readonly start: Index; readonly end: Index; readonly fault?: string }
+  | { readonly op: 'kvm_mmu_unmap_gfn_range'; readonly start: Index; readonly end: Index; readonly filter: ZapFilter; readonly flush: boolean }
+  | { readonly op: 'srcu_read_lock' | 'mmu_invalidate_seq' | 'srcu_read_unlock' | 'synchronize_srcu' }
+  | { readonly op: 'kvm_mem_is_private' | 'hva_to_pfn'; readonly index: Index }
+  | {
+      readonly op: 'kvm_tdp_mmu_map';
+      readonly index: Index;
+      readonly pfn: Pfn;
+      readonly private: boolean;
+      readonly seq: number;
+      readonly fault?: string;
+    }
+  | { readonly op: 'slot_state'; readonly to: 'bound' | 'invalid' | 'none' }
+  | { readonly op: 'slot_bound' }
+  | { readonly op: 'guest_access'; readonly index: Index; readonly private: boolean }
+  | { readonly op: 'host_access'; readonly index: Index }
+  | { readonly op: 'map_host_pte'; readonly index: Index; readonly pfn: Pfn }
+  /* page-state instructions */
+  | { readonly op: 'rmp_make_private'; readonly index: Index; readonly pfn: Pfn }
+  | { readonly op: 'rmp_make_shared' | 'psmash'; readonly index: Index }
+  | { readonly op: 'tdh_mem_range_block' | 'tdh_mem_track' | 'tdh_mem_page_remove' | 'tdh_phymem_page_wbinvd'; readonly index: Index }
+  | { readonly op: 'guest_rescind' | 'guest_accept'; readonly index: Index }
+  /* iommufd and the IOMMU */
+  | { readonly op: 'iopt_insert_area' | 'iopt_area_ready' | 'iopt_area_begin_unmap' | 'iopt_abort_area'; readonly start: Iova; readonly end: Iova }
+  | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
+  | { readonly op: 'iommu_unmap'; readonly start: Iova; readonly end: Iova }
+  | { readonly op: 'iotlb_gather_sync' | 'iommu_completion_wait'; readonly start: Iova; readonly end: Iova }
+  | { readonly op: 'iommu_iova_to_phys'; readonly iova: Iova }
+  | { readonly op: 'iopt_area_covers'; readonly iova: Iova }
+  /* devices */
+  | { readonly op: 'dma_translate'; readonly iova: Iova; readonly write: boolean; readonly trusted: boolean; readonly private: boolean }
+  | { readonly op: 'dma_commit' }
+  /* state of the policy's own that outlives a call */
+  | { readonly op: 'read_register'; readonly register: string; readonly slot: number }
+  | { readonly op: 'write_register'; readonly register: string; readonly slot: number; readonly value: number };
+
+/** Protocol code: yields steps, returns a result. */
+export type Steps<R> = Generator<Step | EnterRequest, R, unknown>;
+
+type PlainArgument = string | number | boolean | Range | null;
+
+/** Enter a kernel function: shown as `name()` in reports, and its answers are forgotten at its return. */
+export interface EnterRequest {
+  readonly op: 'call';
+  readonly fn: (...args: never[]) => Steps<unknown>;
+  readonly args: readonly PlainArgument[];
+  readonly repeat?: boolean;
+}
+
+function* ask(step: Step): Steps<number> {
+  return (yield step) as number;
+}
+function* tell(step: Step): Steps<void> {
+  yield step;
+}
+function* askFlag(step: Step): Steps<boolean> {
+  return (yield step) !== 0;
+}
+/** 0 stands for "none" in an answer, n + 1 for pfn n. */
+function* askPfn(step: Step): Steps<Pfn | null> {
+  const answer = (yield step) as number;
+  return answer === 0 ? null : answer - 1;
+}
+
+/** Call a kernel function: its name appears in reports; only its result is remembered. Arguments are plain data. */
+export function* call<A extends readonly PlainArgument[], R>(fn: (...args: A) => Steps<R>, ...args: A): Steps<R> {
+  return (yield { op: 'call', fn: fn as unknown as EnterRequest['fn'], args }) as R;
+}
+
+/** Run the function until it returns something else than 'again'; each round starts with nothing remembered. */
+export function* repeat<A extends readonly PlainArgument[], R>(fn: (...args: A) => Steps<R | 'again'>, ...args: A): Steps<R> {
+  return (yield { op: 'call', fn: fn as unknown as EnterRequest['fn'], args, repeat: true }) as R;
+}
+
+/* ---- locks: blocking steps; the releasing ones only let others go on ---- */
+
+/** mutex_lock(), spin_lock(). */
+export const lock = (name: LockName): Steps<void> => tell({ op: 'lock', lock: name, mode: 'write' });
+/** mutex_unlock(), spin_unlock(). PolicyError unless the thread holds it. */
+export const unlock = (name: LockName): Steps<void> => tell({ op: 'unlock', lock: name, mode: 'write' });
+/** down_write(), filemap_invalidate_lock(), write_lock(). */
+export const down_write = lock;
+export const up_write = unlock;
+/** down_read(), filemap_invalidate_lock_shared(). */
+export const down_read = (name: LockName): Steps<void> => tell({ op: 'lock', lock: name, mode: 'read' });
+export const up_read = (name: LockName): Steps<void> => tell({ op: 'unlock', lock: name, mode: 'read' });
+
+/* ---- guest_memfd ---- */
+
+/** kvm_gmem_get_folio(): find and lock, else allocate, insert and lock; takes a reference. null: -ENOMEM. Content is not cleared. */
+export const kvm_gmem_get_folio = (index: Index): Steps<Pfn | null> => askPfn({ op: 'kvm_gmem_get_folio', index });
+/** filemap_lock_folio(): as above, but null on a hole. */
+export const filemap_lock_folio = (index: Index): Steps<Pfn | null> => askPfn({ op: 'filemap_lock_folio', index });
+export const folio_unlock = (pfn: Pfn): Steps<void> => tell({ op: 'folio_unlock', pfn });
+/** Drop a lookup reference; the last one gives the page back to the allocator. */
+export const folio_put = (pfn: Pfn): Steps<void> => tell({ op: 'folio_put', pfn });
+export const folio_test_hwpoison = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'folio_test_hwpoison', pfn });
+/** clear_highpage() and folio_mark_uptodate() of a folio that is not up to date yet; under the folio lock. */
+export const clear_highpage = (pfn: Pfn): Steps<void> => tell({ op: 'clear_highpage', pfn });
+/** FOLL_PIN: one pin on one page. */
+export const pin_folio = (pfn: Pfn): Steps<void> => tell({ op: 'pin_folio', pfn });
+export const unpin_folio = (pfn: Pfn): Steps<void> => tell({ op: 'unpin_folio', pfn });
+export const iopt_pages_add_npinned = (pages: number): Steps<void> => tell({ op: 'iopt_pages_add_npinned', pages });
+export const iopt_pages_sub_npinned = (pages: number): Steps<void> => tell({ op: 'iopt_pages_sub_npinned', pages });
+/** kvm_gmem_has_safe_refcount(): null, or the first index whose folio has more than its expected references. */
+export function* kvm_gmem_has_safe_refcount(range: Range): Steps<Index | null> {
+  const answer = (yield { op: 'safe_refcount', start: range.start, end: range.end }) as number;
+  return answer === 0 ? null : answer - 1;
+}
+/** The maximal subranges whose attribute differs from `to`. */
+export function* kvm_gmem_convert_compute_work(range: Range, to: 'private' | 'shared'): Steps<Range[]> {
+  const differs = (yield { op: 'compute_work', start: range.start, end: range.end, to }) as number;
+  const works: Range[] = [];
+  for (let index = range.start; index < range.end; index++) {
+    if (((differs >> (index - range.start)) & 1) === 0) continue;
+    const last = works.at(-1);
+    if (last !== undefined && last.end === index) works[works.length - 1] = { start: last.start, end: index + 1 };
+    else works.push({ start: index, end: index + 1 });
+  }
+  return works;
+}
+/** Commit: the attribute (shareability) of the range changes in one store. */
+export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<void> =>
+  tell({ op: 'store_attributes', start: range.start, end: range.end, to });
+/** unmap_mapping_pages(): the host PTE of this index goes. */
+export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'unmap_mapping_pages', index });
+/** Remove from the page cache; free_folio hook; the cache's reference goes. Under the folio lock. */
+export const filemap_remove_folio = (index: Index): Steps<void> => tell({ op: 'filemap_remove_folio', index });
+/** folio_ref_freeze() of the huge folio around the index: false while it has more references than the page cache's. */
+export const folio_ref_freeze = (index: Index): Steps<boolean> => askFlag({ op: 'folio_ref_freeze', index });
+/** Waits until folio_ref_freeze() would succeed: the busy loop of filemap_remove_folio_for_restructuring(). */
+export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wait_for_folio_refs', index });
+/** The huge folio around the index becomes 4K folios, pfns unchanged. False where there is no huge folio. */
+export const split_folio = (index: Index): Steps<boolean> => askFlag({ op: 'split_folio', index });
+/** The 4K folios around the index become a huge one where they are contiguous and all private. */
+export const merge_folio = (index: Index): Steps<boolean> => askFlag({ op: 'merge_folio', index });
+/** Zero the present pages of a hole that does not cover a whole huge page. */
+export const gmem_zero_range = (range: Range): Steps<void> => tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
+export const set_hwpoison = (index: Index): Steps<void> => tell({ op: 'set_hwpoison', index });
+/** kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is rechecked. */
+export const gmem_is_private = (index: Index): Steps<boolean> => askFlag({ op: 'gmem_is_private', index });
+/** Is the gmem file still open (by fd or by an iommufd area)? */
+export const gmem_file = (): Steps<boolean> => askFlag({ op: 'gmem_file' });
+/** Is the fd itself open? IOMMU_IOAS_MAP_FILE needs it. */
+export const gmem_fd = (): Steps<boolean> => askFlag({ op: 'gmem_fd' });
+export const close_file = (): Steps<void> => tell({ op: 'close_file' });
+/** True when this was the last reference. */
+export const fput = (): Steps<boolean> => askFlag({ op: 'fput' });
+
+/** Inode-level bracket, for consumers that are no VMs: in_progress++ and the range, whether a slot is bound or not. */
+export const gmem_invalidate_start = (range: Range, fault?: string): Steps<void> =>
+  tell({ op: 'gmem_invalidate_start', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+/** seq++, then in_progress--. */
+export const gmem_invalidate_end = (range: Range, fault?: string): Steps<void> =>
+  tell({ op: 'gmem_invalidate_end', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+/** Snapshot; everything that may be stale must be read after this. */
+export const gmem_invalidate_seq = (): Steps<number> => ask({ op: 'gmem_invalidate_seq' });
+/** True: an invalidation covers the index, or one has ended since the snapshot. Meaningful only under a lock that start takes. */
+export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string): Steps<boolean> =>
+  askFlag({ op: 'gmem_invalidate_retry', seq, index, ...(fault === undefined ? {} : { fault }) });
+
+/* ---- KVM ---- */
+
+/** mmu_lock for write, in_progress++, range_add; leaves mmu_lock held. False, and nothing held, where no slot is bound in the range. */
+export const kvm_mmu_invalidate_start = (range: Range, fault?: string): Steps<boolean> =>
+  askFlag({ op: 'kvm_mmu_invalidate_start', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+/** seq++, in_progress--, under mmu_lock. Nothing where no slot is bound in the range. */
+export const kvm_mmu_invalidate_end = (range: Range, fault?: string): Steps<void> =>
+  tell({ op: 'kvm_mmu_invalidate_end', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+/** Zap SPTEs of the roots that the filter names and flush remote TLBs, under mmu_lock. Private S-EPT leaves go by the tdh_ steps. */
+export const kvm_mmu_unmap_gfn_range = (range: Range, filter: ZapFilter, flush = true): Steps<void> =>
+  tell({ op: 'kvm_mmu_unmap_gfn_range', start: range.start, end: range.end, filter, flush });
+export const srcu_read_lock = (): Steps<void> => tell({ op: 'srcu_read_lock' });
+export const srcu_read_unlock = (): Steps<void> => tell({ op: 'srcu_read_unlock' });
+export const synchronize_srcu = (): Steps<void> => tell({ op: 'synchronize_srcu' });
+/** Snapshot of kvm->mmu_invalidate_seq. */
+export const mmu_invalidate_seq = (): Steps<number> => ask({ op: 'mmu_invalidate_seq' });
+export const kvm_mem_is_private = (index: Index): Steps<boolean> => askFlag({ op: 'kvm_mem_is_private', index });
+/** The page that backs a shared gfn where shared memory is the VMM's own (Linux 7.2). */
+export const hva_to_pfn = (index: Index): Steps<Pfn | null> => askPfn({ op: 'hva_to_pfn', index });
+/** Under mmu_lock: is_page_fault_stale(), then install. False: stale, retry. */
+export const kvm_tdp_mmu_map = (index: Index, pfn: Pfn, isPrivate: boolean, seq: number, fault?: string): Steps<boolean> =>
+  askFlag({ op: 'kvm_tdp_mmu_map', index, pfn, private: isPrivate, seq, ...(fault === undefined ? {} : { fault }) });
+export const slot_state = (to: 'bound' | 'invalid' | 'none'): Steps<void> => tell({ op: 'slot_state', to });
+export const slot_bound = (): Steps<boolean> => askFlag({ op: 'slot_bound' });
+/** The guest touches the page through its TLB or S2: true when it got through or was stopped for good, false: S2 fault, ask KVM. */
+export const guest_access = (index: Index, isPrivate: boolean): Steps<boolean> => askFlag({ op: 'guest_access', index, private: isPrivate });
+/** User space touches its mapping: true when it got through, false: page fault. */
+export const host_access = (index: Index): Steps<boolean> => askFlag({ op: 'host_access', index });
+export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'map_host_pte', index, pfn });
+
+/* ---- page-state instructions ---- */
+
+/** RMPUPDATE to private at the gfn of the index, 2M where the folio is huge and all of it unassigned. Nothing if already assigned. */
+export const rmp_make_private = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'rmp_make_private', index, pfn });
+/** RMPUPDATE to shared, 4K. Livelocks (blocks) on a 2M entry: PSMASH first. */
+export const rmp_make_shared = (index: Index): Steps<void> => tell({ op: 'rmp_make_shared', index });
+export const psmash = (index: Index): Steps<void> => tell({ op: 'psmash', index });
+/** TDH.MEM.RANGE.BLOCK; false where no leaf is present. */
+export const tdh_mem_range_block = (index: Index): Steps<boolean> => askFlag({ op: 'tdh_mem_range_block', index });
+/** TDH.MEM.TRACK and the kick of all vCPUs. */
+export const tdh_mem_track = (index: Index): Steps<void> => tell({ op: 'tdh_mem_track', index });
+export const tdh_mem_page_remove = (index: Index): Steps<void> => tell({ op: 'tdh_mem_page_remove', index });
+export const tdh_phymem_page_wbinvd = (index: Index): Steps<void> => tell({ op: 'tdh_phymem_page_wbinvd', index });
+/** The guest gives the page up before it asks for shared: PVALIDATE(rescind), or nothing on a platform without. */
+export const guest_rescind = (index: Index): Steps<void> => tell({ op: 'guest_rescind', index });
+/** The guest has been told that its page-state change is complete. */
+export const guest_accept = (index: Index): Steps<void> => tell({ op: 'guest_accept', index });
+
+/* ---- iommufd and the IOMMU ---- */
+
+/** Reserve the IOVA range (area with pages == NULL) and take the file. False: -EEXIST. */
+export const iopt_insert_area = (range: Range): Steps<boolean> => askFlag({ op: 'iopt_insert_area', start: range.start, end: range.end });
+/** area->pages = pages. */
+export const iopt_area_ready = (range: Range): Steps<void> => tell({ op: 'iopt_area_ready', start: range.start, end: range.end });
+/** 0: no area (-ENOENT); 1: being set up or torn down (-EBUSY); 2: the range cuts an area (-ENOENT); 3: area->pages = NULL, go on. */
+export const iopt_area_begin_unmap = (range: Range): Steps<number> => ask({ op: 'iopt_area_begin_unmap', start: range.start, end: range.end });
+export const iopt_abort_area = (range: Range): Steps<void> => tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
+/** Write the IOPTEs of one run: one leaf when `pages` is a whole aligned huge page, else 4K leaves. False: -ENOMEM, nothing written. */
+export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> => askFlag({ op: 'iommu_map', iova, pfn, pages });
+/** Clear the IOPTEs of the range (a huge leaf goes whole) and add them to this thread's gather; no flush. */
+export const iommu_unmap = (range: Range): Steps<void> => tell({ op: 'iommu_unmap', start: range.start, end: range.end });
+/** iommu_iotlb_sync(): queue the invalidation of the range. Complete only after iommu_completion_wait(). */
+export const iotlb_gather_sync = (range: Range): Steps<void> => tell({ op: 'iotlb_gather_sync', start: range.start, end: range.end });
+/** Waits until the invalidations that this thread queued are done. */
+export const iommu_completion_wait = (range: Range): Steps<void> => tell({ op: 'iommu_completion_wait', start: range.start, end: range.end });
+/** iommu_iotlb_sync() as drivers do it: queue, then wait. */
+export function* iotlb_sync(range: Range): Steps<void> {
+  yield* iotlb_gather_sync(range);
+  yield* iommu_completion_wait(range);
+}
+/** The pfn that the IOPTE at this iova points to, or null. */
+export const iommu_iova_to_phys = (iova: Iova): Steps<Pfn | null> => askPfn({ op: 'iommu_iova_to_phys', iova });
+/** True when a mapped (or filling) area covers the iova. */
+export const iopt_area_covers = (iova: Iova): Steps<boolean> => askFlag({ op: 'iopt_area_covers', iova });
+
+/* ---- devices ---- */
+
+/** Translation through IOTLB or table walk; true: in flight, false: faulted. */
+export const dma_translate = (iova: Iova, write: boolean, trusted: boolean, isPrivate: boolean): Steps<boolean> =>
+  askFlag({ op: 'dma_translate', iova, write, trusted, private: isPrivate });
+export const dma_commit = (): Steps<void> => tell({ op: 'dma_commit' });
+
+/* ---- registers of a policy ---- */
+
+/** State of the policy's own that outlives a call; declared in Policy.registers, 0 at first. */
+export const read_register = (register: string, slot = 0): Steps<number> => ask({ op: 'read_register', register, slot });
+export const write_register = (register: string, slot: number, value: number): Steps<void> =>
+  tell({ op: 'write_register', register, slot, value });

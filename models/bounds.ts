@@ -1,0 +1,127 @@
+// Every limit of a search, and every point that the manuals leave open.
+
+import type { BaseName } from '../api/index.ts';
+import type { Bounds, Vmm } from './results.ts';
+
+export const PLATFORMS = ['bare', 'sev-snp', 'tdx'] as const;
+export type PlatformName = (typeof PLATFORMS)[number];
+
+export const BASES = ['linux-7.2', 'rfc-v2'] as const satisfies readonly BaseName[];
+export type Base = (typeof BASES)[number];
+
+export const VMMS = ['adversarial', 'cooperative'] as const satisfies readonly Vmm[];
+
+/* MODEL: sizes are scaled: a huge page is 2 base pages at quick and small, 4 at medium and large. */
+const PRESETS = {
+  quick: { pages: 2, hugePages: 2, calls: 2 },
+  small: { pages: 2, hugePages: 2, calls: 3 },
+  medium: { pages: 4, hugePages: 4, calls: 4 },
+  large: { pages: 4, hugePages: 4, calls: 5 },
+} as const;
+
+export const BOUND_NAMES = Object.keys(PRESETS) as readonly (keyof typeof PRESETS)[];
+export type BoundName = keyof typeof PRESETS;
+
+/** Highest value of each number that may be given alone. */
+export const BOUND_LIMITS = {
+  pages: 4,
+  calls: 8,
+  vmmThreads: 3,
+  vcpus: 2,
+  devices: 2,
+  preemptions: 8,
+  maxStates: 60_000_000,
+} as const;
+
+export function boundsOf(name: BoundName): Bounds {
+  return { name, ...PRESETS[name], vmmThreads: 2, vcpus: 1, devices: 1, preemptions: null, maxStates: 8_000_000 };
+}
+
+export interface Assumption {
+  readonly name: string;
+  readonly default: boolean;
+  readonly platform: PlatformName | 'all';
+  /** What is assumed, in one sentence, and by whom. */
+  readonly says: string;
+}
+
+export const ASSUMPTIONS = [
+  {
+    name: 'snp.rmpupdate-flushes-iotlb',
+    default: true,
+    platform: 'sev-snp',
+    says: 'RMPUPDATE drops IOTLB entries of the page, and what was translated through them is checked again (A. Kardashevskiy, 26 Jun 2025; no manual read).',
+  },
+  {
+    name: 'snp.io-read-of-private-faults',
+    default: true,
+    platform: 'sev-snp',
+    says: 'An untrusted device that reads a private page gets a fault; otherwise it reads ciphertext.',
+  },
+  {
+    name: 'snp.2m-iopte-over-4k-shared-rmp-is-ok',
+    default: true,
+    platform: 'sev-snp',
+    says: 'A 2M IOPTE over 4K RMP entries that are all shared passes the check.',
+  },
+  {
+    name: 'snp.dma-to-unvalidated-faults',
+    default: true,
+    platform: 'sev-snp',
+    says: 'A trusted device that touches an assigned page before PVALIDATE gets a fault.',
+  },
+  {
+    name: 'tdx.shared-read-of-private-is-fatal',
+    default: true,
+    platform: 'tdx',
+    says: 'A read of TD memory with a shared KeyID is a machine check as a write is (Xu Yilun, 27 Feb 2026, does not distinguish).',
+  },
+  {
+    name: 'iommu.sync-drains-dma',
+    default: true,
+    platform: 'all',
+    says: 'A completed IOTLB invalidation has waited for the DMA that was translated before it.',
+  },
+  {
+    name: 'rfc-v2.make-shared-at-conversion',
+    default: true,
+    platform: 'sev-snp',
+    says: 'convert_range to shared runs RMPUPDATE on present pages before it stores the attribute (v8 does; the May 2025 RFC has no SNP part).',
+  },
+  {
+    name: 'vmm.slot-hva-maps-gmem',
+    default: true,
+    platform: 'all',
+    says: 'userspace_addr of the slot is a mapping of the gmem file, so that its mmu notifier zaps shared SPTEs (RFC v2 says that this cannot be relied on).',
+  },
+] as const satisfies readonly Assumption[];
+
+export type AssumptionName = (typeof ASSUMPTIONS)[number]['name'];
+export type Assumptions = { readonly [K in AssumptionName]: boolean };
+
+export function assumptions(changed: Partial<Assumptions> = {}): Assumptions {
+  return { ...(Object.fromEntries(ASSUMPTIONS.map((a) => [a.name, a.default])) as Assumptions), ...changed };
+}
+
+/** Assumptions that can matter on this platform and base. */
+export function relevantAssumptions(platform: PlatformName, base: Base): readonly Assumption[] {
+  return ASSUMPTIONS.filter((a) => (a.platform === 'all' || a.platform === platform) && (!/^rfc-v2|^vmm/.test(a.name) || base === 'rfc-v2'));
+}
+
+/** Taken for granted, printed with a pass. */
+export const TAKEN_FOR_GRANTED = ['tdx.removal-never-fails', 'tdx.trusted-iotlb-flushed-by-module'] as const;
+
+/** Steps that can be made to fail, at most one a run. */
+export const FAILABLE = ['kvm_gmem_get_folio', 'iommu_map'] as const;
+export type Failable = (typeof FAILABLE)[number];
+
+export interface Config {
+  readonly base: Base;
+  readonly platform: PlatformName;
+  readonly vmm: Vmm;
+  readonly bounds: Bounds;
+  /** Which streams the devices issue; null: both where the platform has trusted devices. */
+  readonly device: 'T0' | 'T1' | null;
+  readonly assumptions: Assumptions;
+  readonly fail: Failable | null;
+}

@@ -1,0 +1,32 @@
+// What the parts of the step interpreter share. The folder models/exec is the only writer of machine state.
+
+import type { EventName } from '../events.ts';
+import type { Machine } from '../machine.ts';
+import type { PlatformTables } from '../platforms/index.ts';
+import type { View } from '../view.ts';
+
+/** The unpacked state of the engine. */
+export type State = Int32Array;
+
+export const BLOCKED = -1;
+
+export interface Exec {
+  readonly machine: Machine;
+  readonly view: View;
+  readonly tables: PlatformTables;
+  readonly snp: boolean;
+  readonly tdx: boolean;
+  /** Say what the current step was seen doing. */
+  readonly note: (event: EventName) => void;
+}
+
+/** Bits `start .. end - 1`. */
+export const maskOf = (start: number, end: number): number => ((1 << end) - 1) & ~((1 << start) - 1);
+
+/** The smallest half-open range that covers both masks: KVM's convex union. */
+export function hull(mask: number): number {
+  if (mask === 0) return 0;
+  const first = 31 - Math.clz32(mask & -mask);
+  const last = 31 - Math.clz32(mask);
+  return maskOf(first, last + 1);
+}

@@ -1,0 +1,339 @@
+// apply(machine, thread, step): what each step of the vocabulary does to the machine, and what the agents do by themselves.
+
+import { LOCKS, type LockName, type Step } from '../../api/index.ts';
+import { EVENT, type EventName } from '../events.ts';
+import { type Machine, SLOT } from '../machine.ts';
+import { platformTables, streamsOf } from '../platforms/index.ts';
+import { type View, makeView } from '../view.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
+import { makeIommu } from './iommu.ts';
+import { makeKvm } from './kvm.ts';
+import { makeMemory } from './memory.ts';
+import { makePageState } from './page-state.ts';
+
+/** A step number without a step: the policy yielded something else. */
+export class NotAStep extends Error {
+  override readonly name = 'NotAStep';
+}
+/** A lock released by somebody who does not hold it. */
+export class NotHeld extends Error {
+  override readonly name = 'NotHeld';
+}
+
+export interface Interpreter {
+  readonly view: View;
+  /** Number of the step; equal steps have equal numbers. Throws NotAStep. */
+  readonly compile: (step: unknown) => number;
+  readonly width: (op: number) => number;
+  readonly stepOf: (op: number) => Step;
+  readonly isRelease: (op: number) => boolean;
+  /** Answer, or BLOCKED with the machine untouched. Throws NotHeld. */
+  readonly apply: (m: State, thread: number, op: number) => number;
+  readonly agents: readonly { readonly name: string; readonly act: (m: State) => boolean }[];
+}
+
+const FILTERS = { both: 0, private: 1, shared: 2 } as const;
+
+/** The number of different answers of each kind of step. */
+function widthOf(machine: Machine, step: Step): number {
+  switch (step.op) {
+    case 'kvm_gmem_get_folio':
+    case 'filemap_lock_folio':
+    case 'hva_to_pfn':
+    case 'iommu_iova_to_phys':
+      return machine.pfns + 1;
+    case 'safe_refcount':
+      return machine.pages + 1;
+    case 'compute_work':
+      return 2 ** (step.end - step.start);
+    case 'gmem_invalidate_seq':
+    case 'mmu_invalidate_seq':
+      return 16;
+    case 'iopt_area_begin_unmap':
+      return 4;
+    case 'read_register':
+      return (machine.registerAt[step.register]?.max ?? 0) + 1;
+    default:
+      return 2;
+  }
+}
+
+export function makeInterpreter(machine: Machine, events: number[]): Interpreter {
+  const { at, config, threads, lockAt, registerAt } = machine;
+  const view = makeView(machine);
+  const note = (event: EventName): void => {
+    events.push(EVENT[event]);
+  };
+  const exec: Exec = {
+    machine,
+    view,
+    tables: platformTables(config),
+    snp: config.platform === 'sev-snp',
+    tdx: config.platform === 'tdx',
+    note,
+  };
+  const pageState = makePageState(exec);
+  const memory = makeMemory(exec, pageState.release);
+  const kvm = makeKvm(exec, pageState);
+  const iommu = makeIommu(exec, memory);
+
+  const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
+    const { writer, readers } = lockAt[name];
+    if (m[writer] !== 0 || (mode === 'write' && m[readers] !== 0)) return BLOCKED;
+    if (mode === 'write') m[writer] = thread + 1;
+    else m[readers] |= 1 << thread;
+    return 0;
+  };
+  const unlock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
+    const { writer, readers } = lockAt[name];
+    const held = mode === 'write' ? m[writer] === thread + 1 : ((m[readers] >> thread) & 1) === 1;
+    if (!held) {
+      const holder = m[writer] === 0 ? 'nobody' : (threads[m[writer] - 1]?.name ?? 'nobody');
+      throw new NotHeld(
+        `${threads[thread]?.name ?? 'a thread'} unlocked '${name}' (${mode}), held by ${holder}. A lock is released by the thread that took it, in the mode it took it.`,
+      );
+    }
+    if (mode === 'write') m[writer] = 0;
+    else m[readers] &= ~(1 << thread);
+    return 0;
+  };
+  const registerSlot = (register: string, slot: number): number => {
+    const declared = registerAt[register];
+    if (declared === undefined) throw new NotAStep(`register '${register}' is not declared in Policy.registers`);
+    if (!(slot >= 0 && slot < declared.slots)) throw new NotAStep(`register '${register}' has slots 0 to ${declared.slots - 1}, not ${slot}`);
+    return declared.at + slot;
+  };
+
+  /* One closure a distinct step, made once: the interpreter's switch runs when a step is first met, never again. */
+  const bind = (s: Step): ((m: State, thread: number) => number) => {
+    switch (s.op) {
+      case 'lock':
+        return (m, t) => lock(m, t, s.lock, s.mode);
+      case 'unlock':
+        return (m, t) => unlock(m, t, s.lock, s.mode);
+      case 'kvm_gmem_get_folio':
+        return (m, t) => memory.getFolio(m, t, s.index);
+      case 'filemap_lock_folio':
+        return (m, t) => memory.lockFolio(m, t, s.index);
+      case 'filemap_remove_folio':
+        return (m) => memory.removeFolio(m, s.index);
+      case 'unmap_mapping_pages':
+        return (m) => memory.unmapMapping(m, s.index);
+      case 'folio_unlock':
+        return (m) => memory.unlockFolio(m, s.pfn);
+      case 'folio_put':
+        return (m) => memory.put(m, s.pfn);
+      case 'folio_test_hwpoison':
+        return (m) => memory.isPoisoned(m, s.pfn);
+      case 'clear_highpage':
+        return (m) => memory.clear(m, s.pfn);
+      case 'gmem_zero_range':
+        return (m) => memory.zeroRange(m, s.start, s.end);
+      case 'pin_folio':
+        return (m) => memory.pin(m, s.pfn);
+      case 'unpin_folio':
+        return (m) => memory.unpin(m, s.pfn);
+      case 'iopt_pages_add_npinned':
+        return (m) => ((m[at.npinned] += s.pages), 0);
+      case 'iopt_pages_sub_npinned':
+        return (m) => ((m[at.npinned] = Math.max(0, m[at.npinned] - s.pages)), 0);
+      case 'safe_refcount':
+        return (m) => memory.safeRefcount(m, s.start, s.end);
+      case 'compute_work':
+        return (m) => memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+      case 'store_attributes':
+        return (m) => memory.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+      case 'folio_ref_freeze':
+        return (m) => memory.freezeRefs(m, s.index);
+      case 'wait_for_folio_refs':
+        return (m) => memory.waitForRefs(m, s.index);
+      case 'split_folio':
+        return (m) => memory.split(m, s.index);
+      case 'merge_folio':
+        return (m) => memory.merge(m, s.index);
+      case 'set_hwpoison':
+        return (m) => memory.poison(m, s.index);
+      case 'gmem_is_private':
+      case 'kvm_mem_is_private':
+        return (m) => m[at.private + s.index];
+      case 'gmem_invalidate_start':
+        return (m) => memory.bracketStart(m, s.start, s.end, s.fault ?? '');
+      case 'gmem_invalidate_end':
+        return (m) => memory.bracketEnd(m, s.fault ?? '');
+      case 'gmem_invalidate_seq':
+        return (m) => m[at.gmem_seq];
+      case 'gmem_invalidate_retry':
+        return (m) => memory.bracketRetry(m, s.seq, s.index, s.fault ?? '');
+      case 'gmem_file':
+        return (m) => (m[at.file] === 0 ? 0 : 1);
+      case 'gmem_fd':
+        return (m) => (m[at.file] === 2 ? 1 : 0);
+      case 'close_file':
+        return (m) => memory.closeFile(m);
+      case 'fput':
+        return (m) => memory.fput(m);
+      case 'kvm_mmu_invalidate_start':
+        return (m, t) => kvm.start(m, t, s.start, s.end, s.fault ?? '');
+      case 'kvm_mmu_invalidate_end':
+        return (m) => kvm.end(m, s.fault ?? '');
+      case 'kvm_mmu_unmap_gfn_range':
+        return (m) => kvm.unmapRange(m, s.start, s.end, FILTERS[s.filter], s.flush);
+      case 'srcu_read_lock':
+        return (m, t) => kvm.srcuLock(m, t);
+      case 'srcu_read_unlock':
+        return (m, t) => kvm.srcuUnlock(m, t);
+      case 'synchronize_srcu':
+        return (m) => kvm.srcuSync(m);
+      case 'mmu_invalidate_seq':
+        return (m) => kvm.seq(m);
+      case 'hva_to_pfn':
+        return (m) => kvm.hvaToPfn(m, s.index);
+      case 'kvm_tdp_mmu_map':
+        return (m) => kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault ?? '');
+      case 'slot_state':
+        return (m) => ((m[at.slot] = SLOT[s.to]), 0);
+      case 'slot_bound':
+        return (m) => (m[at.slot] === SLOT.bound ? 1 : 0);
+      case 'guest_access':
+        return (m, t) => kvm.guestAccess(m, t, s.index, s.private);
+      case 'host_access':
+        return (m) => kvm.hostAccess(m, s.index);
+      case 'map_host_pte':
+        return (m) => kvm.mapHostPte(m, s.index, s.pfn);
+      case 'rmp_make_private':
+        return (m) => pageState.makePrivate(m, s.index, s.pfn);
+      case 'rmp_make_shared':
+        return (m) => pageState.makeShared(m, s.index);
+      case 'psmash':
+        return (m) => pageState.psmash(m, s.index);
+      case 'tdh_mem_range_block':
+        return (m) => pageState.block(m, s.index);
+      case 'tdh_mem_track':
+        return (m) => pageState.track(m);
+      case 'tdh_mem_page_remove':
+        return (m) => pageState.remove(m, s.index);
+      case 'tdh_phymem_page_wbinvd':
+        return (m) => pageState.wbinvd(m, s.index);
+      case 'guest_rescind':
+        return (m) => pageState.rescind(m, s.index);
+      case 'guest_accept':
+        return (m) => pageState.accept(m, s.index);
+      case 'iopt_insert_area':
+        return (m) => iommu.insertArea(m, s.start, s.end);
+      case 'iopt_area_ready':
+        return (m) => iommu.areaReady(m, s.start, s.end);
+      case 'iopt_area_begin_unmap':
+        return (m) => iommu.beginUnmap(m, s.start, s.end);
+      case 'iopt_abort_area':
+        return (m) => iommu.abortArea(m, s.start, s.end);
+      case 'iopt_area_covers':
+        return (m) => iommu.areaCovers(m, s.iova);
+      case 'iommu_map':
+        return (m, t) => iommu.map(m, t, s.iova, s.pfn, s.pages);
+      case 'iommu_unmap':
+        return (m, t) => iommu.unmap(m, t, s.start, s.end);
+      case 'iotlb_gather_sync':
+        return (m, t) => iommu.sync(m, t, s.start, s.end);
+      case 'iommu_completion_wait':
+        return (m, t) => iommu.completionWait(m, t);
+      case 'iommu_iova_to_phys':
+        return (m) => iommu.iovaToPhys(m, s.iova);
+      case 'dma_translate':
+        return (m, t) => iommu.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0);
+      case 'dma_commit':
+        return (m, t) => iommu.commit(m, t);
+      case 'read_register': {
+        const slot = registerSlot(s.register, s.slot);
+        return (m) => m[slot];
+      }
+      case 'write_register': {
+        const slot = registerSlot(s.register, s.slot);
+        return (m) => ((m[slot] = s.value), 0);
+      }
+      default:
+        return assertNever(s);
+    }
+  };
+
+  const steps: Step[] = [];
+  const widths: number[] = [];
+  const bound: ((m: State, thread: number) => number)[] = [];
+  const numbers = new Map<string, number>();
+  const releases = new Set<number>();
+  return {
+    view,
+    compile: (given) => {
+      const key = JSON.stringify(given) ?? 'undefined';
+      const known = numbers.get(key);
+      if (known !== undefined) return known;
+      checkStep(machine, given);
+      bound.push(bind(given));
+      widths.push(widthOf(machine, given));
+      const op = steps.push(given) - 1;
+      if (given.op === 'unlock' || given.op === 'folio_unlock') releases.add(op);
+      numbers.set(key, op);
+      return op;
+    },
+    width: (op) => widths[op] ?? 2,
+    stepOf: (op) => steps[op],
+    isRelease: (op) => releases.has(op),
+    apply: (m, thread, op) => bound[op](m, thread),
+    agents: agentsOf(machine, iommu, memory),
+  };
+}
+
+function assertNever(step: never): never {
+  throw new NotAStep(`there is no step ${JSON.stringify(step)}`);
+}
+
+/** Numbers inside their ranges: a policy may be plain JavaScript. */
+function checkStep(machine: Machine, given: unknown): asserts given is Step {
+  if (typeof given !== 'object' || given === null || !('op' in given)) {
+    throw new NotAStep(`a step is made by a constructor of gmem-iommu-conformance/api and yielded with yield*, not ${JSON.stringify(given) ?? String(given)}`);
+  }
+  const limits: { readonly [name: string]: number } = {
+    index: machine.pages - 1,
+    iova: machine.pages - 1,
+    start: machine.pages,
+    end: machine.pages,
+    pfn: machine.pfns - 1,
+    pages: machine.pages,
+  };
+  for (const [name, value] of Object.entries(given)) {
+    const max = limits[name];
+    if (max === undefined) continue;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max)
+      throw new NotAStep(`${String(given.op)}: ${name} is ${String(value)}, must be a whole number from 0 to ${max}`);
+  }
+  if ('lock' in given && !(LOCKS as readonly unknown[]).includes(given.lock))
+    throw new NotAStep(`there is no lock '${String(given.lock)}'; known: ${LOCKS.join(', ')}`);
+}
+
+function agentsOf(machine: Machine, iommu: ReturnType<typeof makeIommu>, memory: ReturnType<typeof makeMemory>): Interpreter['agents'] {
+  const { threads, pages, config, at } = machine;
+  const stream = streamsOf(config)[0];
+  const prefetched = config.platform === 'tdx' && stream?.private === true ? undefined : stream;
+  return [
+    ...threads.map((thread, t) => ({
+      name: `IOMMU: invalidation queued by ${thread.name}`,
+      act: (m: State) => iommu.invalidate(m, t),
+    })),
+    ...Array.from({ length: prefetched === undefined ? 0 : pages }, (_, iova) => ({
+      name: `IOMMU: IOTLB fill iova ${iova}`,
+      act: (m: State) => iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
+    })),
+    { name: 'host: allocator reuses a free page', act: memory.reuse },
+    ...(config.fail === null
+      ? []
+      : [
+          {
+            name: `host: next ${config.fail} fails`,
+            act: (m: State) => {
+              if (m[at.fail_next] === 1 || m[at.fail_used] === 1) return false;
+              m[at.fail_next] = 1;
+              return true;
+            },
+          },
+        ]),
+  ];
+}

@@ -1,0 +1,206 @@
+// iommufd's areas, the host's IO page table, the gather, the invalidation queue, the IOTLB, and DMA in flight.
+
+import { AREA, CONTENT, SEPT } from '../machine.ts';
+import { OUTCOMES, type Outcome } from '../platforms/outcomes.ts';
+import type { EventName } from '../events.ts';
+import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
+import type { Memory } from './memory.ts';
+
+export type Iommu = ReturnType<typeof makeIommu>;
+
+const EVENT_OF: { readonly [K in Outcome]: EventName } = {
+  ok: 'access.ok',
+  'contained fault': 'access.contained-fault',
+  'host fatal': 'access.host-fatal',
+  'host corruption': 'access.host-corruption',
+  'confidential leak': 'access.leak',
+  'integrity violation': 'access.integrity',
+  'DMA lost silently': 'access.dma-lost',
+  'ciphertext read': 'access.ciphertext',
+};
+const EVENTS_BY_OUTCOME = OUTCOMES.map((outcome) => EVENT_OF[outcome]);
+const OK = OUTCOMES.indexOf('ok');
+const FAULT = OUTCOMES.indexOf('contained fault');
+const FATAL = OUTCOMES.indexOf('host fatal');
+const LOST = OUTCOMES.indexOf('DMA lost silently');
+
+export function makeIommu(exec: Exec, memory: Memory) {
+  const { machine, view, tables, snp, tdx, note } = exec;
+  const { at, pages, huge, devices, config, threads, lockAt } = machine;
+  const { area, area_start, iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
+  const firstDevice = threads.findIndex((t) => t.kind === 'device');
+  const drains = config.assumptions['iommu.sync-drains-dma'];
+
+  const ownsBracket = (m: State, thread: number): boolean =>
+    m[lockAt.invalidate_lock.writer] === thread + 1 || ((m[lockAt.invalidate_lock.readers] >> thread) & 1) === 1;
+  const block = (iova: number): number => iova - (iova % huge);
+
+  const verdict = (m: State, iova: number, pfn: number, leafHuge: number, trusted: number, isPrivate: number, write: number, checked: number): number =>
+    (checked === 1 ? tables.unchecked : tables.checked)[
+      view.verdictIndex(view.pageClass(m, pfn, iova), leafHuge, trusted, isPrivate, write)
+    ];
+  /** The RMP check that goes with an IOTLB fill; elsewhere nothing is checked at that point. */
+  const mayFill = (m: State, iova: number, pfn: number, leafHuge: number, trusted: number, isPrivate: number): boolean =>
+    !snp || verdict(m, iova, pfn, leafHuge, trusted, isPrivate, 1, 0) !== FAULT;
+  const fill = (m: State, iova: number, isPrivate: number): void => {
+    const isHuge = m[iopte_huge + iova] === 1;
+    const first = isHuge ? block(iova) : iova;
+    const last = isHuge ? first + huge : iova + 1;
+    for (let i = first; i < last; i++) {
+      m[iotlb + i] = m[iopte + i];
+      m[iotlb_huge + i] = isHuge ? 1 : 0;
+      if (snp) m[at.iotlb_private + i] = isPrivate;
+    }
+    if (memory.covers(m, iova)) note('iotlb-filled-in-bracket');
+  };
+  const dropIotlb = (m: State, mask: number): void => {
+    for (let iova = 0; iova < pages; iova++) {
+      if (((mask >> iova) & 1) === 0 || m[iotlb + iova] === 0) continue;
+      note('iotlb-entry-dropped');
+      const first = m[iotlb_huge + iova] === 1 ? block(iova) : iova;
+      const last = m[iotlb_huge + iova] === 1 ? first + huge : iova + 1;
+      for (let i = first; i < last; i++) m[iotlb + i] = m[iotlb_huge + i] = 0;
+    }
+  };
+  const inFlightOn = (m: State, mask: number): boolean => {
+    for (let d = 0; d < devices; d++) if (m[at.dma + d] !== 0 && ((mask >> m[at.dma_iova + d]) & 1) === 1) return true;
+    return false;
+  };
+  const setArea = (m: State, start: number, end: number, value: number): number => {
+    for (let iova = start; iova < end; iova++) {
+      m[area + iova] = value;
+      m[area_start + iova] = value === AREA.none ? 0 : start;
+    }
+    return 0;
+  };
+  /** [start, end) cuts no area: each one that it meets lies inside. */
+  const cuts = (m: State, start: number, end: number): boolean => {
+    const before = start > 0 && m[area + start] !== 0 && m[area + start - 1] !== 0 && m[area_start + start] === m[area_start + start - 1];
+    const after = end < pages && m[area + end - 1] !== 0 && m[area + end] !== 0 && m[area_start + end] === m[area_start + end - 1];
+    return before || after;
+  };
+
+  return {
+    insertArea: (m: State, start: number, end: number): number => {
+      for (let iova = start; iova < end; iova++) if (m[area + iova] !== AREA.none) return 0;
+      setArea(m, start, end, AREA.filling);
+      return 1;
+    },
+    areaReady: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.mapped),
+    abortArea: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.none),
+    beginUnmap: (m: State, start: number, end: number): number => {
+      let found = false;
+      for (let iova = start; iova < end; iova++) {
+        if (m[area + iova] === AREA.filling || m[area + iova] === AREA.leaving) return 1;
+        if (m[area + iova] === AREA.mapped) found = true;
+      }
+      if (!found) return 0;
+      if (cuts(m, start, end)) return 2;
+      for (let iova = start; iova < end; iova++) if (m[area + iova] === AREA.mapped) m[area + iova] = AREA.leaving;
+      return 3;
+    },
+    areaCovers: (m: State, iova: number): number => (m[area + iova] === AREA.mapped || m[area + iova] === AREA.filling ? 1 : 0),
+    map: (m: State, thread: number, iova: number, pfn: number, count: number): number => {
+      if (memory.failsNow(m, 'iommu_map')) return 0;
+      for (let k = 0; k < count; k++) if (m[iopte + iova + k] !== 0) return 0;
+      const isHuge = count === huge && huge > 1 && iova % huge === 0 && pfn % huge === 0;
+      for (let k = 0; k < count; k++) {
+        m[iopte + iova + k] = pfn + k + 1;
+        m[iopte_huge + iova + k] = isHuge ? 1 : 0;
+        if (memory.covers(m, iova + k) && !ownsBracket(m, thread)) note('iommu-map-in-bracket');
+      }
+      note('iommu-mapped');
+      if (isHuge) note('iommu-mapped-huge');
+      return 1;
+    },
+    unmap: (m: State, thread: number, start: number, end: number): number => {
+      for (let iova = start; iova < end; iova++) {
+        if (m[iopte + iova] === 0) continue;
+        const first = m[iopte_huge + iova] === 1 ? block(iova) : iova;
+        const last = m[iopte_huge + iova] === 1 ? first + huge : iova + 1;
+        for (let i = first; i < last; i++) {
+          m[iopte + i] = m[iopte_huge + i] = 0;
+          m[gather + i] = thread + 1;
+        }
+        note('iommu-unmapped');
+      }
+      return 0;
+    },
+    sync: (m: State, thread: number, start: number, end: number): number => {
+      let mask = maskOf(start, end);
+      /* the gather grows with the leaves that were cleared */
+      for (let iova = 0; iova < pages; iova++) if (m[gather + iova] === thread + 1) mask |= 1 << iova;
+      m[inv_queue + thread] |= mask;
+      if (inFlightOn(m, mask)) note('dma-in-flight-at-sync');
+      return 0;
+    },
+    completionWait: (m: State, thread: number): number => (m[inv_queue + thread] === 0 ? 0 : BLOCKED),
+    /** Agent: the IOMMU executes the invalidation that this thread queued, and completes it. */
+    invalidate: (m: State, thread: number): boolean => {
+      const mask = m[inv_queue + thread];
+      if (mask === 0 || (drains && inFlightOn(m, mask))) return false;
+      dropIotlb(m, mask);
+      for (let iova = 0; iova < pages; iova++) if (m[gather + iova] === thread + 1) m[gather + iova] = 0;
+      m[inv_queue + thread] = 0;
+      return true;
+    },
+    iovaToPhys: (m: State, iova: number): number => m[iopte + iova],
+    /** Agent: the IOMMU caches a translation that nobody asked for. */
+    prefetch: (m: State, iova: number, trusted: number, isPrivate: number): boolean => {
+      if (m[iopte + iova] === 0 || m[iotlb + iova] !== 0) return false;
+      if (!mayFill(m, iova, m[iopte + iova] - 1, m[iopte_huge + iova], trusted, isPrivate)) return false;
+      fill(m, iova, isPrivate);
+      return true;
+    },
+    translate: (m: State, thread: number, iova: number, write: number, trusted: number, isPrivate: number): number => {
+      const d = thread - firstDevice;
+      let pfn = -1;
+      let leafHuge = 0;
+      if (tdx && isPrivate === 1) {
+        if (m[at.sept + iova] === SEPT.mapped) pfn = m[at.sept_pfn + iova] - 1;
+      } else if (m[iotlb + iova] !== 0 && (!snp || m[at.iotlb_private + iova] === isPrivate)) {
+        pfn = m[iotlb + iova] - 1;
+        leafHuge = m[iotlb_huge + iova];
+      } else if (m[iopte + iova] !== 0) {
+        pfn = m[iopte + iova] - 1;
+        leafHuge = m[iopte_huge + iova];
+        if (mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)) fill(m, iova, isPrivate);
+        else pfn = -1;
+      }
+      if (pfn < 0) {
+        note('access.contained-fault');
+        return 0;
+      }
+      m[at.dma + d] = pfn + 1;
+      m[at.dma_iova + d] = iova;
+      m[at.dma_write + d] = write;
+      m[at.dma_private + d] = isPrivate;
+      m[at.dma_trusted + d] = trusted;
+      m[at.dma_huge + d] = leafHuge;
+      m[at.dma_checked + d] = 1;
+      m[at.dma_clean + d] = m[at.guest_changing + iova] === 0 ? 1 : 0;
+      return 1;
+    },
+    commit: (m: State, thread: number): number => {
+      const d = thread - firstDevice;
+      const pfn = m[at.dma + d] - 1;
+      const iova = m[at.dma_iova + d];
+      const write = m[at.dma_write + d];
+      let outcome: number;
+      /* MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by the S-EPT leaf. */
+      if (tdx && m[at.dma_private + d] === 1)
+        outcome = m[at.sept + iova] === SEPT.mapped && m[at.sept_pfn + iova] === pfn + 1 ? OK : FAULT;
+      else outcome = verdict(m, iova, pfn, m[at.dma_huge + d], m[at.dma_trusted + d], m[at.dma_private + d], write, m[at.dma_checked + d]);
+      note(outcome === LOST && m[at.dma_clean + d] === 1 ? 'access.dma-lost-clean' : EVENTS_BY_OUTCOME[outcome]);
+      if (outcome === OK) {
+        note('dma-completed');
+        if (write === 0 && m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
+        if (write === 1) m[at.content + pfn] = CONTENT.device;
+      }
+      if (outcome === FATAL) m[at.host_dead] = 1;
+      for (const field of [at.dma, at.dma_iova, at.dma_write, at.dma_private, at.dma_trusted, at.dma_huge, at.dma_checked, at.dma_clean])
+        m[field + d] = 0;
+      return 0;
+    },
+  };
+}

@@ -1,0 +1,154 @@
+// KVM: the mmu_notifier bracket, SPTEs, TLBs, the guest's and user space's own accesses.
+
+import { CONTENT, SEPT, SEQ_VALUES, SLOT, inPlace } from '../machine.ts';
+import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
+import type { PageState } from './page-state.ts';
+
+export type Kvm = ReturnType<typeof makeKvm>;
+
+export function makeKvm(exec: Exec, pageState: PageState) {
+  const { machine, view, snp, tdx, note } = exec;
+  const { at, pages, vcpus, config, anonymous, lockAt, threads } = machine;
+  const mmuLock = lockAt.mmu_lock.writer;
+  const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
+
+  const covers = (m: State, gfn: number): boolean =>
+    m[at.mmu_invalidate_in_progress] > 0 && (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
+  const die = (m: State, event: 'access.cpu-fatal'): void => {
+    note(event);
+    m[at.host_dead] = 1;
+  };
+  const flushGfn = (m: State, gfn: number, both: boolean): void => {
+    for (let v = 0; v < vcpus; v++) {
+      const k = v * pages + gfn;
+      if (both || m[at.tlb_private + k] === 0) m[at.tlb + k] = m[at.tlb_private + k] = 0;
+    }
+  };
+  const use = (m: State, pfn: number): void => {
+    if (m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
+  };
+
+  /** What the CPU and its page-state hardware say to a guest access that has a translation. */
+  const touch = (m: State, gfn: number, isPrivate: boolean, pfn: number): void => {
+    if (snp) {
+      const assigned = m[at.rmp_assigned + pfn] === 1;
+      if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn)) return; /* #NPF with the RMP bit: KVM tells user space */
+      if (assigned) m[at.rmp_validated + pfn] = 1;
+    }
+    if (tdx && !isPrivate && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1)) return die(m, 'access.cpu-fatal');
+    if (tdx && isPrivate && m[at.td_owned + pfn] === 0) return die(m, 'access.cpu-fatal');
+    if (view.isFree(m, pfn)) return note('access.cpu-corruption');
+    if (!(tdx && isPrivate)) use(m, pfn);
+    m[at.content + pfn] = CONTENT.guest;
+    note('guest-accessed');
+  };
+
+  return {
+    start: (m: State, thread: number, start: number, end: number, fault: string): number => {
+      if (m[at.slot] !== SLOT.bound || fault === 'skip') return 0;
+      if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
+      m[mmuLock] = thread + 1;
+      const old = m[at.mmu_invalidate_in_progress] === 0 ? 0 : m[at.mmu_invalidate_range];
+      m[at.mmu_invalidate_in_progress]++;
+      m[at.mmu_invalidate_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
+      note('bracket-opened');
+      return 1;
+    },
+    end: (m: State, fault: string): number => {
+      if (m[at.slot] !== SLOT.bound || fault === 'skip') return 0;
+      if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
+      if (fault === 'no-seq') note('end-without-seq');
+      else m[at.mmu_invalidate_seq] = (m[at.mmu_invalidate_seq] + 1) % SEQ_VALUES;
+      if (m[at.mmu_invalidate_in_progress] === 0) note('in-progress-negative');
+      else m[at.mmu_invalidate_in_progress]--;
+      if (m[at.mmu_invalidate_in_progress] === 0) m[at.mmu_invalidate_range] = 0;
+      note('bracket-closed');
+      return 0;
+    },
+    /* MODEL: the zap of a range and its flush are one step; tdp_mmu_zap_leafs() does not yield mmu_lock in between. */
+    unmapRange: (m: State, start: number, end: number, filter: number, flush: boolean): number => {
+      if (m[at.mmu_invalidate_in_progress] === 0 && m[at.slot] === SLOT.bound) note('zap-outside-bracket');
+      for (let gfn = start; gfn < end; gfn++) {
+        /* without mirrored roots the filter is ignored: all direct roots are zapped */
+        if (!tdx || filter !== 1) m[at.spte_shared + gfn] = 0;
+        if (!tdx) m[at.spte_private + gfn] = 0;
+        if (flush) flushGfn(m, gfn, !tdx);
+      }
+      return 0;
+    },
+    seq: (m: State): number => m[at.mmu_invalidate_seq],
+    srcuLock: (m: State, thread: number): number => {
+      m[at.srcu + thread - firstVcpu] = 1;
+      return 0;
+    },
+    srcuUnlock: (m: State, thread: number): number => {
+      m[at.srcu + thread - firstVcpu] = 0;
+      return 0;
+    },
+    srcuSync: (m: State): number => {
+      for (let v = 0; v < vcpus; v++) if (m[at.srcu + v] === 1) return BLOCKED;
+      return 0;
+    },
+    hvaToPfn: (_m: State, gfn: number): number => (anonymous < 0 ? 0 : anonymous + gfn + 1),
+    map: (m: State, gfn: number, pfn: number, isPrivate: boolean, seq: number, fault: string): number => {
+      if (m[mmuLock] !== 0) return BLOCKED;
+      const stale = m[at.slot] !== SLOT.bound || covers(m, gfn) || m[at.mmu_invalidate_seq] !== seq;
+      if (stale && fault !== 'no-recheck') {
+        note('fault-retried');
+        return 0;
+      }
+      if (stale) note('stale-spte-installed');
+      note('spte-installed');
+      if (tdx && isPrivate) {
+        pageState.augment(m, gfn, pfn);
+        return 1;
+      }
+      m[(isPrivate ? at.spte_private : at.spte_shared) + gfn] = pfn + 1;
+      /* one NPT entry a gfn */
+      if (!tdx) m[(isPrivate ? at.spte_shared : at.spte_private) + gfn] = 0;
+      return 1;
+    },
+    guestAccess: (m: State, thread: number, gfn: number, isPrivate: boolean): number => {
+      const k = (thread - firstVcpu) * pages + gfn;
+      if (m[at.tlb + k] !== 0 && m[at.tlb_private + k] === (isPrivate ? 1 : 0)) {
+        touch(m, gfn, isPrivate, m[at.tlb + k] - 1);
+        return 1;
+      }
+      let entry = m[(isPrivate ? at.spte_private : at.spte_shared) + gfn];
+      if (tdx && isPrivate) {
+        const state = m[at.sept + gfn];
+        if (state !== SEPT.mapped && state !== SEPT.pending) return 0;
+        entry = m[at.sept_pfn + gfn];
+        /* the guest accepts before it uses the page; ACCEPT fills it with zeroes */
+        if (state === SEPT.pending) m[at.content + entry - 1] = CONTENT.zero;
+        m[at.sept + gfn] = SEPT.mapped;
+      }
+      if (entry === 0) return 0;
+      m[at.tlb + k] = entry;
+      m[at.tlb_private + k] = isPrivate ? 1 : 0;
+      touch(m, gfn, isPrivate, entry - 1);
+      return 1;
+    },
+    hostAccess: (m: State, index: number): number => {
+      if (!inPlace(config) || m[at.host_pte + index] === 0) return 0;
+      const pfn = m[at.host_pte + index] - 1;
+      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
+        if (snp || tdx) die(m, 'access.cpu-fatal');
+        else note('access.cpu-leak');
+        return 1;
+      }
+      if (view.isFree(m, pfn)) note('access.cpu-corruption');
+      else {
+        use(m, pfn);
+        m[at.content + pfn] = CONTENT.host;
+      }
+      return 1;
+    },
+    mapHostPte: (m: State, index: number, pfn: number): number => {
+      if (m[at.page_cache + index] !== pfn + 1) return 0;
+      m[at.host_pte + index] = pfn + 1;
+      note('host-pte-installed');
+      return 0;
+    },
+  };
+}

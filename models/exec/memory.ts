@@ -1,0 +1,286 @@
+// guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
+
+import { COUNT_MAX, CONTENT, FILE, OWNER, SEQ_VALUES, inPlace } from '../machine.ts';
+import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
+
+export type Memory = ReturnType<typeof makeMemory>;
+
+export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number) => void) {
+  const { machine, view, note } = exec;
+  const { at, pages, huge, pfns, anonymous, config } = machine;
+  const { page_cache, owner, content, huge_folio, uptodate, hwpoison, folio_lock, lookup_refs, pins, host_pte } = at;
+  const pool = anonymous < 0 ? pfns : anonymous;
+
+  const failsNow = (m: State, step: string): boolean => {
+    if (config.fail !== step || m[at.fail_next] === 0) return false;
+    m[at.fail_next] = 0;
+    m[at.fail_used] = 1;
+    return true;
+  };
+
+  const giveBackIfUnused = (m: State, first: number): void => {
+    if (view.indexOf(m, first) >= 0 || m[owner + first] !== OWNER.gmem) return;
+    const last = first + view.folioPages(m, first);
+    if (m[lookup_refs + first] > 0) return;
+    for (let pfn = first; pfn < last; pfn++) if (m[pins + pfn] > 0) return;
+    for (let pfn = first; pfn < last; pfn++) {
+      m[owner + pfn] = OWNER.free;
+      m[uptodate + pfn] = 0;
+      m[hwpoison + pfn] = 0;
+    }
+    m[huge_folio + first] = 0;
+    note('page-freed');
+  };
+
+  const takeFresh = (m: State, index: number, pfn: number): void => {
+    m[owner + pfn] = OWNER.gmem;
+    m[content + pfn] = CONTENT.stale;
+    m[uptodate + pfn] = 0;
+    m[page_cache + index] = pfn + 1;
+  };
+  const allocateBlock = (m: State, index: number): boolean => {
+    const first = index - (index % huge);
+    for (let block = 0; block + huge <= pool; block += huge) {
+      let usable = true;
+      for (let k = 0; k < huge; k++) if (m[owner + block + k] !== OWNER.free || m[page_cache + first + k] !== 0) usable = false;
+      if (!usable) continue;
+      let mixed = false;
+      for (let k = 0; k < huge; k++) {
+        takeFresh(m, first + k, block + k);
+        if (m[at.private + first + k] === 0) mixed = true;
+      }
+      /* a huge folio holds no shared index */
+      m[huge_folio + block] = mixed ? 0 : 1;
+      return true;
+    }
+    return false;
+  };
+  const allocatePage = (m: State, index: number): boolean => {
+    for (let pfn = 0; pfn < pool; pfn++) {
+      if (m[owner + pfn] !== OWNER.free) continue;
+      takeFresh(m, index, pfn);
+      return true;
+    }
+    return false;
+  };
+  const allocate = (m: State, index: number): boolean => (m[at.huge_inode] === 1 && allocateBlock(m, index)) || allocatePage(m, index);
+
+  const lockFound = (m: State, thread: number, index: number): number => {
+    const pfn = m[page_cache + index] - 1;
+    const first = view.head(m, pfn);
+    if (m[folio_lock + first] !== 0 || m[lookup_refs + first] === COUNT_MAX) return BLOCKED;
+    m[folio_lock + first] = thread + 1;
+    m[lookup_refs + first]++;
+    return pfn + 1;
+  };
+  const covers = (m: State, index: number): boolean => m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> index) & 1) === 1;
+
+  return {
+    failsNow,
+    covers,
+    getFolio: (m: State, thread: number, index: number): number => {
+      if (m[page_cache + index] !== 0) return lockFound(m, thread, index);
+      if (failsNow(m, 'kvm_gmem_get_folio')) return 0;
+      return allocate(m, index) ? lockFound(m, thread, index) : 0;
+    },
+    lockFolio: (m: State, thread: number, index: number): number => (m[page_cache + index] === 0 ? 0 : lockFound(m, thread, index)),
+    unlockFolio: (m: State, pfn: number): number => {
+      m[folio_lock + view.head(m, pfn)] = 0;
+      return 0;
+    },
+    put: (m: State, pfn: number): number => {
+      const first = view.head(m, pfn);
+      if (m[lookup_refs + first] === 0) {
+        note('put-without-reference');
+        return 0;
+      }
+      m[lookup_refs + first]--;
+      giveBackIfUnused(m, first);
+      return 0;
+    },
+    pin: (m: State, pfn: number): number => {
+      if (m[pins + pfn] === COUNT_MAX) return BLOCKED;
+      m[pins + pfn]++;
+      note('pinned');
+      return 0;
+    },
+    unpin: (m: State, pfn: number): number => {
+      for (let iova = 0; iova < pages; iova++) {
+        if (m[at.iopte + iova] === pfn + 1) note('unpin-before-unmap');
+        else if (m[at.gather + iova] !== 0 && m[at.iotlb + iova] === pfn + 1) note('unpin-before-sync');
+      }
+      if (m[pins + pfn] === 0) {
+        note('unpin-without-pin');
+        return 0;
+      }
+      m[pins + pfn]--;
+      note('unpinned');
+      giveBackIfUnused(m, view.head(m, pfn));
+      return 0;
+    },
+    isPoisoned: (m: State, pfn: number): number => m[hwpoison + view.head(m, pfn)],
+    poison: (m: State, index: number): number => {
+      if (m[page_cache + index] !== 0) m[hwpoison + view.head(m, m[page_cache + index] - 1)] = 1;
+      return 0;
+    },
+    /* MODEL: a huge folio keeps one up-to-date bit a page, so that a merge of cleared and uncleared pages loses nothing. */
+    clear: (m: State, pfn: number): number => {
+      const first = view.head(m, pfn);
+      const last = first + view.folioPages(m, first);
+      for (let p = first; p < last; p++) {
+        if (m[uptodate + p] === 1) continue;
+        if (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device) note('data-wiped');
+        m[content + p] = CONTENT.zero;
+        m[uptodate + p] = 1;
+        note('page-cleared');
+      }
+      return 0;
+    },
+    /** Zero the pages of the hole; in an unsplit huge folio from its first byte on, as the May 2025 RFC does. */
+    zeroRange: (m: State, start: number, end: number): number => {
+      for (let index = start; index < end; index++) {
+        const pfn = m[page_cache + index] - 1;
+        if (pfn < 0) continue;
+        const first = view.head(m, pfn);
+        const from = view.folioPages(m, first) > 1 ? first : pfn;
+        for (let p = from; p <= pfn; p++) {
+          const beside = p < pfn && view.indexOf(m, p) < start;
+          if (beside && (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device)) note('data-wiped');
+          m[content + p] = CONTENT.zero;
+        }
+      }
+      return 0;
+    },
+    removeFolio: (m: State, index: number): number => {
+      const pfn = m[page_cache + index] - 1;
+      if (pfn < 0) return 0;
+      const first = view.head(m, pfn);
+      const last = first + view.folioPages(m, first);
+      for (let p = first; p < last; p++) {
+        for (let iova = 0; iova < pages; iova++) if (m[at.iopte + iova] === p + 1 || m[at.iotlb + iova] === p + 1) note('punch-of-mapped');
+        const owned = view.indexOf(m, p);
+        if (owned >= 0) m[page_cache + owned] = 0;
+        releasePageState(m, p);
+      }
+      giveBackIfUnused(m, first);
+      return 0;
+    },
+    unmapMapping: (m: State, index: number): number => {
+      if (!inPlace(config) || m[host_pte + index] === 0) return 0;
+      m[host_pte + index] = 0;
+      note('host-pte-zapped');
+      return 0;
+    },
+    safeRefcount: (m: State, start: number, end: number): number => {
+      for (let index = start; index < end; index++) {
+        const pfn = m[page_cache + index] - 1;
+        if (pfn < 0 || view.extraReferences(m, view.head(m, pfn)) === 0) continue;
+        note('conversion-refused');
+        return index + 1;
+      }
+      return 0;
+    },
+    computeWork: (m: State, start: number, end: number, toPrivate: number): number => {
+      let differs = 0;
+      for (let index = start; index < end; index++) if (m[at.private + index] !== toPrivate) differs |= 1 << (index - start);
+      return differs;
+    },
+    storeAttributes: (m: State, start: number, end: number, toPrivate: number): number => {
+      for (let index = start; index < end; index++) {
+        const pfn = m[page_cache + index] - 1;
+        const changes = m[at.private + index] !== toPrivate;
+        if (changes && toPrivate === 1 && inPlace(config) && pfn >= 0 && view.extraReferences(m, view.head(m, pfn)) > 0)
+          note('conversion-with-references');
+        m[at.private + index] = toPrivate;
+        if (changes) note(toPrivate === 1 ? 'converted-to-private' : 'converted-to-shared');
+      }
+      return 0;
+    },
+    freezeRefs: (m: State, index: number): number => {
+      const pfn = m[page_cache + index] - 1;
+      if (pfn < 0) return 1;
+      const first = view.head(m, pfn);
+      if (view.extraReferences(m, first) === 0) return 1;
+      let pinned = false;
+      for (let p = first; p < first + view.folioPages(m, first); p++) if (m[pins + p] > 0) pinned = true;
+      if (pinned) note('spin-on-user-reference');
+      return 0;
+    },
+    waitForRefs: (m: State, index: number): number => {
+      const pfn = m[page_cache + index] - 1;
+      return pfn < 0 || view.extraReferences(m, view.head(m, pfn)) === 0 ? 0 : BLOCKED;
+    },
+    split: (m: State, index: number): number => {
+      const pfn = m[page_cache + index] - 1;
+      if (pfn < 0 || view.folioPages(m, view.head(m, pfn)) === 1) return 0;
+      m[huge_folio + view.head(m, pfn)] = 0;
+      note('folio-split');
+      return 1;
+    },
+    merge: (m: State, index: number): number => {
+      const first = index - (index % huge);
+      const block = m[page_cache + first] - 1;
+      if (m[at.huge_inode] === 0 || block < 0 || block % huge !== 0 || m[huge_folio + block] === 1) return 0;
+      for (let k = 0; k < huge; k++) {
+        if (m[page_cache + first + k] !== block + k + 1 || m[at.private + first + k] === 0) return 0;
+        if (view.extraReferences(m, block + k) > 0) return 0;
+      }
+      m[huge_folio + block] = 1;
+      note('folio-merged');
+      return 1;
+    },
+    bracketStart: (m: State, start: number, end: number, fault: string): number => {
+      if (fault === 'skip') return 0;
+      const old = m[at.gmem_in_progress] === 0 ? 0 : m[at.gmem_range];
+      m[at.gmem_in_progress]++;
+      m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
+      note('bracket-opened');
+      if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
+      return 0;
+    },
+    bracketEnd: (m: State, fault: string): number => {
+      if (fault === 'skip') return 0;
+      if (fault === 'no-seq') note('end-without-seq');
+      else m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
+      if (m[at.gmem_in_progress] === 0) note('in-progress-negative');
+      else m[at.gmem_in_progress]--;
+      if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = 0;
+      note('bracket-closed');
+      return 0;
+    },
+    bracketRetry: (m: State, seq: number, index: number, fault: string): number => {
+      const inside = fault !== 'ignore-progress' && covers(m, index);
+      const moved = fault !== 'ignore-seq' && m[at.gmem_seq] !== seq;
+      if (!inside && !moved) return 0;
+      note('gmem-retry-stale');
+      return 1;
+    },
+    closeFile: (m: State): number => {
+      if (m[at.file] !== FILE.open) return 0;
+      m[at.file] = FILE.held;
+      return 0;
+    },
+    fput: (m: State): number => {
+      if (m[at.file] !== FILE.held) return 0;
+      for (let iova = 0; iova < pages; iova++) if (m[at.area + iova] !== 0) return 0;
+      m[at.file] = FILE.released;
+      note('release-reached');
+      return 1;
+    },
+    /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
+    reuse: (m: State): boolean => {
+      for (let pfn = 0; pfn < pool; pfn++) {
+        if (m[owner + pfn] !== OWNER.free || !view.isReached(m, pfn)) continue;
+        m[owner + pfn] = OWNER.host;
+        m[content + pfn] = CONTENT.host;
+        note('page-reused');
+        if (view.isGuestOwned(m, pfn) || (exec.tdx && m[at.td_dirty + pfn] === 1)) {
+          note('access.cpu-fatal');
+          m[at.host_dead] = 1;
+        }
+        return true;
+      }
+      return false;
+    },
+  };
+}

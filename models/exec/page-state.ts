@@ -1,0 +1,123 @@
+// Page-state instructions: RMPUPDATE and PSMASH of SEV-SNP, the S-EPT leaf calls of TDX, what the guest does with its pages.
+
+import { CONTENT, SEPT } from '../machine.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
+
+export type PageState = ReturnType<typeof makePageState>;
+
+export function makePageState(exec: Exec) {
+  const { machine, view, snp, tdx, note } = exec;
+  const { at, pages, huge, pfns, config, vcpus, devices } = machine;
+  const flushes = config.assumptions['snp.rmpupdate-flushes-iotlb'];
+
+  const blockOf = (pfn: number): number => pfn - (pfn % huge);
+
+  /** RMPUPDATE: the IOTLB forgets the page, and what was translated through it is checked again. */
+  const rmpChanged = (m: State, pfn: number): void => {
+    if (!flushes) return;
+    for (let iova = 0; iova < pages; iova++) if (m[at.iotlb + iova] === pfn + 1) m[at.iotlb + iova] = 0;
+    for (let device = 0; device < devices; device++) if (m[at.dma + device] === pfn + 1) m[at.dma_checked + device] = 0;
+  };
+  const smash = (m: State, pfn: number): void => {
+    const first = blockOf(pfn);
+    for (let p = first; p < first + huge && p < pfns; p++) {
+      m[at.rmp_2m + p] = 0;
+      rmpChanged(m, p);
+    }
+  };
+  const unassign = (m: State, pfn: number): void => {
+    m[at.rmp_assigned + pfn] = 0;
+    m[at.rmp_2m + pfn] = 0;
+    m[at.rmp_gfn + pfn] = 0;
+    m[at.rmp_validated + pfn] = 0;
+    rmpChanged(m, pfn);
+  };
+  const assign = (m: State, pfn: number, gfn: number, is2m: number): void => {
+    m[at.rmp_assigned + pfn] = 1;
+    m[at.rmp_2m + pfn] = is2m;
+    m[at.rmp_gfn + pfn] = gfn;
+    m[at.rmp_validated + pfn] = 0;
+    rmpChanged(m, pfn);
+  };
+
+  return {
+    /** rmp_make_private() as sev_gmem_prepare() calls it. */
+    makePrivate: (m: State, index: number, pfn: number): number => {
+      if (!snp || m[at.rmp_assigned + pfn] === 1) return 0;
+      note('rmp-assigned');
+      const first = blockOf(pfn);
+      let whole = m[at.huge_folio + first] === 1;
+      for (let p = first; p < first + huge; p++) if (m[at.rmp_assigned + p] === 1) whole = false;
+      if (!whole) assign(m, pfn, index, 0);
+      else for (let k = 0; k < huge; k++) assign(m, first + k, index - (pfn - first) + k, 1);
+      return 0;
+    },
+    /** rmp_make_shared(), 4K: loops for ever on FAIL_OVERLAP. */
+    makeShared: (m: State, index: number): number => {
+      const pfn = m[at.page_cache + index] - 1;
+      if (!snp || pfn < 0 || m[at.rmp_assigned + pfn] === 0) return 0;
+      if (m[at.rmp_2m + pfn] === 1) return BLOCKED;
+      unassign(m, pfn);
+      return 0;
+    },
+    psmash: (m: State, index: number): number => {
+      const pfn = m[at.page_cache + index] - 1;
+      if (snp && pfn >= 0 && m[at.rmp_2m + pfn] === 1) smash(m, pfn);
+      return 0;
+    },
+    /** free_folio: sev_gmem_invalidate(), PSMASH where partial, then RMPUPDATE to shared. */
+    release: (m: State, pfn: number): void => {
+      if (!snp || m[at.rmp_assigned + pfn] === 0) return;
+      if (m[at.rmp_2m + pfn] === 1) smash(m, pfn);
+      unassign(m, pfn);
+    },
+    /** TDH.MEM.PAGE.AUG: only a page that nobody owns, only where no leaf is present. */
+    augment: (m: State, gfn: number, pfn: number): boolean => {
+      if (m[at.sept + gfn] !== SEPT.free || m[at.td_owned + pfn] === 1) return false;
+      m[at.sept + gfn] = SEPT.pending;
+      m[at.sept_pfn + gfn] = pfn + 1;
+      m[at.td_owned + pfn] = 1;
+      m[at.td_dirty + pfn] = 0;
+      return true;
+    },
+    block: (m: State, gfn: number): number => {
+      if (!tdx || m[at.sept + gfn] === SEPT.free) return 0;
+      m[at.sept + gfn] = SEPT.blocked;
+      return 1;
+    },
+    /** TDH.MEM.TRACK, then every vCPU is kicked: no private TLB entry is left. */
+    track: (m: State): number => {
+      for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb_private + k] === 1) m[at.tlb + k] = m[at.tlb_private + k] = 0;
+      return 0;
+    },
+    remove: (m: State, gfn: number): number => {
+      if (!tdx || m[at.sept + gfn] !== SEPT.blocked) return 0;
+      const pfn = m[at.sept_pfn + gfn] - 1;
+      m[at.sept + gfn] = SEPT.free;
+      m[at.td_owned + pfn] = 0;
+      m[at.td_dirty + pfn] = 1;
+      m[at.content + pfn] = CONTENT.stale;
+      note('private-leaf-removed');
+      return 0;
+    },
+    wbinvd: (m: State, gfn: number): number => {
+      if (!tdx || m[at.sept_pfn + gfn] === 0 || m[at.sept + gfn] !== SEPT.free) return 0;
+      m[at.td_dirty + m[at.sept_pfn + gfn] - 1] = 0;
+      m[at.sept_pfn + gfn] = 0;
+      return 0;
+    },
+    rescind: (m: State, gfn: number): number => {
+      m[at.guest_changing + gfn] = 1;
+      for (let device = 0; device < devices; device++)
+        if (m[at.dma + device] !== 0 && m[at.dma_iova + device] === gfn) m[at.dma_clean + device] = 0;
+      if (!snp) return 0;
+      const pfn = view.backing(m, gfn);
+      if (pfn >= 0 && m[at.rmp_assigned + pfn] === 1 && m[at.rmp_gfn + pfn] === gfn) m[at.rmp_validated + pfn] = 0;
+      return 0;
+    },
+    accept: (m: State, gfn: number): number => {
+      m[at.guest_changing + gfn] = 0;
+      return 0;
+    },
+  };
+}

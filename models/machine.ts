@@ -1,0 +1,188 @@
+// The one record of all state: named fields of small integers, declared here and nowhere else.
+// pfn-valued fields hold pfn + 1, 0 for none; thread-valued fields hold thread + 1.
+
+import type { Policy } from '../api/index.ts';
+import { LOCKS, type LockName } from '../api/index.ts';
+import type { Config } from './bounds.ts';
+
+/** Who owns a page. */
+export const OWNER = { free: 0, gmem: 1, host: 2, vmm: 3 } as const;
+/** What a page holds: enough to see a leak, a lost write, a wiped page, a first use without zeroing. */
+export const CONTENT = { zero: 0, stale: 1, guest: 2, device: 3, host: 4 } as const;
+export const SLOT = { none: 0, bound: 1, invalid: 2 } as const;
+export const AREA = { none: 0, filling: 1, mapped: 2, leaving: 3 } as const;
+/** S-EPT leaf states. */
+export const SEPT = { free: 0, pending: 1, mapped: 2, blocked: 3 } as const;
+/** Open by fd; fd closed but held by an iommufd area; released. */
+export const FILE = { released: 0, held: 1, open: 2 } as const;
+
+export const OWNER_NAMES = ['free', 'gmem', 'host (reused)', 'VMM memory'] as const;
+export const CONTENT_NAMES = ['zeroes', 'stale host data', 'guest data', 'device data', 'host data'] as const;
+export const AREA_NAMES = ['none', 'being filled', 'mapped', 'being unmapped'] as const;
+export const SEPT_NAMES = ['FREE', 'PENDING', 'MAPPED', 'BLOCKED'] as const;
+
+/** More values than the largest bounds allow bumps, so that a wrap is never seen. */
+const SEQ_BITS = 4;
+export const SEQ_VALUES = 2 ** SEQ_BITS;
+const COUNT_BITS = 3;
+/** Most references of one kind. */
+export const COUNT_MAX = 2 ** COUNT_BITS - 1;
+
+export type FieldKind = 'pfn' | 'thread' | 'flag' | 'number' | 'owner' | 'content' | 'area' | 'sept' | 'slot' | 'file' | 'mask' | 'index';
+
+export interface MachineField {
+  readonly name: string;
+  readonly bits: number;
+  readonly count: number;
+  readonly kind: FieldKind;
+  /** What one slot stands for, as reports name it: `index`, `pfn`, `gfn`, `iova`, `vCPU`, `DEV`. */
+  readonly per: string;
+}
+
+export interface Threads {
+  readonly name: string;
+  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf';
+}
+
+export interface Machine {
+  readonly config: Config;
+  readonly fields: readonly MachineField[];
+  /** First slot of each field. */
+  readonly at: { readonly [name: string]: number };
+  readonly threads: readonly Threads[];
+  readonly pages: number;
+  readonly huge: number;
+  readonly pfns: number;
+  /** pfn of the VMM's own page behind gfn 0; -1 where shared memory is in place. */
+  readonly anonymous: number;
+  readonly vcpus: number;
+  readonly devices: number;
+  readonly lockAt: { readonly [K in LockName]: { readonly writer: number; readonly readers: number } };
+  readonly registerAt: { readonly [name: string]: { readonly at: number; readonly max: number; readonly slots: number } };
+}
+
+export const inPlace = (config: Config): boolean => config.base !== 'linux-7.2';
+
+const bitsFor = (max: number): number => Math.max(1, 32 - Math.clz32(max));
+
+function threadsOf(config: Config): Threads[] {
+  const { vmmThreads, vcpus, devices } = config.bounds;
+  const many = (n: number, name: string, kind: Threads['kind']): Threads[] =>
+    Array.from({ length: n }, (_, k) => ({ name: `${name} ${k}`, kind }));
+  return [...many(vmmThreads, 'VMM', 'vmm'), ...many(vcpus, 'vCPU', 'vcpu'), ...many(devices, 'DEV', 'device'), { name: 'MF', kind: 'mf' }];
+}
+
+/** The fields of a machine for these bounds, this platform and this policy's registers. */
+export function declareMachine(config: Config, policy: Policy): Machine {
+  const { pages, hugePages, vcpus, devices } = config.bounds;
+  const threads = threadsOf(config);
+  const shared = inPlace(config) ? 0 : pages;
+  const pool = 2 * pages;
+  const pfns = pool + shared;
+  const PFN = bitsFor(pfns);
+  const THREAD = bitsFor(threads.length);
+  const PAGE = bitsFor(pages);
+  const fields: MachineField[] = [];
+  const add = (name: string, kind: FieldKind, bits: number, count = 1, per = ''): void => {
+    if (count > 0) fields.push({ name, kind, bits, count, per });
+  };
+
+  /* guest_memfd: the inode and its page cache */
+  add('page_cache', 'pfn', PFN, pages, 'index');
+  add('private', 'flag', 1, pages, 'index');
+  add('file', 'file', 2);
+  add('huge_inode', 'flag', 1);
+  add('gmem_in_progress', 'number', 2);
+  add('gmem_seq', 'number', SEQ_BITS);
+  add('gmem_range', 'mask', pages, 1, 'index');
+  /* pages */
+  add('owner', 'owner', 2, pfns, 'pfn');
+  add('content', 'content', 3, pfns, 'pfn');
+  add('huge_folio', 'flag', 1, pool, 'pfn');
+  add('uptodate', 'flag', 1, pool, 'pfn');
+  add('hwpoison', 'flag', 1, pool, 'pfn');
+  add('folio_lock', 'thread', THREAD, pool, 'pfn');
+  add('lookup_refs', 'number', COUNT_BITS, pool, 'pfn');
+  add('pins', 'number', COUNT_BITS, pool, 'pfn');
+  /* KVM: one VM, one slot */
+  add('slot', 'slot', 2);
+  add('mmu_invalidate_in_progress', 'number', 2);
+  add('mmu_invalidate_seq', 'number', SEQ_BITS);
+  add('mmu_invalidate_range', 'mask', pages, 1, 'gfn');
+  add('spte_shared', 'pfn', PFN, pages, 'gfn');
+  add('spte_private', 'pfn', PFN, pages, 'gfn');
+  add('tlb', 'pfn', PFN, vcpus * pages, 'vCPU.gfn');
+  add('tlb_private', 'flag', 1, vcpus * pages, 'vCPU.gfn');
+  add('srcu', 'flag', 1, vcpus, 'vCPU');
+  add('host_pte', 'pfn', PFN, inPlace(config) ? pages : 0, 'index');
+  /* iommufd: one IOAS, one domain */
+  add('area', 'area', 2, pages, 'iova');
+  add('area_start', 'index', PAGE, pages, 'iova');
+  add('npinned', 'number', COUNT_BITS);
+  add('iopte', 'pfn', PFN, pages, 'iova');
+  add('iopte_huge', 'flag', 1, pages, 'iova');
+  add('gather', 'thread', THREAD, pages, 'iova');
+  add('inv_queue', 'mask', pages, threads.length, 'thread');
+  add('iotlb', 'pfn', PFN, pages, 'iova');
+  add('iotlb_huge', 'flag', 1, pages, 'iova');
+  add('iotlb_private', 'flag', 1, config.platform === 'sev-snp' ? pages : 0, 'iova');
+  /* in-flight DMA */
+  add('dma', 'pfn', PFN, devices, 'DEV');
+  add('dma_iova', 'index', PAGE, devices, 'DEV');
+  add('dma_write', 'flag', 1, devices, 'DEV');
+  add('dma_private', 'flag', 1, devices, 'DEV');
+  add('dma_trusted', 'flag', 1, devices, 'DEV');
+  add('dma_huge', 'flag', 1, devices, 'DEV');
+  add('dma_checked', 'flag', 1, devices, 'DEV');
+  add('dma_clean', 'flag', 1, devices, 'DEV');
+  /* page-state hardware */
+  if (config.platform === 'sev-snp') {
+    add('rmp_assigned', 'flag', 1, pfns, 'pfn');
+    add('rmp_2m', 'flag', 1, pfns, 'pfn');
+    add('rmp_gfn', 'index', PAGE, pfns, 'pfn');
+    add('rmp_validated', 'flag', 1, pfns, 'pfn');
+  }
+  if (config.platform === 'tdx') {
+    add('sept', 'sept', 2, pages, 'gfn');
+    add('sept_pfn', 'pfn', PFN, pages, 'gfn');
+    add('td_owned', 'flag', 1, pfns, 'pfn');
+    add('td_dirty', 'flag', 1, pfns, 'pfn');
+  }
+  /* the guest asks for a change of these pages, or thinks it is done */
+  add('guest_changing', 'flag', 1, pages, 'gfn');
+  add('host_dead', 'flag', 1);
+  add('fail_next', 'flag', 1, config.fail === null ? 0 : 1);
+  add('fail_used', 'flag', 1, config.fail === null ? 0 : 1);
+  for (const name of LOCKS) {
+    add(name, 'thread', THREAD);
+    add(`${name}.readers`, 'mask', threads.length);
+  }
+  for (const [name, { max, slots }] of Object.entries(policy.registers ?? {}))
+    add(`register.${name}`, 'number', bitsFor(max), slots === 'index' ? pages : slots, 'slot');
+
+  const at: { [name: string]: number } = {};
+  let next = 0;
+  for (const field of fields) {
+    at[field.name] = next;
+    next += field.count;
+  }
+  return {
+    config,
+    fields,
+    at,
+    threads,
+    pages,
+    huge: hugePages,
+    pfns,
+    anonymous: inPlace(config) ? -1 : pool,
+    vcpus,
+    devices,
+    lockAt: Object.fromEntries(LOCKS.map((name) => [name, { writer: at[name], readers: at[`${name}.readers`] }])) as Machine['lockAt'],
+    registerAt: Object.fromEntries(
+      Object.entries(policy.registers ?? {}).map(([name, { max, slots }]) => [
+        name,
+        { at: at[`register.${name}`], max, slots: slots === 'index' ? pages : slots },
+      ]),
+    ),
+  };
+}

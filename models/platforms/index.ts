@@ -1,0 +1,43 @@
+// The platforms, and what an IOMMU driver knows of each at build time.
+
+import type { Arch } from '../../api/index.ts';
+import type { Assumptions, Config, PlatformName } from '../bounds.ts';
+import { bareVerdicts } from './bare.ts';
+import { type Verdicts, verdictTable } from './outcomes.ts';
+import { sevSnpVerdicts, uncheckedSnpVerdict } from './sev-snp.ts';
+import { tdxVerdicts } from './tdx.ts';
+
+const VERDICTS: { readonly [K in PlatformName]: (assumed: Assumptions) => Verdicts } = {
+  bare: bareVerdicts,
+  'sev-snp': sevSnpVerdicts,
+  tdx: tdxVerdicts,
+};
+
+export interface PlatformTables {
+  /** Outcome numbers by `dmaIndex`. */
+  readonly checked: Uint8Array;
+  /** The same for an access whose check was made earlier, with its IOTLB entry. */
+  readonly unchecked: Uint8Array;
+}
+
+export function platformTables(config: Config): PlatformTables {
+  const checked = verdictTable(VERDICTS[config.platform](config.assumptions));
+  return { checked, unchecked: config.platform === 'sev-snp' ? verdictTable(uncheckedSnpVerdict) : checked };
+}
+
+export function archOf(config: Config): Arch {
+  return {
+    platform: config.platform,
+    maps_private: config.platform === 'sev-snp',
+    leaf_size_is_checked: config.platform === 'sev-snp',
+    huge_pages: config.bounds.hugePages,
+  };
+}
+
+/** The streams that the devices of this configuration issue. */
+export function streamsOf(config: Config): readonly { readonly trusted: boolean; readonly private: boolean; readonly name: string }[] {
+  const t0 = { trusted: false, private: false, name: 'T=0' };
+  const t1 = { trusted: true, private: true, name: 'T=1 private' };
+  if (config.platform === 'bare' || config.device === 'T0') return [t0];
+  return config.device === 'T1' ? [t1] : [t0, t1];
+}

@@ -1,0 +1,95 @@
+// Read-only questions about a machine that more than one place asks: what backs a gfn, what a page is, who reaches it.
+
+import { type Machine, OWNER, inPlace } from './machine.ts';
+import { PAGE_CLASS, dmaIndex } from './platforms/outcomes.ts';
+
+/** The unpacked state of the engine, read only here. */
+export type MachineState = { readonly [slot: number]: number; readonly length: number };
+
+export interface View {
+  /** pfn that backs the gfn now, or -1. */
+  readonly backing: (m: MachineState, gfn: number) => number;
+  /** gmem index that the page cache holds the page at, or -1. */
+  readonly indexOf: (m: MachineState, pfn: number) => number;
+  /** First pfn of the folio that the page belongs to. */
+  readonly head: (m: MachineState, pfn: number) => number;
+  /** Pages of that folio. */
+  readonly folioPages: (m: MachineState, head: number) => number;
+  /** References beyond the page cache's: lookups, pins, host mappings. */
+  readonly extraReferences: (m: MachineState, head: number) => number;
+  readonly isFree: (m: MachineState, pfn: number) => boolean;
+  /** The hardware treats the page as the guest's: RMP assigned, TD-owned; bare: in the page cache at a private index. */
+  readonly isGuestOwned: (m: MachineState, pfn: number) => boolean;
+  /** PAGE_CLASS number of the page as seen through a translation at this iova. */
+  readonly pageClass: (m: MachineState, pfn: number, iova: number) => number;
+  /** Some translation, in-flight access or page-state table still reaches the page. */
+  readonly isReached: (m: MachineState, pfn: number) => boolean;
+  readonly verdictIndex: typeof dmaIndex;
+}
+
+export function makeView(machine: Machine): View {
+  const { at, pages, huge, pfns, anonymous, config, vcpus, devices } = machine;
+  const { page_cache, owner, huge_folio, lookup_refs, pins, host_pte } = at;
+  const snp = config.platform === 'sev-snp';
+  const tdx = config.platform === 'tdx';
+  const pool = anonymous < 0 ? pfns : anonymous;
+
+  const blockOf = (pfn: number): number => pfn - (pfn % huge);
+  const head = (m: MachineState, pfn: number): number => (pfn < pool && m[huge_folio + blockOf(pfn)] === 1 ? blockOf(pfn) : pfn);
+  const folioPages = (m: MachineState, first: number): number => (first < pool && m[huge_folio + first] === 1 ? huge : 1);
+  const indexOf = (m: MachineState, pfn: number): number => {
+    for (let index = 0; index < pages; index++) if (m[page_cache + index] === pfn + 1) return index;
+    return -1;
+  };
+  const backing = (m: MachineState, gfn: number): number =>
+    anonymous >= 0 && m[at.private + gfn] === 0 ? anonymous + gfn : m[page_cache + gfn] - 1;
+  const isFree = (m: MachineState, pfn: number): boolean => m[owner + pfn] === OWNER.free || m[owner + pfn] === OWNER.host;
+
+  const isGuestOwned = (m: MachineState, pfn: number): boolean => {
+    if (snp) return m[at.rmp_assigned + pfn] === 1;
+    if (tdx) return m[at.td_owned + pfn] === 1;
+    if (isFree(m, pfn)) return false;
+    const index = indexOf(m, pfn);
+    return index >= 0 && m[at.private + index] === 1;
+  };
+  const blockHasGuestPage = (m: MachineState, pfn: number): boolean => {
+    const first = blockOf(pfn);
+    for (let p = first; p < first + huge && p < pfns; p++) if (isGuestOwned(m, p)) return true;
+    return false;
+  };
+  const guestPageClass = (m: MachineState, pfn: number, gfn: number): number => {
+    if (!snp) return PAGE_CLASS['private 4K'];
+    if (m[at.rmp_gfn + pfn] !== gfn) return PAGE_CLASS['private elsewhere'];
+    if (m[at.rmp_validated + pfn] === 0) return PAGE_CLASS['private unaccepted'];
+    return m[at.rmp_2m + pfn] === 1 ? PAGE_CLASS['private 2M'] : PAGE_CLASS['private 4K'];
+  };
+  const pageClass = (m: MachineState, pfn: number, iova: number): number => {
+    if (isGuestOwned(m, pfn)) return guestPageClass(m, pfn, iova);
+    if (tdx && m[at.td_dirty + pfn] === 1) return PAGE_CLASS['private removed'];
+    if (isFree(m, pfn)) return PAGE_CLASS.free;
+    if (backing(m, iova) !== pfn) return PAGE_CLASS.stale;
+    return snp && blockHasGuestPage(m, pfn) ? PAGE_CLASS['shared in mixed 2M'] : PAGE_CLASS.shared;
+  };
+  const isReached = (m: MachineState, pfn: number): boolean => {
+    const want = pfn + 1;
+    for (let g = 0; g < pages; g++) {
+      if (m[at.iopte + g] === want || m[at.iotlb + g] === want || m[at.spte_shared + g] === want || m[at.spte_private + g] === want) return true;
+      if (inPlace(config) && m[host_pte + g] === want) return true;
+    }
+    for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb + k] === want) return true;
+    for (let d = 0; d < devices; d++) if (m[at.dma + d] === want) return true;
+    if (snp) return m[at.rmp_assigned + pfn] === 1;
+    return tdx && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1);
+  };
+  const extraReferences = (m: MachineState, first: number): number => {
+    let references = m[lookup_refs + first];
+    const last = first + folioPages(m, first);
+    for (let pfn = first; pfn < last; pfn++) {
+      references += m[pins + pfn];
+      if (!inPlace(config)) continue;
+      for (let index = 0; index < pages; index++) if (m[host_pte + index] === pfn + 1) references++;
+    }
+    return references;
+  };
+  return { backing, indexOf, head, folioPages, extraReferences, isFree, isGuestOwned, pageClass, isReached, verdictIndex: dmaIndex };
+}
