@@ -132,8 +132,11 @@ export function coreSystem(instance: CoreInstance, fault: CoreFault = 'none', ch
     judge: (m, hits) => {
       if (!checked || m[inprog] !== 0) return;
       for (let p = 0; p < pages; p++) {
-        if (m[pte + p] !== NONE && m[pte + p] !== m[share + p]) hits.push(0);
-        else if (m[tlb + p] !== NONE && m[tlb + p] !== m[share + p]) hits.push(0);
+        const mapped = m[pte + p] !== NONE && m[pte + p] !== m[share + p];
+        const cached = m[tlb + p] !== NONE && m[tlb + p] !== m[share + p];
+        if (!mapped && !cached) continue;
+        hits.push(0);
+        return;
       }
     },
     events: [],

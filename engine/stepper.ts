@@ -31,8 +31,9 @@ export interface Stepper {
   readonly step: (m: State, move: Move) => boolean;
   readonly proceed: (m: State, thread: number) => boolean;
   readonly start: (m: State, thread: number, offer: number) => boolean;
-  /** Number of offers that an idle thread may start; 0 where another idle thread stands for it. */
+  /** How many offers an idle thread may start, from `firstOffer` on; none where another idle thread stands for it. */
   readonly starts: (m: State, thread: number, last: number) => number;
+  readonly firstOffer: (m: State, thread: number) => number;
 }
 
 /** Which actor moved last, as part of a state: not at all, always, or only while it is inside a call and able to go on. */
@@ -93,8 +94,9 @@ export function stepperOf(parts: Parts): Stepper {
     starts: (m, thread, last) => {
       if (m[counterAt[thread]] >= callsMax[thread]) return 0;
       if (thread !== last) for (const twin of twins[thread]) if (m[placeAt[twin]] === 0) return 0;
-      return roots[thread].length;
+      return inOrder ? 1 : roots[thread].length;
     },
+    firstOffer: (m, thread) => (inOrder ? m[counterAt[thread]] : 0),
     step: (m, move) => {
       const actor = move >> 10;
       const offer = (move & 1023) - 1;
@@ -107,8 +109,8 @@ export function stepperOf(parts: Parts): Stepper {
 
 /** Uses nothing from outside, see fresh.ts. `layout` has a last slot for the last actor unless `kept` is 'never'. */
 export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
-  const { domain, calls, placeAt, inOrder, counterAt, roots } = parts;
-  const { proceed, start, starts } = stepper;
+  const { domain, calls, placeAt, roots } = parts;
+  const { proceed, start, starts, firstOffer } = stepper;
   const { copy, pack, hash, words } = layout;
   const { events } = domain;
   const threads = placeAt.length;
@@ -165,9 +167,8 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
           copy(base, m);
           continue;
         }
-        const offers = starts(base, thread, last);
-        const first = inOrder ? base[counterAt[thread]] : 0;
-        const end = inOrder ? Math.min(offers, first + 1) : offers;
+        const first = firstOffer(base, thread);
+        const end = first + starts(base, thread, last);
         for (let offer = first; offer < end; offer++) {
           if (!start(m, thread, offer)) continue;
           emit((thread << 10) + 1 + offer);

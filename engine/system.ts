@@ -71,8 +71,9 @@ export interface System {
   readonly placeAt: readonly number[];
   /** Calls started so far. */
   readonly started: (m: State) => number;
-  /** First and number of starting moves of an idle thread; none where another idle thread of its kind stands for it. */
+  /** How many offers an idle thread may start, from `firstOffer` on; none where another idle thread stands for it. */
   readonly starts: (m: State, thread: number, last: number) => number;
+  readonly firstOffer: (m: State, thread: number) => number;
   /** Make the move in place. False, with `m` untouched, when it is not enabled. Fills `domain.events`. */
   readonly step: (m: State, move: Move) => boolean;
   /** The same functions compiled for this system alone: twice as fast, where there are many steps to make. */
@@ -92,6 +93,10 @@ export interface System {
 /* A move is the actor's number, then one plus the number of the offer that it starts, or 0. stepper.ts relies on it. */
 const MOVE_SHIFT = 10;
 const OFFERS_MAX = 2 ** MOVE_SHIFT - 1;
+
+export function actorOf(move: Move): number {
+  return move >> MOVE_SHIFT;
+}
 
 const bitsFor = (max: number): number => Math.max(1, 32 - Math.clz32(max));
 
@@ -210,6 +215,7 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
       return sum;
     },
     starts: stepper.starts,
+    firstOffer: stepper.firstOffer,
     step: stepper.step,
     stepper: () => fresh(stepperOf)(parts),
     successors: (kept = 'never') => {
@@ -219,7 +225,7 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     continueMove: (thread) => thread << MOVE_SHIFT,
     startMove: (thread, offer) => (thread << MOVE_SHIFT) + 1 + offer,
     agentMove: (agent) => (threads + agent) << MOVE_SHIFT,
-    actorOf: (move) => move >> MOVE_SHIFT,
+    actorOf,
     offerOf: (move) => (move & OFFERS_MAX) - 1,
     releases: (m, thread) => {
       const place = m[placeAt[thread]];
