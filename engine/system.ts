@@ -107,12 +107,26 @@ export interface SystemOptions {
   readonly placeBits?: number;
 }
 
+const PLACE_BITS = 12;
+
 /** Thrown when a place does not fit its field: build the system again with more bits. */
 export class PlaceOverflow extends SuiteError {
   readonly bitsNeeded: number;
   constructor(bitsNeeded: number) {
     super(`a place needs ${bitsNeeded} bits`);
     this.bitsNeeded = bitsNeeded;
+  }
+}
+
+/** Build and run, again with wider places for as long as there are more of them than fit. */
+export function withPlaceBits<T>(build: (placeBits: number) => System, run: (system: System) => T, placeBits = PLACE_BITS): T {
+  for (let bits = placeBits; ; ) {
+    try {
+      return run(build(bits));
+    } catch (error) {
+      if (!(error instanceof PlaceOverflow) || error.bitsNeeded <= bits) throw error;
+      bits = error.bitsNeeded;
+    }
   }
 }
 
@@ -141,7 +155,7 @@ function twinsOf(domain: Domain, environment: Environment): number[][] {
 }
 
 export function makeSystem(domain: Domain, environment: Environment, options: SystemOptions = {}): System {
-  const { placeBits = 12 } = options;
+  const { placeBits = PLACE_BITS } = options;
   const threads = domain.threads.length;
   assert(environment.offers.length === threads, 'one list of offers a thread');
   const calls = makeCalls(domain, options.limits ?? CALL_LIMITS, options.guard);

@@ -32,7 +32,7 @@ export interface Walk {
 }
 
 /** Appends the candidates of a state: calls in flight, offers that idle threads may start, agents. Uses nothing from outside. */
-function listerOf(system: System, stepper: Pick<Stepper, 'starts' | 'firstOffer'>): (m: State, last: number, out: Int32Array) => number {
+export function listerOf(system: System, stepper: Pick<Stepper, 'starts' | 'firstOffer'>): (m: State, last: number, out: Int32Array) => number {
   const { threads, actors, placeAt } = system;
   const { starts, firstOffer } = stepper;
   return (m, last, out) => {
@@ -51,7 +51,7 @@ function listerOf(system: System, stepper: Pick<Stepper, 'starts' | 'firstOffer'
   };
 }
 
-const candidatesMax = (system: System): number =>
+export const candidatesMax = (system: System): number =>
   system.actors + system.environment.offers.reduce((sum, list) => sum + list.length, 0);
 
 function schedulerOf(choices: Choices): Scheduler {

@@ -1,0 +1,164 @@
+// Shortest counterexamples: fewest calls, of those fewest switches, of those fewest steps; each exact and said how.
+
+import { type Path, explore } from './explore.ts';
+import { ranked } from './ranked.ts';
+import { type CallOffer, type System, withPlaceBits } from './system.ts';
+
+/** `build` gets the number of calls, and how many bits a place should have. */
+export type BuildForCalls = (calls: number, placeBits: number) => System;
+
+export interface CertifyOptions {
+  /** Of each of the searches; with more states the answer is `cap`. */
+  readonly statesMax?: number;
+  /** Asked every few thousand states; true stops the search with `stopped`. */
+  readonly stop?: () => boolean;
+}
+
+export interface Certificate {
+  /** The environment of one call fewer was exhausted without a hit. */
+  readonly calls: number;
+  readonly switches: number;
+  readonly steps: number;
+  readonly path: Path;
+  /** The system that has the path: of `calls` calls. */
+  readonly system: System;
+  /** States visited in all searches up to the hit. */
+  readonly states: number;
+  readonly certified: boolean;
+}
+
+export type Certification =
+  | { readonly certificate: Certificate; readonly reason: 'found' }
+  /** `unreachable`: all environments were exhausted. `cap`, `stopped`: a search ended early, so nothing is known. */
+  | { readonly certificate: null; readonly reason: 'unreachable' | 'cap' | 'stopped'; readonly states: number };
+
+/** For each property the lowest hit in (calls, switches, steps). The numbers are those that `certify` gives for it alone. */
+export function certifyAll(
+  build: BuildForCalls,
+  properties: readonly number[],
+  callsMax: number,
+  options: CertifyOptions = {},
+): Map<number, Certification> {
+  const { statesMax = Infinity, stop } = options;
+  const out = new Map<number, Certification>();
+  let before = 0;
+  for (let calls = 1; calls <= callsMax; calls++) {
+    const until = properties.filter((property) => !out.has(property));
+    if (until.length === 0) break;
+    let stopped = false;
+    const { system, result } = withPlaceBits(
+      (placeBits) => build(calls, placeBits),
+      (system) => ({
+        system,
+        result: ranked(system, { by: 'switches', until, statesMax, stop: () => (stopped = stop?.() === true) }),
+      }),
+    );
+    for (const property of until) {
+      const hit = result.found.get(property);
+      if (hit === undefined) continue;
+      const { rank: switches, steps, path, statesAtHit } = hit;
+      const states = before + statesAtHit;
+      out.set(property, { certificate: { calls, switches, steps, path, system, states, certified: true }, reason: 'found' });
+    }
+    before += result.states;
+    if (result.complete || until.every((property) => out.has(property))) continue;
+    for (const property of until)
+      if (!out.has(property)) out.set(property, { certificate: null, reason: stopped ? 'stopped' : 'cap', states: before });
+  }
+  for (const property of properties)
+    if (!out.has(property)) out.set(property, { certificate: null, reason: 'unreachable', states: before });
+  return out;
+}
+
+export function certify(build: BuildForCalls, property: number, callsMax: number, options: CertifyOptions = {}): Certification {
+  const found = certifyAll(build, [property], callsMax, options).get(property);
+  return found ?? { certificate: null, reason: 'unreachable', states: 0 };
+}
+
+/** A scenario: the calls of each thread, in order. */
+export type Scenario = readonly (readonly CallOffer[])[];
+
+export interface ShrinkOptions {
+  /** The same call with smaller arguments, the smallest first. */
+  readonly shorter?: (offer: CallOffer) => readonly CallOffer[];
+  /** Of each of the searches. */
+  readonly statesMax?: number;
+  /** Selections of calls tried; beyond, calls are dropped one by one. */
+  readonly attemptsMax?: number;
+}
+
+export interface Shrunk {
+  readonly scenario: Scenario;
+  readonly system: System;
+  readonly path: Path;
+  readonly switches: number;
+  readonly steps: number;
+  /** No selection of fewer calls of the scenario given hits the property, and no call could be shortened any more. */
+  readonly minimal: boolean;
+  readonly attempts: number;
+}
+
+/** The scenarios that are left when calls are dropped: first none is kept, then each one, then each pair, ... */
+function* selections(scenario: Scenario): Generator<Scenario> {
+  const calls = scenario.flatMap((list, thread) => list.map((offer) => ({ thread, offer })));
+  function* choose(size: number, from: number): Generator<readonly number[]> {
+    if (size === 0) yield [];
+    for (let first = from; size > 0 && first + size <= calls.length; first++)
+      for (const rest of choose(size - 1, first + 1)) yield [first, ...rest];
+  }
+  for (let size = 0; size <= calls.length; size++)
+    for (const kept of choose(size, 0))
+      yield scenario.map((_, thread) => kept.flatMap((k) => (calls[k].thread === thread ? [calls[k].offer] : [])));
+}
+
+function* dropped(scenario: Scenario): Generator<Scenario> {
+  for (const [thread, list] of scenario.entries())
+    for (const k of list.keys()) yield scenario.map((calls, t) => (t === thread ? calls.filter((_, j) => j !== k) : calls));
+}
+
+function* shortened(scenario: Scenario, shorter: (offer: CallOffer) => readonly CallOffer[]): Generator<Scenario> {
+  for (const [thread, list] of scenario.entries())
+    for (const [k, offer] of list.entries())
+      for (const other of shorter(offer)) yield scenario.map((calls, t) => (t === thread ? calls.map((call, j) => (j === k ? other : call)) : calls));
+}
+
+/**
+ * The smallest scenario within the one given of which some schedule hits the property, and its lowest path in (switches,
+ * steps). Null when no schedule of the given one does, or the search did not end within `statesMax`.
+ */
+export function shrinkScenario(
+  build: (scenario: Scenario, placeBits: number) => System,
+  scenario: Scenario,
+  property: number,
+  options: ShrinkOptions = {},
+): Shrunk | null {
+  const { shorter = () => [], statesMax = Infinity, attemptsMax = 2000 } = options;
+  let attempts = 0;
+  let minimal = true;
+  const run = <T>(calls: Scenario, search: (system: System) => T): T => withPlaceBits((placeBits) => build(calls, placeBits), search);
+  const hits = (calls: Scenario): boolean => {
+    attempts++;
+    const { hits: counts, complete } = run(calls, (system) => explore(system, { until: [property], statesMax }));
+    if (counts[property] === 0 && !complete) minimal = false;
+    return counts[property] > 0;
+  };
+  const first = (tries: Iterable<Scenario>, most: number): Scenario | null => {
+    for (const tried of tries) {
+      if (attempts >= most) {
+        minimal = false;
+        return null;
+      }
+      if (hits(tried)) return tried;
+    }
+    return null;
+  };
+  let best = first(selections(scenario), attemptsMax) ?? scenario;
+  /* Too many selections to try them all: drop one call at a time. */
+  for (let next: Scenario | null = minimal ? null : best; next !== null; next = first(dropped(best), Infinity)) best = next;
+  for (let next: Scenario | null = best; next !== null; next = first(shortened(best, shorter), Infinity)) best = next;
+  return run(best, (system) => {
+    const hit = ranked(system, { by: 'switches', until: [property], statesMax }).found.get(property);
+    if (hit === undefined) return null;
+    return { scenario: best, system, path: hit.path, switches: hit.rank, steps: hit.steps, minimal, attempts };
+  });
+}
