@@ -1,0 +1,38 @@
+// Stops protocol code that runs and never yields. The only limit of the suite in wall-clock time; everything else counts.
+
+import { Script } from 'node:vm';
+
+const GUARDED = Symbol.for('gmem-iommu-conformance.guarded');
+const holder = globalThis as { [GUARDED]?: () => void };
+const script = new Script("globalThis[Symbol.for('gmem-iommu-conformance.guarded')]()", {
+  filename: 'watchdog',
+});
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+}
+
+/**
+ * Gives a function that runs another one and interrupts it, also inside an endless loop, after that many milliseconds of
+ * wall-clock time; calls may nest. Costs 90 to 160 microseconds a call (Node 20, 22, 24: each call starts a timer
+ * thread), so it belongs around the unfolding of a call, not around a step of the search.
+ */
+export function guardWith(milliseconds: number): <T>(run: () => T) => T {
+  return <T>(run: () => T): T => {
+    const outer = holder[GUARDED];
+    const results: T[] = [];
+    holder[GUARDED] = (): void => {
+      results.push(run());
+    };
+    try {
+      script.runInThisContext({ timeout: milliseconds, displayErrors: false });
+    } catch (error) {
+      if (!isTimeout(error)) throw error;
+      throw new Error(`did not yield within ${milliseconds} ms of wall-clock time; look for an endless loop`);
+    } finally {
+      if (outer === undefined) delete holder[GUARDED];
+      else holder[GUARDED] = outer;
+    }
+    return results[0];
+  };
+}
