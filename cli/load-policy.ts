@@ -76,8 +76,8 @@ function problemInChild(file: string, milliseconds: number): Promise<string | nu
       if (answer !== undefined) settle(answer);
       else if (late)
         settle(
-          `${file}: did not finish loading within ${milliseconds} ms of wall-clock time; look for a loop at the top level of ` +
-            'the file (protocol code belongs into functions)',
+          `${file}: did not finish loading within ${milliseconds} ms of wall-clock time; ` +
+            'look for a loop at the top level of the file (protocol code belongs into functions)',
         );
       else if (signal === 'SIGABRT')
         settle(`${file}: took more than ${HEAP_MEGABYTES} MB of memory, or crashed, while it was loaded`);
@@ -90,9 +90,9 @@ function problemInChild(file: string, milliseconds: number): Promise<string | nu
 }
 
 /**
- * Imports a policy file. `gmem-iommu-conformance/api` is the running copy's, relative imports may leave out extensions or
- * write .js for .ts, everything is an ES module. Loads it in a child process first, so that a file that never ends, exits or
- * crashes costs a message only. Throws PolicyLoadError.
+ * Imports a policy file. `gmem-iommu-conformance/api` is the running copy's, relative imports may leave out
+ * extensions or write .js for .ts, everything is an ES module. Loads it in a child process first, so that a file
+ * that never ends, exits or crashes costs a message only. Throws PolicyLoadError.
  */
 export async function loadPolicyModule(path: string, options: LoadOptions = {}): Promise<unknown> {
   const file = policyFile(path);
@@ -103,12 +103,15 @@ export async function loadPolicyModule(path: string, options: LoadOptions = {}):
   return found.module;
 }
 
-/** From here on `gmem-iommu-conformance/api` is the running copy's also for plain `import()`, as of a file dropped into policies/. */
+/**
+ * From here on `gmem-iommu-conformance/api` is the running copy's also for plain `import()`, as of a file dropped
+ * into policies/.
+ */
 export async function registerApi(): Promise<void> {
   await loader().register(apiFile());
 }
 
-/** `file:line:column` in the policy where an error was thrown, also after loading; null where the stack does not tell. */
+/** `file:line:column` where the policy threw, also after loading; null where the stack does not tell. */
 export function placeInPolicy(error: unknown): string | null {
   return loader().placeOf(error);
 }
@@ -117,7 +120,10 @@ function looksLikePolicy(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string';
 }
 
-/** What a policy module offers: its default export (one policy or a list of them), else every named export that has a name. */
+/**
+ * What a policy module offers: its default export (one policy or a list of them), else every named export that has
+ * a name.
+ */
 export function pickPolicies(module: unknown): unknown[] {
   if (typeof module !== 'object' || module === null) return [];
   const { default: main, ...named } = module as {

@@ -39,7 +39,7 @@ function forUser(text) {
   return new Error(FOR_USER + text);
 }
 
-/** What a relative import may stand for, in the order tried: itself, its TypeScript source, the name without extension. */
+/** What a relative import may stand for, in the order tried: itself, its TypeScript source, with an extension. */
 function candidates(path) {
   const source = path.replace(/\.(m?)js$/, '.$1ts');
   return [

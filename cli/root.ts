@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of package.json, from `cli/` of a checkout as from `dist/cli/`. Assets (corpus/, templates/) are found from here. */
+/** The folder of package.json, also from `dist/cli/`. Assets (corpus/, templates/) are found from here. */
 export function packageRoot(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   for (let at = here; ; at = dirname(at)) {
