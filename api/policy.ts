@@ -1,6 +1,6 @@
 // What a proposal has to say. Every hook is optional; a missing one does nothing.
 
-import type { Result, Steps } from './steps.ts';
+import type { Errno, Result, Steps } from './steps.ts';
 import type { Range } from './units.ts';
 
 /** Why guest_memfd invalidates. */
@@ -9,6 +9,9 @@ export type Reason = 'to private' | 'to shared' | 'truncation' | 'memory failure
 /** Facts of the platform that an IOMMU driver knows at build time. */
 export interface Arch {
   readonly platform: 'bare' | 'sev-snp' | 'arm-cca' | 'tdx';
+  readonly base: BaseName;
+  /** Shared and private are two states of one page (rfc-v2, v8); in linux-7.2 shared memory is the VMM's own. */
+  readonly in_place: boolean;
   /** Private pages belong into the host's IO page table (AMD); elsewhere the secure world translates for T=1 streams. */
   readonly maps_private: boolean;
   /** IOPTE leaf size must equal the RMP entry's. */
@@ -19,10 +22,13 @@ export interface Arch {
 
 export type BaseName = 'linux-7.2' | 'rfc-v2' | 'v8';
 
+/** A conversion says where it stopped: `error_offset` in pages, inside the range. */
+export type ConvertResult = Result | { readonly errno: Errno; readonly error_offset: number };
+
 /** Calls of user space that a policy may replace: a changed convert_range is a plug-in as well. */
 export interface BaseCalls {
-  readonly convert_private: (range: Range) => Steps<Result>;
-  readonly convert_shared: (range: Range) => Steps<Result>;
+  readonly convert_private: (range: Range) => Steps<ConvertResult>;
+  readonly convert_shared: (range: Range) => Steps<ConvertResult>;
   readonly punch_hole: (range: Range) => Steps<Result>;
   readonly memory_failure: (range: Range) => Steps<Result>;
   readonly map_file: (range: Range) => Steps<Result>;

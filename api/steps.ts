@@ -1,6 +1,7 @@
 // The step vocabulary: each constructor is one atomic step and one preemption point. Names are the kernel's (Linux 7.2).
 // A step is plain data; only models/exec.ts knows what it does to the machine.
 
+import type { Arch } from './policy.ts';
 import type { Iova, Index, Pfn, Range } from './units.ts';
 
 /* MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and invalidate_lock are held over steps. */
@@ -26,13 +27,13 @@ export type Step =
   | { readonly op: 'safe_refcount'; readonly start: Index; readonly end: Index }
   | { readonly op: 'compute_work'; readonly start: Index; readonly end: Index; readonly to: 'private' | 'shared' }
   | { readonly op: 'store_attributes'; readonly start: Index; readonly end: Index; readonly to: 'private' | 'shared' }
-  | { readonly op: 'folio_ref_freeze' | 'wait_for_folio_refs' | 'split_folio' | 'merge_folio'; readonly index: Index }
+  | { readonly op: 'wait_for_folio_refs' | 'split_folio' | 'merge_folio'; readonly index: Index }
   | { readonly op: 'set_hwpoison'; readonly index: Index }
   | { readonly op: 'gmem_is_private'; readonly index: Index }
   | { readonly op: 'gmem_invalidate_start' | 'gmem_invalidate_end'; readonly start: Index; readonly end: Index; readonly fault?: string }
   | { readonly op: 'gmem_invalidate_seq' }
   | { readonly op: 'gmem_invalidate_retry'; readonly seq: number; readonly index: Index; readonly fault?: string }
-  | { readonly op: 'gmem_file' | 'gmem_fd' | 'close_file' | 'fput' }
+  | { readonly op: 'gmem_file' | 'gmem_fd' | 'gmem_huge_inode' | 'close_file' | 'fput' }
   | { readonly op: 'gmem_zero_range'; readonly start: Index; readonly end: Index }
   /* KVM */
   | { readonly op: 'kvm_mmu_invalidate_start'; readonly start: Index; readonly end: Index; readonly fault?: string }
@@ -55,6 +56,7 @@ export type Step =
   | { readonly op: 'map_host_pte'; readonly index: Index; readonly pfn: Pfn }
   /* page-state instructions */
   | { readonly op: 'rmp_make_private'; readonly index: Index; readonly pfn: Pfn }
+  | { readonly op: 'rmp_level'; readonly pfn: Pfn }
   | { readonly op: 'rmp_make_shared' | 'psmash'; readonly index: Index }
   | { readonly op: 'tdh_mem_range_block' | 'tdh_mem_track' | 'tdh_mem_page_remove' | 'tdh_phymem_page_wbinvd'; readonly index: Index }
   | { readonly op: 'guest_rescind' | 'guest_accept'; readonly index: Index }
@@ -64,18 +66,22 @@ export type Step =
   | { readonly op: 'iommu_unmap'; readonly start: Iova; readonly end: Iova }
   | { readonly op: 'iotlb_gather_sync' | 'iommu_completion_wait'; readonly start: Iova; readonly end: Iova }
   | { readonly op: 'iommu_iova_to_phys'; readonly iova: Iova }
-  | { readonly op: 'iopt_area_covers'; readonly iova: Iova }
+  | { readonly op: 'iopt_area_of'; readonly iova: Iova }
   /* devices */
-  | { readonly op: 'dma_translate'; readonly iova: Iova; readonly write: boolean; readonly trusted: boolean; readonly private: boolean }
+  | { readonly op: 'dma_translate'; readonly iova: Iova; readonly write: boolean; readonly trusted: boolean; readonly private: boolean; readonly honest: boolean }
   | { readonly op: 'dma_commit' }
   /* state of the policy's own that outlives a call */
   | { readonly op: 'read_register'; readonly register: string; readonly slot: number }
   | { readonly op: 'write_register'; readonly register: string; readonly slot: number; readonly value: number };
 
+/** Answer of `iopt_area_of`: 0 for none, else 1 + start, end - 1 side by side. */
+export const AREA_END_BITS = 3;
+const AREA_END_MASK = 2 ** AREA_END_BITS - 1;
+
 /** Protocol code: yields steps, returns a result. */
 export type Steps<R> = Generator<Step | EnterRequest, R, unknown>;
 
-type PlainArgument = string | number | boolean | Range | null;
+type PlainArgument = string | number | boolean | Range | Arch | null;
 
 /** Enter a kernel function: shown as `name()` in reports, and its answers are forgotten at its return. */
 export interface EnterRequest {
@@ -145,9 +151,10 @@ export function* kvm_gmem_has_safe_refcount(range: Range): Steps<Index | null> {
   const answer = (yield { op: 'safe_refcount', start: range.start, end: range.end }) as number;
   return answer === 0 ? null : answer - 1;
 }
-/** The maximal subranges whose attribute differs from `to`. */
-export function* kvm_gmem_convert_compute_work(range: Range, to: 'private' | 'shared'): Steps<Range[]> {
-  const differs = (yield { op: 'compute_work', start: range.start, end: range.end, to }) as number;
+/** The maximal subranges whose attribute differs from `to`; and whether the inode is backed by huge pages. */
+export function* kvm_gmem_convert_compute_work(range: Range, to: 'private' | 'shared'): Steps<{ works: Range[]; huge_inode: boolean }> {
+  const answer = (yield { op: 'compute_work', start: range.start, end: range.end, to }) as number;
+  const differs = answer >> 1;
   const works: Range[] = [];
   for (let index = range.start; index < range.end; index++) {
     if (((differs >> (index - range.start)) & 1) === 0) continue;
@@ -155,7 +162,7 @@ export function* kvm_gmem_convert_compute_work(range: Range, to: 'private' | 'sh
     if (last !== undefined && last.end === index) works[works.length - 1] = { start: last.start, end: index + 1 };
     else works.push({ start: index, end: index + 1 });
   }
-  return works;
+  return { works, huge_inode: (answer & 1) === 1 };
 }
 /** Commit: the attribute (shareability) of the range changes in one store. */
 export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<void> =>
@@ -164,12 +171,16 @@ export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<
 export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'unmap_mapping_pages', index });
 /** Remove from the page cache; free_folio hook; the cache's reference goes. Under the folio lock. */
 export const filemap_remove_folio = (index: Index): Steps<void> => tell({ op: 'filemap_remove_folio', index });
-/** folio_ref_freeze() of the huge folio around the index: false while it has more references than the page cache's. */
-export const folio_ref_freeze = (index: Index): Steps<boolean> => askFlag({ op: 'folio_ref_freeze', index });
-/** Waits until folio_ref_freeze() would succeed: the busy loop of filemap_remove_folio_for_restructuring(). */
+/**
+ * folio_ref_freeze() of the huge folio around the index, and its split into 4K folios, pfns unchanged: 'split', 'none' where there is
+ * no huge folio, 'busy' while it has more references than the page cache's.
+ */
+export function* split_folio(index: Index): Steps<'none' | 'split' | 'busy'> {
+  const answer = (yield { op: 'split_folio', index }) as number;
+  return answer === 0 ? 'none' : answer === 1 ? 'split' : 'busy';
+}
+/** Waits until the huge folio around the index has no reference but the page cache's: a busy loop in the kernel. */
 export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wait_for_folio_refs', index });
-/** The huge folio around the index becomes 4K folios, pfns unchanged. False where there is no huge folio. */
-export const split_folio = (index: Index): Steps<boolean> => askFlag({ op: 'split_folio', index });
 /** The 4K folios around the index become a huge one where they are contiguous and all private. */
 export const merge_folio = (index: Index): Steps<boolean> => askFlag({ op: 'merge_folio', index });
 /** Zero the present pages of a hole that does not cover a whole huge page. */
@@ -179,6 +190,8 @@ export const set_hwpoison = (index: Index): Steps<void> => tell({ op: 'set_hwpoi
 export const gmem_is_private = (index: Index): Steps<boolean> => askFlag({ op: 'gmem_is_private', index });
 /** Is the gmem file still open (by fd or by an iommufd area)? */
 export const gmem_file = (): Steps<boolean> => askFlag({ op: 'gmem_file' });
+/** Is the inode backed by huge pages? Never changes. */
+export const gmem_huge_inode = (): Steps<boolean> => askFlag({ op: 'gmem_huge_inode' });
 /** Is the fd itself open? IOMMU_IOAS_MAP_FILE needs it. */
 export const gmem_fd = (): Steps<boolean> => askFlag({ op: 'gmem_fd' });
 export const close_file = (): Steps<void> => tell({ op: 'close_file' });
@@ -233,6 +246,8 @@ export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 
 export const rmp_make_private = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'rmp_make_private', index, pfn });
 /** RMPUPDATE to shared, 4K. Livelocks (blocks) on a 2M entry: PSMASH first. */
 export const rmp_make_shared = (index: Index): Steps<void> => tell({ op: 'rmp_make_shared', index });
+/** True where the RMP entry of the page is 2M: snp_lookup_rmpentry(). */
+export const rmp_level_is_2m = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'rmp_level', pfn });
 export const psmash = (index: Index): Steps<void> => tell({ op: 'psmash', index });
 /** TDH.MEM.RANGE.BLOCK; false where no leaf is present. */
 export const tdh_mem_range_block = (index: Index): Steps<boolean> => askFlag({ op: 'tdh_mem_range_block', index });
@@ -247,8 +262,11 @@ export const guest_accept = (index: Index): Steps<void> => tell({ op: 'guest_acc
 
 /* ---- iommufd and the IOMMU ---- */
 
-/** Reserve the IOVA range (area with pages == NULL) and take the file. False: -EEXIST. */
-export const iopt_insert_area = (range: Range): Steps<boolean> => askFlag({ op: 'iopt_insert_area', start: range.start, end: range.end });
+/** fget(), then reserve the IOVA range (area with pages == NULL, which holds the file). */
+export function* iopt_insert_area(range: Range): Steps<0 | '-EBADF' | '-EEXIST'> {
+  const answer = (yield { op: 'iopt_insert_area', start: range.start, end: range.end }) as number;
+  return answer === 0 ? 0 : answer === 1 ? '-EBADF' : '-EEXIST';
+}
 /** area->pages = pages. */
 export const iopt_area_ready = (range: Range): Steps<void> => tell({ op: 'iopt_area_ready', start: range.start, end: range.end });
 /** 0: no area (-ENOENT); 1: being set up or torn down (-EBUSY); 2: the range cuts an area (-ENOENT); 3: area->pages = NULL, go on. */
@@ -269,14 +287,17 @@ export function* iotlb_sync(range: Range): Steps<void> {
 }
 /** The pfn that the IOPTE at this iova points to, or null. */
 export const iommu_iova_to_phys = (iova: Iova): Steps<Pfn | null> => askPfn({ op: 'iommu_iova_to_phys', iova });
-/** True when a mapped (or filling) area covers the iova. */
-export const iopt_area_covers = (iova: Iova): Steps<boolean> => askFlag({ op: 'iopt_area_covers', iova });
+/** The mapped (or filling) area that covers the iova, or null. */
+export function* iopt_area_of(iova: Iova): Steps<Range | null> {
+  const answer = (yield { op: 'iopt_area_of', iova }) as number;
+  return answer === 0 ? null : { start: (answer - 1) >> AREA_END_BITS, end: ((answer - 1) & AREA_END_MASK) + 1 };
+}
 
 /* ---- devices ---- */
 
-/** Translation through IOTLB or table walk; true: in flight, false: faulted. */
-export const dma_translate = (iova: Iova, write: boolean, trusted: boolean, isPrivate: boolean): Steps<boolean> =>
-  askFlag({ op: 'dma_translate', iova, write, trusted, private: isPrivate });
+/** Translation through IOTLB or table walk; true: in flight, false: faulted, or not issued by an honest guest that thinks otherwise of the page. */
+export const dma_translate = (iova: Iova, write: boolean, trusted: boolean, isPrivate: boolean, honest: boolean): Steps<boolean> =>
+  askFlag({ op: 'dma_translate', iova, write, trusted, private: isPrivate, honest });
 export const dma_commit = (): Steps<void> => tell({ op: 'dma_commit' });
 
 /* ---- registers of a policy ---- */

@@ -83,10 +83,10 @@ export const ASSUMPTIONS = [
     says: 'A completed IOTLB invalidation has waited for the DMA that was translated before it.',
   },
   {
-    name: 'rfc-v2.make-shared-at-conversion',
+    name: 'rfc-v2.snp-as-in-v8',
     default: true,
     platform: 'sev-snp',
-    says: 'convert_range to shared runs RMPUPDATE on present pages before it stores the attribute (v8 does; the May 2025 RFC has no SNP part).',
+    says: 'get_pfn runs RMPUPDATE on private indices only, and a conversion to shared runs it on present pages before it stores the attribute (the May 2025 RFC has no SNP part).',
   },
   {
     name: 'vmm.slot-hva-maps-gmem',

@@ -20,21 +20,17 @@ export const EVENTS = [
   'unpin-before-sync',
   'put-without-reference',
   'unpin-without-pin',
-  'free-while-referenced',
   'conversion-with-references',
   'stale-spte-installed',
   'zap-outside-bracket',
-  'destroyed-but-refused',
   'end-without-seq',
   'in-progress-negative',
   'stale-data-used',
   'data-wiped',
   'spin-on-user-reference',
-  'pfn-changed',
   'map-failed-leaving-ioptes',
   'errno-undocumented',
   'error-offset-out-of-range',
-  'rmpupdate-overlap',
   /* races reached */
   'gmem-retry-stale',
   'fault-retried',
@@ -69,6 +65,12 @@ export const EVENTS = [
   'call-failed',
   'rmp-assigned',
   'private-leaf-removed',
+  'private-page-exists',
+  'map-meets-invalidation',
+  'reference-dropped',
+  'call-returned',
+  /* no move is left and a call is in flight */
+  'stuck',
 ] as const;
 
 export type EventName = (typeof EVENTS)[number];

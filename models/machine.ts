@@ -95,6 +95,8 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('gmem_in_progress', 'number', 2);
   add('gmem_seq', 'number', SEQ_BITS);
   add('gmem_range', 'mask', pages, 1, 'index');
+  /* of the open brackets: pages whose IOPTEs the bracket's owner has cleared */
+  add('gmem_zapped', 'mask', pages, 1, 'index');
   /* pages */
   add('owner', 'owner', 2, pfns, 'pfn');
   add('content', 'content', 3, pfns, 'pfn');
@@ -121,6 +123,8 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('npinned', 'number', COUNT_BITS);
   add('iopte', 'pfn', PFN, pages, 'iova');
   add('iopte_huge', 'flag', 1, pages, 'iova');
+  /* the kind of the index when the entry was installed */
+  add('iopte_private', 'flag', 1, config.platform === 'sev-snp' ? pages : 0, 'iova');
   add('gather', 'thread', THREAD, pages, 'iova');
   add('inv_queue', 'mask', pages, threads.length, 'thread');
   add('iotlb', 'pfn', PFN, pages, 'iova');

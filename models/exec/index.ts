@@ -1,6 +1,6 @@
 // apply(machine, thread, step): what each step of the vocabulary does to the machine, and what the agents do by themselves.
 
-import { LOCKS, type LockName, type Step } from '../../api/index.ts';
+import { AREA_END_BITS, LOCKS, type LockName, type Step } from '../../api/index.ts';
 import { EVENT, type EventName } from '../events.ts';
 import { type Machine, SLOT } from '../machine.ts';
 import { platformTables, streamsOf } from '../platforms/index.ts';
@@ -45,12 +45,16 @@ function widthOf(machine: Machine, step: Step): number {
     case 'safe_refcount':
       return machine.pages + 1;
     case 'compute_work':
-      return 2 ** (step.end - step.start);
+      return 2 ** (step.end - step.start + 1);
     case 'gmem_invalidate_seq':
     case 'mmu_invalidate_seq':
       return 16;
     case 'iopt_area_begin_unmap':
+    case 'iopt_insert_area':
+    case 'split_folio':
       return 4;
+    case 'iopt_area_of':
+      return 2 ** (2 * AREA_END_BITS) + 1;
     case 'read_register':
       return (machine.registerAt[step.register]?.max ?? 0) + 1;
     default:
@@ -140,11 +144,9 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'safe_refcount':
         return (m) => memory.safeRefcount(m, s.start, s.end);
       case 'compute_work':
-        return (m) => memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+        return (m) => memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0) * 2 + m[at.huge_inode];
       case 'store_attributes':
         return (m) => memory.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
-      case 'folio_ref_freeze':
-        return (m) => memory.freezeRefs(m, s.index);
       case 'wait_for_folio_refs':
         return (m) => memory.waitForRefs(m, s.index);
       case 'split_folio':
@@ -166,6 +168,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => memory.bracketRetry(m, s.seq, s.index, s.fault ?? '');
       case 'gmem_file':
         return (m) => (m[at.file] === 0 ? 0 : 1);
+      case 'gmem_huge_inode':
+        return (m) => m[at.huge_inode];
       case 'gmem_fd':
         return (m) => (m[at.file] === 2 ? 1 : 0);
       case 'close_file':
@@ -204,6 +208,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => pageState.makePrivate(m, s.index, s.pfn);
       case 'rmp_make_shared':
         return (m) => pageState.makeShared(m, s.index);
+      case 'rmp_level':
+        return (m) => (exec.snp ? m[at.rmp_2m + s.pfn] : 0);
       case 'psmash':
         return (m) => pageState.psmash(m, s.index);
       case 'tdh_mem_range_block':
@@ -226,8 +232,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => iommu.beginUnmap(m, s.start, s.end);
       case 'iopt_abort_area':
         return (m) => iommu.abortArea(m, s.start, s.end);
-      case 'iopt_area_covers':
-        return (m) => iommu.areaCovers(m, s.iova);
+      case 'iopt_area_of':
+        return (m) => iommu.areaOf(m, s.iova);
       case 'iommu_map':
         return (m, t) => iommu.map(m, t, s.iova, s.pfn, s.pages);
       case 'iommu_unmap':
@@ -239,7 +245,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'iommu_iova_to_phys':
         return (m) => iommu.iovaToPhys(m, s.iova);
       case 'dma_translate':
-        return (m, t) => iommu.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0);
+        return (m, t) => iommu.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0, s.honest);
       case 'dma_commit':
         return (m, t) => iommu.commit(m, t);
       case 'read_register': {

@@ -1,6 +1,7 @@
 // iommufd's areas, the host's IO page table, the gather, the invalidation queue, the IOTLB, and DMA in flight.
 
-import { AREA, CONTENT, SEPT } from '../machine.ts';
+import { AREA_END_BITS } from '../../api/index.ts';
+import { AREA, CONTENT, FILE, SEPT } from '../machine.ts';
 import { OUTCOMES, type Outcome } from '../platforms/outcomes.ts';
 import type { EventName } from '../events.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
@@ -82,9 +83,9 @@ export function makeIommu(exec: Exec, memory: Memory) {
 
   return {
     insertArea: (m: State, start: number, end: number): number => {
-      for (let iova = start; iova < end; iova++) if (m[area + iova] !== AREA.none) return 0;
-      setArea(m, start, end, AREA.filling);
-      return 1;
+      if (m[at.file] !== FILE.open) return 1;
+      for (let iova = start; iova < end; iova++) if (m[area + iova] !== AREA.none) return 2;
+      return setArea(m, start, end, AREA.filling);
     },
     areaReady: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.mapped),
     abortArea: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.none),
@@ -99,7 +100,13 @@ export function makeIommu(exec: Exec, memory: Memory) {
       for (let iova = start; iova < end; iova++) if (m[area + iova] === AREA.mapped) m[area + iova] = AREA.leaving;
       return 3;
     },
-    areaCovers: (m: State, iova: number): number => (m[area + iova] === AREA.mapped || m[area + iova] === AREA.filling ? 1 : 0),
+    areaOf: (m: State, iova: number): number => {
+      if (m[area + iova] !== AREA.mapped && m[area + iova] !== AREA.filling) return 0;
+      const start = m[area_start + iova];
+      let end = iova + 1;
+      while (end < pages && m[area + end] === m[area + iova] && m[area_start + end] === start) end++;
+      return 1 + (start << AREA_END_BITS) + end - 1;
+    },
     map: (m: State, thread: number, iova: number, pfn: number, count: number): number => {
       if (memory.failsNow(m, 'iommu_map')) return 0;
       for (let k = 0; k < count; k++) if (m[iopte + iova + k] !== 0) return 0;
@@ -107,19 +114,22 @@ export function makeIommu(exec: Exec, memory: Memory) {
       for (let k = 0; k < count; k++) {
         m[iopte + iova + k] = pfn + k + 1;
         m[iopte_huge + iova + k] = isHuge ? 1 : 0;
-        if (memory.covers(m, iova + k) && !ownsBracket(m, thread)) note('iommu-map-in-bracket');
+        if (snp) m[at.iopte_private + iova + k] = m[at.private + iova + k];
+        if (((m[at.gmem_zapped] >> (iova + k)) & 1) === 1 && !ownsBracket(m, thread)) note('iommu-map-in-bracket');
       }
       note('iommu-mapped');
       if (isHuge) note('iommu-mapped-huge');
       return 1;
     },
     unmap: (m: State, thread: number, start: number, end: number): number => {
+      if (m[at.gmem_in_progress] > 0 && ownsBracket(m, thread)) m[at.gmem_zapped] |= maskOf(start, end) & m[at.gmem_range];
       for (let iova = start; iova < end; iova++) {
         if (m[iopte + iova] === 0) continue;
         const first = m[iopte_huge + iova] === 1 ? block(iova) : iova;
         const last = m[iopte_huge + iova] === 1 ? first + huge : iova + 1;
         for (let i = first; i < last; i++) {
           m[iopte + i] = m[iopte_huge + i] = 0;
+          if (snp) m[at.iopte_private + i] = 0;
           m[gather + i] = thread + 1;
         }
         note('iommu-unmapped');
@@ -152,7 +162,8 @@ export function makeIommu(exec: Exec, memory: Memory) {
       fill(m, iova, isPrivate);
       return true;
     },
-    translate: (m: State, thread: number, iova: number, write: number, trusted: number, isPrivate: number): number => {
+    translate: (m: State, thread: number, iova: number, write: number, trusted: number, isPrivate: number, honest: boolean): number => {
+      if (honest && (m[at.guest_changing + iova] === 1 || m[at.private + iova] !== isPrivate)) return 0;
       const d = thread - firstDevice;
       let pfn = -1;
       let leafHuge = 0;

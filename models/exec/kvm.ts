@@ -45,7 +45,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
 
   return {
     start: (m: State, thread: number, start: number, end: number, fault: string): number => {
-      if (m[at.slot] !== SLOT.bound || fault === 'skip') return 0;
+      if (m[at.slot] === SLOT.none || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       m[mmuLock] = thread + 1;
       const old = m[at.mmu_invalidate_in_progress] === 0 ? 0 : m[at.mmu_invalidate_range];
@@ -55,7 +55,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       return 1;
     },
     end: (m: State, fault: string): number => {
-      if (m[at.slot] !== SLOT.bound || fault === 'skip') return 0;
+      if (m[at.slot] === SLOT.none || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       if (fault === 'no-seq') note('end-without-seq');
       else m[at.mmu_invalidate_seq] = (m[at.mmu_invalidate_seq] + 1) % SEQ_VALUES;

@@ -1,6 +1,6 @@
 // guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
 
-import { COUNT_MAX, CONTENT, FILE, OWNER, SEQ_VALUES, inPlace } from '../machine.ts';
+import { AREA, COUNT_MAX, CONTENT, FILE, OWNER, SEQ_VALUES, inPlace } from '../machine.ts';
 import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
 
 export type Memory = ReturnType<typeof makeMemory>;
@@ -95,6 +95,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         return 0;
       }
       m[lookup_refs + first]--;
+      note('reference-dropped');
       giveBackIfUnused(m, first);
       return 0;
     },
@@ -192,30 +193,28 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         if (changes && toPrivate === 1 && inPlace(config) && pfn >= 0 && view.extraReferences(m, view.head(m, pfn)) > 0)
           note('conversion-with-references');
         m[at.private + index] = toPrivate;
+        if (changes && toPrivate === 1 && m[at.iopte + index] !== 0) note('private-page-exists');
         if (changes) note(toPrivate === 1 ? 'converted-to-private' : 'converted-to-shared');
       }
       return 0;
     },
-    freezeRefs: (m: State, index: number): number => {
+    /* MODEL: freeze, removal from the page cache, split and re-insertion are one step. */
+    split: (m: State, index: number): number => {
       const pfn = m[page_cache + index] - 1;
-      if (pfn < 0) return 1;
+      if (pfn < 0) return 0;
       const first = view.head(m, pfn);
-      if (view.extraReferences(m, first) === 0) return 1;
-      let pinned = false;
-      for (let p = first; p < first + view.folioPages(m, first); p++) if (m[pins + p] > 0) pinned = true;
-      if (pinned) note('spin-on-user-reference');
-      return 0;
+      if (view.folioPages(m, first) === 1) return 0;
+      if (view.extraReferences(m, first) === 0) {
+        m[huge_folio + first] = 0;
+        note('folio-split');
+        return 1;
+      }
+      for (let p = first; p < first + huge; p++) if (m[pins + p] > 0) note('spin-on-user-reference');
+      return 2;
     },
     waitForRefs: (m: State, index: number): number => {
       const pfn = m[page_cache + index] - 1;
       return pfn < 0 || view.extraReferences(m, view.head(m, pfn)) === 0 ? 0 : BLOCKED;
-    },
-    split: (m: State, index: number): number => {
-      const pfn = m[page_cache + index] - 1;
-      if (pfn < 0 || view.folioPages(m, view.head(m, pfn)) === 1) return 0;
-      m[huge_folio + view.head(m, pfn)] = 0;
-      note('folio-split');
-      return 1;
     },
     merge: (m: State, index: number): number => {
       const first = index - (index % huge);
@@ -235,6 +234,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       m[at.gmem_in_progress]++;
       m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
       note('bracket-opened');
+      for (let iova = start; iova < end; iova++) if (m[at.area + iova] === AREA.filling) note('map-meets-invalidation');
       if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
       return 0;
     },
@@ -244,7 +244,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       else m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
       if (m[at.gmem_in_progress] === 0) note('in-progress-negative');
       else m[at.gmem_in_progress]--;
-      if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = 0;
+      if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = m[at.gmem_zapped] = 0;
       note('bracket-closed');
       return 0;
     },

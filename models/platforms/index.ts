@@ -2,6 +2,7 @@
 
 import type { Arch } from '../../api/index.ts';
 import type { Assumptions, Config, PlatformName } from '../bounds.ts';
+import { inPlace } from '../machine.ts';
 import { bareVerdicts } from './bare.ts';
 import { type Verdicts, verdictTable } from './outcomes.ts';
 import { sevSnpVerdicts, uncheckedSnpVerdict } from './sev-snp.ts';
@@ -28,6 +29,8 @@ export function platformTables(config: Config): PlatformTables {
 export function archOf(config: Config): Arch {
   return {
     platform: config.platform,
+    base: config.base,
+    in_place: inPlace(config),
     maps_private: config.platform === 'sev-snp',
     leaf_size_is_checked: config.platform === 'sev-snp',
     huge_pages: config.bounds.hugePages,

@@ -1,0 +1,47 @@
+// kvm_gmem_get_pfn(): the way to a page that KVM and a well-behaved IOMMU consumer share.
+
+import type { Arch } from './policy.ts';
+import {
+  type Errno,
+  type Steps,
+  clear_highpage,
+  down_read,
+  folio_put,
+  folio_test_hwpoison,
+  folio_unlock,
+  gmem_file,
+  gmem_is_private,
+  kvm_gmem_get_folio,
+  rmp_make_private,
+  up_read,
+} from './steps.ts';
+import type { Index, Pfn } from './units.ts';
+
+/** Zero once, prepare the page state, unlock; the caller gets the page with one lookup reference: folio_put() it. */
+function* __kvm_gmem_get_pfn(index: Index, arch: Arch): Steps<Pfn | Errno> {
+  const pfn = yield* kvm_gmem_get_folio(index);
+  if (pfn === null) return '-ENOMEM';
+  if (yield* folio_test_hwpoison(pfn)) {
+    yield* folio_unlock(pfn);
+    yield* folio_put(pfn);
+    return '-EHWPOISON';
+  }
+  yield* clear_highpage(pfn);
+  if (arch.platform === 'sev-snp') {
+    /* linux-7.2 prepares whatever the attribute says: its gmem pages are never shared */
+    const prepare = arch.in_place ? yield* gmem_is_private(index) : true;
+    if (prepare) yield* rmp_make_private(index, pfn);
+  }
+  yield* folio_unlock(pfn);
+  return pfn;
+}
+
+/** linux-7.2 takes no invalidate_lock here; rfc-v2 holds it shared. */
+export function* kvm_gmem_get_pfn(index: Index, arch: Arch): Steps<Pfn | Errno> {
+  if (!(yield* gmem_file())) return '-EFAULT';
+  if (!arch.in_place) return yield* __kvm_gmem_get_pfn(index, arch);
+  yield* down_read('invalidate_lock');
+  const pfn = yield* __kvm_gmem_get_pfn(index, arch);
+  yield* up_read('invalidate_lock');
+  return pfn;
+}

@@ -1,0 +1,177 @@
+// Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
+
+import {
+  type Arch,
+  type BaseCalls,
+  type Policy,
+  type Range,
+  type Steps,
+  showRange,
+} from '../api/index.ts';
+import type { Config } from './bounds.ts';
+import { makeDma } from './devices.ts';
+import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
+import { makeConvertRange } from './guest-memfd/rfc-v2/convert-range.ts';
+import { consumerOf } from './guest-memfd/invalidate.ts';
+import { makeAllocate, makeBind, makeMemoryFailure, makePunchHole, makeRelease, makeUnbind } from './guest-memfd/truncate.ts';
+import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
+import { makeGuestAccess, makeHonestAccess } from './kvm/fault.ts';
+import { host_write } from './kvm/host-mapping.ts';
+import { inPlace } from './machine.ts';
+import { archOf, streamsOf } from './platforms/index.ts';
+import { makeCooperative } from './vmm.ts';
+
+type CallArgument = number | Range;
+
+/** One call with its argument, as a thread of this kind may start it. */
+export interface Call {
+  /** The word of `try` scenarios: `map`, `convert_private`, `fault_private`, `write`. */
+  readonly word: string;
+  /** As a mail says it: `IOMMU_IOAS_MAP_FILE index [0,1) at iova 0`. */
+  readonly name: string;
+  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf';
+  readonly vmm: 'adversarial' | 'cooperative' | 'both';
+  readonly fn: (...args: never[]) => Steps<unknown>;
+  readonly args: readonly CallArgument[];
+  readonly range: Range;
+  /** errnos that the call may return. */
+  readonly errnos: readonly string[];
+}
+
+interface CallKind {
+  readonly word: string;
+  readonly thread: Call['thread'];
+  readonly vmm: Call['vmm'];
+  readonly takes: 'range' | 'index' | 'nothing';
+  readonly name: (range: Range) => string;
+  readonly fn: (...args: never[]) => Steps<unknown>;
+  readonly errnos?: readonly string[];
+}
+
+/** Every non-empty range of pages, single pages first. */
+export function rangesOf(pages: number): Range[] {
+  const ranges: Range[] = [];
+  for (let length = 1; length <= pages; length++)
+    for (let start = 0; start + length <= pages; start++) ranges.push({ start, end: start + length });
+  return ranges;
+}
+
+/* An index is handed over as a range of one page where the function takes a range. */
+function expand(kind: CallKind, pages: number): Call[] {
+  const ranges = kind.takes === 'nothing' ? [{ start: 0, end: pages }] : kind.takes === 'range' ? rangesOf(pages) : rangesOf(pages).slice(0, pages);
+  return ranges.map((range) => ({
+    word: kind.word,
+    thread: kind.thread,
+    vmm: kind.vmm,
+    fn: kind.fn,
+    name: kind.name(range),
+    args: kind.takes === 'nothing' ? [] : kind.takes === 'range' ? [range] : [range.start],
+    range,
+    errnos: kind.errnos ?? [],
+  }));
+}
+
+export interface CallTable {
+  readonly arch: Arch;
+  readonly calls: readonly Call[];
+  /** Words that `try` understands. */
+  readonly words: readonly string[];
+}
+
+/* A memory failure and an index come as one page; kvm_gmem_error_folio() takes the range of the folio. */
+const onePage = (fn: (range: Range) => Steps<unknown>) =>
+  function* memory_failure(index: number): Steps<unknown> {
+    return yield* fn({ start: index, end: index + 1 });
+  };
+
+/** All calls of a configuration, in a fixed order. */
+export function callTable(config: Config, policy: Policy): CallTable {
+  const arch = archOf(config);
+  const { pages } = config.bounds;
+  const consumer = consumerOf(policy, arch);
+  const notifies = config.assumptions['vmm.slot-hva-maps-gmem'];
+  const truncate = { arch, consumer, filter: inPlace(config) ? ('both' as const) : ('private' as const) };
+  const { gmem_fput, close_gmem } = makeRelease(truncate, pages);
+  const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] =>
+    inPlace(config)
+      ? makeConvertRange(to, { arch, consumer, notifies, snpAsInV8: config.assumptions['rfc-v2.snp-as-in-v8'] })
+      : makeSetMemoryAttributes(to, arch);
+  const plain: BaseCalls = {
+    convert_private: convert('private'),
+    convert_shared: convert('shared'),
+    punch_hole: makePunchHole(truncate),
+    memory_failure: makeMemoryFailure(truncate),
+    map_file: makeMapFile(policy, arch, gmem_fput),
+    unmap: makeUnmap(policy, arch, gmem_fput),
+  };
+  const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
+  const kinds = [...userCalls(config, base, close_gmem, truncate), ...guestCalls(config, policy, base, arch), ...deviceCalls(config, policy)];
+  const wanted = kinds.filter((kind) => kind.vmm === 'both' || kind.vmm === config.vmm);
+  const hasIommu = policy.ioas_map_file !== undefined;
+  const calls = wanted.filter((kind) => hasIommu || !/^(map|unmap|plug)$/.test(kind.word)).flatMap((kind) => expand(kind, pages));
+  return { arch, calls, words: [...new Set(calls.map((call) => call.word))] };
+}
+
+function userCalls(
+  config: Config,
+  base: BaseCalls,
+  close_gmem: () => Steps<unknown>,
+  truncate: Parameters<typeof makePunchHole>[0],
+): CallKind[] {
+  const adversarial = 'adversarial' as const;
+  const ioctl = inPlace(config) ? 'KVM_GMEM_CONVERT' : 'KVM_SET_MEMORY_ATTRIBUTES';
+  const convertName = (to: string) => (range: Range) =>
+    inPlace(config) ? `${ioctl}_${to.toUpperCase()} index ${showRange(range)}` : `${ioctl} gfn ${showRange(range)} to ${to}`;
+  return [
+    {
+      word: 'map',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'range',
+      name: (range) => `IOMMU_IOAS_MAP_FILE index ${showRange(range)} at iova ${range.start}`,
+      fn: base.map_file,
+      errnos: ['-EBADF', '-EEXIST', '-ENOMEM', '-EPERM', '-EFAULT', '-EHWPOISON', '-EAGAIN'],
+    },
+    { word: 'unmap', thread: 'vmm', vmm: adversarial, takes: 'range', name: (range) => `IOMMU_IOAS_UNMAP iova ${showRange(range)}`, fn: base.unmap, errnos: ['-ENOENT', '-EBUSY'] },
+    { word: 'convert_private', thread: 'vmm', vmm: adversarial, takes: 'range', name: convertName('private'), fn: base.convert_private, errnos: ['-EAGAIN', '-ENOMEM'] },
+    { word: 'convert_shared', thread: 'vmm', vmm: adversarial, takes: 'range', name: convertName('shared'), fn: base.convert_shared, errnos: ['-EAGAIN', '-ENOMEM'] },
+    { word: 'punch_hole', thread: 'vmm', vmm: adversarial, takes: 'range', name: (range) => `fallocate(PUNCH_HOLE) index ${showRange(range)}`, fn: base.punch_hole },
+    { word: 'allocate', thread: 'vmm', vmm: adversarial, takes: 'range', name: (range) => `fallocate() index ${showRange(range)}`, fn: makeAllocate(), errnos: ['-ENOMEM'] },
+    ...(inPlace(config)
+      ? [{ word: 'host_write', thread: 'vmm', vmm: 'both', takes: 'index', name: (range: Range) => `user space writes to its mapping of index ${range.start}`, fn: host_write, errnos: ['-SIGBUS'] } as const]
+      : []),
+    { word: 'close', thread: 'vmm', vmm: adversarial, takes: 'nothing', name: () => 'close(gmem fd)', fn: close_gmem },
+    { word: 'bind', thread: 'vmm', vmm: adversarial, takes: 'nothing', name: () => 'KVM_SET_USER_MEMORY_REGION2 new slot', fn: makeBind(), errnos: ['-EBADF', '-EEXIST'] },
+    { word: 'unbind', thread: 'vmm', vmm: adversarial, takes: 'nothing', name: () => 'KVM_SET_USER_MEMORY_REGION2 delete slot', fn: makeUnbind(truncate, config.bounds.pages), errnos: ['-EINVAL'] },
+    { word: 'memory_failure', thread: 'mf', vmm: 'both', takes: 'index', name: (range) => `memory_failure() of index ${range.start}`, fn: onePage(base.memory_failure) },
+  ];
+}
+
+function guestCalls(config: Config, policy: Policy, base: BaseCalls, arch: Arch): CallKind[] {
+  const { plug, psc, unplug } = makeCooperative(policy, base, arch, config.bounds.pages);
+  const faults = ['-EFAULT', '-ENOMEM', '-EHWPOISON'];
+  return [
+    { word: 'plug', thread: 'vmm', vmm: 'cooperative', takes: 'nothing', name: () => 'user space maps what may be used for DMA', fn: plug },
+    { word: 'psc_private', thread: 'vcpu', vmm: 'cooperative', takes: 'range', name: (range) => `guest asks for gfn ${showRange(range)} private`, fn: psc('private') },
+    { word: 'psc_shared', thread: 'vcpu', vmm: 'cooperative', takes: 'range', name: (range) => `guest asks for gfn ${showRange(range)} shared`, fn: psc('shared') },
+    { word: 'unplug', thread: 'vcpu', vmm: 'cooperative', takes: 'range', name: (range) => `guest gives gfn ${showRange(range)} back (unplug)`, fn: unplug },
+    { word: 'access', thread: 'vcpu', vmm: 'cooperative', takes: 'index', name: (range) => `guest touches gfn ${range.start}`, fn: makeHonestAccess(arch), errnos: faults },
+    { word: 'fault_private', thread: 'vcpu', vmm: 'adversarial', takes: 'index', name: (range) => `guest touches gfn ${range.start} as private`, fn: makeGuestAccess(true, arch), errnos: faults },
+    { word: 'fault_shared', thread: 'vcpu', vmm: 'adversarial', takes: 'index', name: (range) => `guest touches gfn ${range.start} as shared`, fn: makeGuestAccess(false, arch), errnos: faults },
+  ];
+}
+
+function deviceCalls(config: Config, policy: Policy): CallKind[] {
+  if (policy.ioas_map_file === undefined) return [];
+  const honest = config.vmm === 'cooperative';
+  return streamsOf(config).flatMap((stream) =>
+    [true, false].map((write) => ({
+      word: `${write ? 'write' : 'read'}${stream.private ? '_private' : ''}`,
+      thread: 'device' as const,
+      vmm: 'both' as const,
+      takes: 'index' as const,
+      name: (range: Range) => `DMA ${write ? 'write' : 'read'} to iova ${range.start}, ${stream.name}`,
+      fn: makeDma(stream, write, honest),
+    })),
+  );
+}

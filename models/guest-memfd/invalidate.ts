@@ -1,0 +1,106 @@
+// The bracket of guest_memfd: kvm_gmem_invalidate_start() and _end(), and the zap inside. A consumer that is no VM
+// (the proposed IOMMU side) is told after KVM, outside mmu_lock.
+
+import {
+  type Arch,
+  type Policy,
+  type Range,
+  type Reason,
+  type Steps,
+  type ZapFilter,
+  call,
+  each_page,
+  gmem_invalidate_end,
+  gmem_invalidate_start,
+  kvm_mmu_invalidate_end,
+  kvm_mmu_invalidate_start,
+  kvm_mmu_unmap_gfn_range,
+  lock,
+  tdh_mem_page_remove,
+  tdh_mem_range_block,
+  tdh_mem_track,
+  tdh_phymem_page_wbinvd,
+  unlock,
+  unmap_mapping_pages,
+} from '../../api/index.ts';
+
+/** TDH.MEM.RANGE.BLOCK, TRACK and kick, PAGE.REMOVE, WBINVD: tdx_sept_remove_leaf_spte(). Under mmu_lock. */
+export function* tdx_sept_remove_leaf_spte(gfn: number): Steps<void> {
+  if (!(yield* tdh_mem_range_block(gfn))) return;
+  yield* tdh_mem_track(gfn);
+  yield* tdh_mem_page_remove(gfn);
+  yield* tdh_phymem_page_wbinvd(gfn);
+}
+
+/** Zap under mmu_lock. With mirrored roots (TDX) private leaves go one by one; elsewhere the filter is ignored. */
+export function* kvm_unmap_gfn_range(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
+  if (arch.platform !== 'tdx' || filter !== 'private') yield* kvm_mmu_unmap_gfn_range(range, filter);
+  if (arch.platform === 'tdx' && filter !== 'shared')
+    for (const gfn of each_page(range)) yield* call(tdx_sept_remove_leaf_spte, gfn);
+}
+
+/** in_progress++ and range_add for KVM and for consumers that are no VMs; no zap. */
+export function* kvm_gmem_invalidate_begin(range: Range, consumer: boolean): Steps<void> {
+  if (consumer) yield* gmem_invalidate_start(range);
+  if (yield* kvm_mmu_invalidate_start(range)) yield* unlock('mmu_lock');
+}
+
+/** linux-7.2: count, range_add, zap and flush, all before mmu_lock is dropped. */
+export function* kvm_gmem_invalidate_start(range: Range, filter: ZapFilter, consumer: boolean, arch: Arch): Steps<void> {
+  if (consumer) yield* gmem_invalidate_start(range);
+  if (!(yield* kvm_mmu_invalidate_start(range))) return;
+  yield* kvm_unmap_gfn_range(range, filter, arch);
+  yield* unlock('mmu_lock');
+}
+
+/** seq++, then in_progress--. */
+export function* kvm_gmem_invalidate_end(range: Range, consumer: boolean): Steps<void> {
+  yield* kvm_mmu_invalidate_end(range);
+  if (consumer) yield* gmem_invalidate_end(range);
+}
+
+/** Zap inside a bracket that is open already. */
+export function* kvm_gmem_unmap(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
+  yield* lock('mmu_lock');
+  yield* kvm_unmap_gfn_range(range, filter, arch);
+  yield* unlock('mmu_lock');
+}
+
+/**
+ * unmap_mapping_pages(): the host PTEs of the range go. Where the slot's userspace_addr maps the file, the mmu notifier
+ * zaps the shared SPTEs first, in a bracket of its own.
+ */
+export function* unmap_mapping_range(range: Range, notifies: boolean, arch: Arch): Steps<void> {
+  const bound = notifies && (yield* kvm_mmu_invalidate_start(range));
+  if (bound) {
+    yield* kvm_unmap_gfn_range(range, 'shared', arch);
+    yield* unlock('mmu_lock');
+  }
+  for (const index of each_page(range)) yield* unmap_mapping_pages(index);
+  if (bound) yield* kvm_mmu_invalidate_end(range);
+}
+
+/** The IOMMU side of a proposal, with missing hooks doing nothing. */
+export interface Consumer {
+  /** False: nobody but KVM listens; the inode-level bracket is not kept. */
+  readonly present: boolean;
+  readonly prepare: (range: Range, reason: Reason) => Steps<string | number>;
+  readonly start: (range: Range, reason: Reason) => Steps<void>;
+  readonly end: (range: Range, reason: Reason, committed: boolean) => Steps<void>;
+}
+
+export function consumerOf(policy: Policy, arch: Arch): Consumer {
+  const { invalidate_prepare, invalidate_start, invalidate_end } = policy;
+  return {
+    present: policy.ioas_map_file !== undefined,
+    *prepare(range, reason) {
+      return invalidate_prepare === undefined ? 0 : yield* call(invalidate_prepare, range, reason, arch);
+    },
+    *start(range, reason) {
+      if (invalidate_start !== undefined) yield* call(invalidate_start, range, reason, arch);
+    },
+    *end(range, reason, committed) {
+      if (invalidate_end !== undefined) yield* call(invalidate_end, range, reason, committed, arch);
+    },
+  };
+}

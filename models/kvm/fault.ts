@@ -1,0 +1,60 @@
+// The guest touches a page: TLB, S2, then kvm_mmu_faultin_pfn() and kvm_tdp_mmu_page_fault() of x86, with the retry protocol.
+
+import {
+  type Arch,
+  type Result,
+  type Steps,
+  call,
+  folio_put,
+  guest_access,
+  hva_to_pfn,
+  kvm_gmem_get_pfn,
+  kvm_mem_is_private,
+  kvm_tdp_mmu_map,
+  mmu_invalidate_seq,
+  repeat,
+  slot_bound,
+  srcu_read_lock,
+  srcu_read_unlock,
+} from '../../api/index.ts';
+
+/* MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide nothing. */
+/** 0: mapped, or stale and to be retried; -EFAULT: exit to user space. Everything that may be stale is read after the snapshot. */
+function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, arch: Arch): Steps<Result> {
+  const seq = yield* mmu_invalidate_seq();
+  if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return '-EFAULT';
+  if (!(yield* slot_bound())) return '-EFAULT';
+  if (!isPrivate && !arch.in_place) {
+    const pfn = yield* hva_to_pfn(gfn);
+    if (pfn !== null) yield* kvm_tdp_mmu_map(gfn, pfn, false, seq);
+    return 0;
+  }
+  const pfn = yield* call(kvm_gmem_get_pfn, gfn, arch);
+  if (typeof pfn !== 'number') return pfn;
+  yield* kvm_tdp_mmu_map(gfn, pfn, isPrivate, seq);
+  yield* folio_put(pfn);
+  return 0;
+}
+
+/** One round: the guest runs, faults, KVM handles the fault under SRCU. */
+function* vcpu_enter_guest(gfn: number, isPrivate: boolean, arch: Arch): Steps<Result | 'again'> {
+  if (yield* guest_access(gfn, isPrivate)) return 0;
+  yield* srcu_read_lock();
+  const result = yield* call(kvm_tdp_page_fault, gfn, isPrivate, arch);
+  yield* srcu_read_unlock();
+  return result === 0 ? 'again' : result;
+}
+
+export function makeGuestAccess(isPrivate: boolean, arch: Arch) {
+  return function* guest_touches(gfn: number): Steps<Result> {
+    return yield* repeat(vcpu_enter_guest, gfn, isPrivate, arch);
+  };
+}
+
+/** A well-behaved guest touches the page as what it thinks it is. */
+export function makeHonestAccess(arch: Arch) {
+  return function* guest_touches(gfn: number): Steps<Result> {
+    const isPrivate = yield* kvm_mem_is_private(gfn);
+    return yield* repeat(vcpu_enter_guest, gfn, isPrivate, arch);
+  };
+}

@@ -1,0 +1,46 @@
+// User space touches its mapping of the gmem file (rfc-v2): kvm_gmem_fault_shared() and the retried instruction.
+
+import {
+  type Result,
+  type Steps,
+  call,
+  clear_highpage,
+  down_read,
+  folio_put,
+  folio_unlock,
+  gmem_file,
+  gmem_is_private,
+  host_access,
+  kvm_gmem_get_folio,
+  map_host_pte,
+  repeat,
+  up_read,
+} from '../../api/index.ts';
+
+/** 0: mapped; -SIGBUS: the index is private, or the file is gone. invalidate_lock is dropped while the folio stays locked. */
+function* kvm_gmem_fault_shared(index: number): Steps<Result> {
+  if (!(yield* gmem_file())) return '-SIGBUS';
+  yield* down_read('invalidate_lock');
+  if (yield* gmem_is_private(index)) {
+    yield* up_read('invalidate_lock');
+    return '-SIGBUS';
+  }
+  const pfn = yield* kvm_gmem_get_folio(index);
+  yield* up_read('invalidate_lock');
+  if (pfn === null) return '-SIGBUS';
+  yield* clear_highpage(pfn);
+  yield* map_host_pte(index, pfn);
+  yield* folio_unlock(pfn);
+  yield* folio_put(pfn);
+  return 0;
+}
+
+function* touch(index: number): Steps<Result | 'again'> {
+  if (yield* host_access(index)) return 0;
+  const result = yield* call(kvm_gmem_fault_shared, index);
+  return result === 0 ? 'again' : result;
+}
+
+export function* host_write(index: number): Steps<Result> {
+  return yield* repeat(touch, index);
+}

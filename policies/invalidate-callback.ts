@@ -1,0 +1,80 @@
+// Vishal Annapurve, Re: [RFC PATCH v2 04/51], 27 Jun 2025: no page references by the IOMMU, pfns directly from guest_memfd,
+// an invalidation callback on conversion and truncation, and a way to keep IOPTEs from being installed in between.
+
+import {
+  type Arch,
+  type Policy,
+  type Range,
+  type Result,
+  type Steps,
+  call,
+  each_page,
+  folio_put,
+  gmem_invalidate_retry,
+  gmem_invalidate_seq,
+  gmem_is_private,
+  iommu_map,
+  iommu_unmap,
+  iotlb_sync,
+  iova_of,
+  kvm_gmem_get_pfn,
+  lock,
+  psmash,
+  repeat,
+  rmp_level_is_2m,
+  unlock,
+} from '../api/index.ts';
+
+/** The shape of kvm_mmu_faultin_pfn(): snapshot, look up, recheck under the lock that the callback takes, install. */
+function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
+  const seq = yield* gmem_invalidate_seq();
+  if ((yield* gmem_is_private(index)) && !arch.maps_private) return '-EPERM';
+  const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
+  if (typeof pfn !== 'number') return pfn;
+  /* no reference is kept: the recheck finds out whether the page went away */
+  yield* folio_put(pfn);
+  yield* lock('pages_mutex');
+  if (yield* gmem_invalidate_retry(seq, index)) {
+    yield* unlock('pages_mutex');
+    return 'again';
+  }
+  /* 4K leaves only: an RMP entry must be no larger */
+  if (arch.leaf_size_is_checked && (yield* rmp_level_is_2m(pfn))) yield* psmash(index);
+  const mapped = yield* iommu_map(iova_of(index), pfn);
+  yield* unlock('pages_mutex');
+  return mapped ? 0 : '-ENOMEM';
+}
+
+function* zap(range: Range): Steps<void> {
+  yield* lock('pages_mutex');
+  yield* iommu_unmap(range);
+  yield* iotlb_sync(range);
+  yield* unlock('pages_mutex');
+}
+
+export const invalidateCallback: Policy = {
+  name: 'invalidate-callback',
+  title: 'invalidate-callback (Annapurve, 27 Jun 2025)',
+  source: 'mail 001: Vishal Annapurve, 27 Jun 2025, items 1) to 3) and the bracket',
+  base: 'rfc-v2',
+  vmm: { map_after: true },
+
+  *ioas_map_file(range, arch) {
+    for (const index of each_page(range)) {
+      const result = yield* repeat(map_page, index, arch);
+      if (result === 0) continue;
+      yield* call(zap, { start: range.start, end: index + 1 });
+      return result;
+    }
+    return 0;
+  },
+
+  *ioas_unmap(range) {
+    yield* call(zap, range);
+  },
+
+  /* Inside the bracket, under invalidate_lock, outside mmu_lock. */
+  *invalidate_start(range) {
+    yield* call(zap, range);
+  },
+};

@@ -1,0 +1,46 @@
+// What invariants ask of a machine.
+
+import { type Machine, OWNER_NAMES, CONTENT_NAMES } from '../models/machine.ts';
+import type { View } from '../models/view.ts';
+
+export interface Questions {
+  readonly machine: Machine;
+  readonly view: View;
+  readonly at: { readonly [field: string]: number };
+  /** The policy's pages are pinned for as long as they are mapped. */
+  readonly pins: boolean;
+  readonly streams: readonly { readonly trusted: boolean; readonly private: boolean }[];
+  /** Slots of the threads' places; known once the system is made. */
+  placeAt: readonly number[];
+}
+
+/** First page for which the question is answered yes, or -1. */
+export function inEachPage(q: Questions, asks: (page: number) => boolean): number {
+  for (let page = 0; page < q.machine.pages; page++) if (asks(page)) return page;
+  return -1;
+}
+export function inEachPfn(q: Questions, asks: (pfn: number) => boolean): number {
+  const { anonymous, pfns } = q.machine;
+  const pool = anonymous < 0 ? pfns : anonymous;
+  for (let pfn = 0; pfn < pool; pfn++) if (asks(pfn)) return pfn;
+  return -1;
+}
+export function inEachThread(q: Questions, asks: (thread: number) => boolean): number {
+  for (let thread = 0; thread < q.machine.threads.length; thread++) if (asks(thread)) return thread;
+  return -1;
+}
+
+export const isIdle = (q: Questions, m: Int32Array, thread: number): boolean => m[q.placeAt[thread]] === 0;
+export function allIdle(q: Questions, m: Int32Array): boolean {
+  for (let thread = 0; thread < q.placeAt.length; thread++) if (m[q.placeAt[thread]] !== 0) return false;
+  return true;
+}
+/** KVM's bracket is open and covers the gfn. */
+export const inKvmBracket = (q: Questions, m: Int32Array, gfn: number): boolean =>
+  m[q.at.mmu_invalidate_in_progress] > 0 && ((m[q.at.mmu_invalidate_range] >> gfn) & 1) === 1;
+
+/** `pfn 5, which is free`; `pfn 5 (gmem, guest data)`. */
+export function pfnName(q: Questions, m: Int32Array, pfn: number): string {
+  const owner = OWNER_NAMES[m[q.at.owner + pfn]] ?? 'unknown';
+  return q.view.isFree(m, pfn) ? `pfn ${pfn}, which is ${owner}` : `pfn ${pfn} (${owner}, ${CONTENT_NAMES[m[q.at.content + pfn]] ?? 'unknown'})`;
+}

@@ -1,0 +1,38 @@
+// Invariant x platform x VMM: axiom (broken = not conformant), flag (legal, counted), or not judged.
+
+import { match, P } from 'ts-pattern';
+import type { Config } from '../models/bounds.ts';
+
+export type Judgement = 'axiom' | 'flag' | 'not judged';
+
+export function judgementOf(invariant: string, config: Config): Judgement {
+  return match<readonly [string, string, string], Judgement>([invariant, config.platform, config.vmm])
+    /* a stale shared IOPTE takes the host down on TDX only; on SNP its use is a contained fault */
+    .with(['no-stale-shared-iopte', 'sev-snp', P._], () => 'flag')
+    .with(['no-stale-private-iopte', P.union('sev-snp', 'bare'), P._], () => 'not judged')
+    /* liveness of the guest's devices is user space's to keep: judged where it does as documented */
+    .with(['no-silent-lost-dma', P._, 'adversarial'], () => 'not judged')
+    .with(['rmp-size-matches-s2', 'sev-snp', 'cooperative'], () => 'axiom')
+    .with(['rmp-size-matches-s2', P._, P._], () => 'not judged')
+    .otherwise(() => 'axiom');
+}
+
+/** Where DMA to what somebody else owns goes first, then what stays mapped, then the rest: which axiom a mail is about. */
+const GRAVITY = [
+  'no-mapping-to-freed-page',
+  'no-host-fatal',
+  'no-host-corruption',
+  'no-plaintext-to-untrusted',
+  'no-integrity-violation',
+  'no-stale-shared-iopte',
+  'no-stale-private-iopte',
+  'no-host-mapping-of-private',
+  'no-unbounded-retry',
+  'every-call-returns',
+];
+
+/** Lower is graver. */
+export function gravity(invariant: string): number {
+  const at = GRAVITY.indexOf(invariant);
+  return at < 0 ? GRAVITY.length : at;
+}

@@ -1,0 +1,150 @@
+// Puts a model, a policy and the specification together into a system that the engine can search.
+
+import type { Policy } from '../api/index.ts';
+import type { Guard } from '../engine/calls.ts';
+import { PolicyError } from '../engine/errors.ts';
+import { type CallOffer, type Domain, type Environment, type System, makeSystem } from '../engine/system.ts';
+import { boot, initialStates } from '../models/boot.ts';
+import type { Config } from '../models/bounds.ts';
+import { type Call, type CallTable, callTable } from '../models/calls.ts';
+import { EVENT, type EventName } from '../models/events.ts';
+import { type Interpreter, NotAStep, NotHeld, makeInterpreter } from '../models/exec/index.ts';
+import { type Machine, declareMachine } from '../models/machine.ts';
+import { streamsOf } from '../models/platforms/index.ts';
+import { KEYS, type Key, PROPERTIES, makeJudge } from './properties.ts';
+import type { Questions } from './questions.ts';
+import { judgementOf } from './severity.ts';
+
+/** A model of one policy on one base and platform, before anybody has said who may start what. */
+export interface Model {
+  readonly config: Config;
+  readonly policy: Policy;
+  readonly machine: Machine;
+  readonly interpreter: Interpreter;
+  readonly table: CallTable;
+  readonly questions: Questions;
+  /** Keys that are judged here. */
+  readonly keys: readonly Key[];
+  readonly domain: Domain;
+  /** Builds the system; the same tries for the same functions are not shared between systems. */
+  readonly system: (environment: Environment, placeBits: number, initial?: number) => System;
+  readonly guard: Guard | undefined;
+}
+
+export interface ModelOptions {
+  readonly guard?: Guard;
+  /** Judge these keys only. */
+  readonly only?: readonly Key[];
+}
+
+/** The offers of a thread: the calls of its kind. */
+export const offersOf = (table: CallTable, kind: string): CallOffer[] =>
+  table.calls.filter((call) => call.thread === kind).map(({ name, fn, args }) => ({ name, fn, args }) as CallOffer);
+
+/** Errors of the interpreter are the policy's: they are raised by what it yields. */
+function asPolicyError(error: unknown): unknown {
+  return error instanceof NotAStep || error instanceof NotHeld ? new PolicyError(error.message, { cause: error }) : error;
+}
+
+function resultText(result: unknown): string {
+  if (result === null || result === undefined || result === 0) return '0';
+  if (typeof result === 'object' && 'errno' in result) return String(result.errno);
+  return String(result);
+}
+
+/** What the result of a call tells: appends events. */
+function judgeResult(machine: Machine, calls: ReadonlyMap<string, Call>, events: number[]) {
+  const note = (event: EventName): void => {
+    events.push(EVENT[event]);
+  };
+  return (m: Int32Array, offer: CallOffer, result: unknown): void => {
+    note('call-returned');
+    const text = resultText(result);
+    if (text === '0') return;
+    note('call-failed');
+    const call = calls.get(offer.name);
+    if (call === undefined) return;
+    if (!call.errnos.includes(text)) note('errno-undocumented');
+    if (typeof result === 'object' && result !== null && 'error_offset' in result) {
+      const offset = Number(result.error_offset);
+      if (!(offset >= call.range.start && offset < call.range.end)) note('error-offset-out-of-range');
+    }
+    if (call.word === 'map') {
+      const { iopte, area } = machine.at;
+      for (let iova = call.range.start; iova < call.range.end; iova++)
+        if (m[iopte + iova] !== 0 && m[area + iova] === 0) {
+          note('map-failed-leaving-ioptes');
+          return;
+        }
+    }
+  };
+}
+
+export function makeModel(config: Config, policy: Policy, options: ModelOptions = {}): Model {
+  const events: number[] = [];
+  const machine = declareMachine(config, policy);
+  const interpreter = makeInterpreter(machine, events);
+  const table = callTable(config, policy);
+  const questions: Questions = {
+    machine,
+    view: interpreter.view,
+    at: machine.at,
+    pins: policy.pins === true,
+    streams: streamsOf(config),
+    placeAt: [],
+  };
+  const judged = (options.only ?? KEYS).filter((key) => judgementOf(key.invariant.name, config) !== 'not judged');
+  const byName = new Map(table.calls.map((call) => [call.name, call]));
+  const returned = judgeResult(machine, byName, events);
+  const { host_dead } = machine.at;
+  const domain: Domain = {
+    fields: machine.fields.map(({ name, bits, count }) => ({ name, bits, count })),
+    initial: (fresh) => initialStates(config).map((initial) => boot(machine, initial, fresh())),
+    threads: machine.threads,
+    compile: (step) => {
+      try {
+        return interpreter.compile(step);
+      } catch (error) {
+        throw asPolicyError(error);
+      }
+    },
+    width: interpreter.width,
+    isRelease: interpreter.isRelease,
+    apply: (m, thread, op) => {
+      try {
+        return interpreter.apply(m, thread, op);
+      } catch (error) {
+        throw asPolicyError(error);
+      }
+    },
+    finish: (m, _thread, offer, result) => returned(m, offer, result),
+    agents: interpreter.agents.map((agent) => agent.name),
+    act: (m, agent) => interpreter.agents[agent].act(m),
+    properties: PROPERTIES,
+    judge: makeJudge(questions, judged),
+    events,
+    isTerminal: (m) => m[host_dead] === 1,
+  };
+  return {
+    config,
+    policy,
+    machine,
+    interpreter,
+    table,
+    questions,
+    keys: judged,
+    domain,
+    guard: options.guard,
+    system: (environment, placeBits, initial) => {
+      const chosen = initial === undefined ? domain : { ...domain, initial: (fresh: () => Int32Array) => domain.initial(fresh).slice(initial, initial + 1) };
+      const system = makeSystem(chosen, environment, { placeBits, ...(options.guard === undefined ? {} : { guard: options.guard }) });
+      (questions as { placeAt: readonly number[] }).placeAt = system.placeAt;
+      return system;
+    },
+  };
+}
+
+/** Any thread may start any of its calls, `calls` in all. */
+export function freeEnvironment(model: Model, calls: number): Environment {
+  return { kind: 'free', calls, offers: model.machine.threads.map((thread) => offersOf(model.table, thread.kind)) };
+}
