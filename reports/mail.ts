@@ -1,0 +1,161 @@
+// One violation as one mail: plain ASCII, 72 columns, summary first, replayable, its limits stated.
+
+import type { Result, TraceStep, Violation } from '../models/results.ts';
+import { block, hang, number, plain, plural, wrap, WIDTH } from './layout.ts';
+import { raceTable } from './table.ts';
+import { assumptionText, boundsText, hugeMatters, subject } from './words.ts';
+
+export interface MailOptions {
+  /** What found it: `gmem-iommu-conformance 0.1.0, seed 42`. Documentation/process/generated-content.rst asks for it. */
+  readonly foundBy?: string;
+}
+
+export function heading(result: Result, violation: Violation): string[] {
+  const word = violation.severity === 'axiom' ? 'VIOLATED' : 'FLAG';
+  return [
+    ...wrap(`${subject(result)}:`, WIDTH),
+    ...hang(`${word} `, `${violation.invariant} (${violation.outcome})`),
+  ];
+}
+
+/** The table, after the state that it starts from. */
+export function tableOf(violation: Violation): string[] {
+  const initially = violation.initially === '' ? [] : [...hang('Initially ', `${violation.initially}.`), ''];
+  return [...initially, ...raceTable(violation.trace), ''];
+}
+
+interface Change {
+  readonly field: string;
+  readonly after: string;
+  readonly n: string;
+  readonly at: number;
+}
+
+/** Where `text` names `field` as a whole: `pfn 5` is not in `pfn 53`. */
+function mention(text: string, field: string): number {
+  for (let at = text.indexOf(field); at >= 0; at = text.indexOf(field, at + 1)) {
+    const left = at === 0 ? '' : text.charAt(at - 1);
+    const right = text.charAt(at + field.length);
+    if (!/[\w-]/.test(left) && !/[\w]/.test(right)) return at;
+  }
+  return -1;
+}
+
+/** Last change of each field that the witness names, in the order in which it names them. */
+function changesNamed(witness: string, trace: readonly TraceStep[]): Change[] {
+  const changes = new Map<string, Change>();
+  for (const step of trace) {
+    for (const { field, after } of step.diff) {
+      const at = field === '' ? -1 : mention(witness, field);
+      if (at >= 0) changes.set(field, { field, after, n: step.n, at });
+    }
+  }
+  return [...changes.values()].sort((a, b) => a.at - b.at);
+}
+
+/** Which step breaks the invariant, and which steps made what the witness names. */
+export function causalSentence(violation: Violation): string {
+  const last = violation.trace[violation.trace.length - 1];
+  if (last === undefined) return `In the initial state: ${violation.witness}.`;
+  const changes = changesNamed(violation.witness, violation.trace);
+  const witness = violation.witness.replace(/\.$/, '');
+  const made = changes.map(({ field, after, n }) => `${field} is "${after}" since ${n}`);
+  return `After ${last.n}: ${witness}.${made.length === 0 ? '' : ` ${made.join('; ')}.`}`;
+}
+
+function blameText(result: Result): string {
+  if (result.policy === 'none') return `Policy none has no IOMMU side: a finding on ${result.base} itself.`;
+  return `The base alone (policy none) does the same: a finding on ${result.base}, not on the policy.`;
+}
+
+/** The sentences under the table. */
+export function cause(result: Result, violation: Violation): string[] {
+  const sentences = wrap(causalSentence(violation), WIDTH);
+  return violation.blame === 'base' ? [...sentences, ...wrap(blameText(result), WIDTH)] : sentences;
+}
+
+function ruleText({ says, source }: Violation): string[] {
+  return [...(says === '' ? [] : [says]), ...(source === '' ? [] : [`(${source})`])];
+}
+
+export function consequenceText(violation: Violation): string[] {
+  const then = violation.consequence;
+  if (then === null) return [];
+  const more = then.moreCalls === 0 ? '' : ` (${plural(then.moreCalls, 'more call')})`;
+  return [`${then.access}: ${then.outcome}${more}${then.note === '' ? '' : `; ${then.note}`}`];
+}
+
+export function sizeText(violation: Violation): string {
+  const { calls, switches, steps } = violation;
+  const switched = `${number(switches)} switch${switches === 1 ? '' : 'es'}`;
+  return `${plural(calls, 'call')}, ${switched}, ${plural(steps, 'step')}`;
+}
+
+function certificate(result: Result, violation: Violation): string {
+  const within = boundsText(result.bounds);
+  if (!violation.certified) return `not certified: a shorter one may exist within ${within}`;
+  return `certified within: ${within} (${plural(violation.certifiedStates, 'state')})`;
+}
+
+function limits(result: Result, violation: Violation): string {
+  const names = (list: readonly string[]): string =>
+    list.map((name) => assumptionText(name, result.assumptions)).join(', ');
+  const parts = ['a model, not hardware; not reproduced on hardware', 'sequential consistency'];
+  if (hugeMatters(result.bounds))
+    parts.push(`sizes are scaled: a huge page is ${plural(result.bounds.hugePages, 'base page')}`);
+  if (violation.dependsOn.length > 0) parts.push(`this verdict depends on: ${names(violation.dependsOn)}`);
+  if (violation.assumedWithoutEffect.length > 0) {
+    parts.push(`assumed, without effect on this verdict: ${names(violation.assumedWithoutEffect)}`);
+  }
+  return parts.join('; ');
+}
+
+/** FNV-1a, 32 bits. */
+function fingerprint(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Name of the JSON file that replays a trace too long for a token. Same violation, same name. */
+export function replayFileName(result: Result, violation: Violation): string {
+  const whole = [
+    result.policy,
+    result.base,
+    result.platform,
+    result.vmm,
+    violation.invariant,
+    violation.outcome,
+  ];
+  const readable = `${result.policy}-${result.platform}`.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 34);
+  return `${readable}-${fingerprint(whole.join('\n'))}.json`;
+}
+
+/** The token, or the command that reads the file which stands for one. */
+export function replayLine(result: Result, violation: Violation): string {
+  return `  ${violation.token ?? `gmem-conform replay ${replayFileName(result, violation)}`}`;
+}
+
+export function mailLines(result: Result, violation: Violation, options: MailOptions = {}): string[] {
+  return [
+    ...heading(result, violation),
+    '',
+    ...tableOf(violation),
+    ...cause(result, violation),
+    '',
+    ...block('rule', ruleText(violation)),
+    ...block('then', consequenceText(violation)),
+    ...block('state', violation.state),
+    ...block('why', violation.why),
+    ...block('size', [`${sizeText(violation)}; ${certificate(result, violation)}`]),
+    ...block('limits', [limits(result, violation)]),
+    ...block('found', options.foundBy === undefined ? [] : [`by ${options.foundBy}`]),
+    'replay',
+    replayLine(result, violation),
+  ];
+}
+
+/** Throws ReportError where a name or a text is not plain ASCII. */
+export function mail(result: Result, violation: Violation, options: MailOptions = {}): string {
+  return plain(mailLines(result, violation, options));
+}
