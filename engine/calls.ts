@@ -139,7 +139,7 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
         const result = request.value ?? null;
         if (frame.repeat === true && result === 'again') {
           if (frame.answers.length === 0) throw new PolicyError(`${name}() repeats without a step in between`);
-          frames = [...frames.slice(0, -1), { ...frame, asked: [], answers: [] }];
+          frames = [...frames, { ...frame, asked: [], answers: [] }];
           continue;
         }
         if (caller === undefined) return intern([frame], -1, true, result);

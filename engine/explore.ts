@@ -1,8 +1,10 @@
 // Exhaustive search: every state within the environment, breadth first, equal states merged.
 
 import { SuiteError } from './errors.ts';
+import { fresh } from './fresh.ts';
 import type { State } from './layout.ts';
-import { type Store, makeStore } from './store.ts';
+import type { Successors } from './stepper.ts';
+import { type Store, makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
 
 export interface ExploreOptions {
@@ -41,11 +43,14 @@ export interface Path {
   readonly moves: readonly Move[];
 }
 
+/** From this state on the search runs code of its own. */
+export const ALONE_FROM = 4096;
 const CHECK_EVERY = 4096;
 
 /** The moves that lead from each state of a chain of parents to the next one. */
 function pathThrough(system: System, store: Store, chain: readonly number[], eager: boolean): Move[] {
-  const { rows: layout, successors } = system.successors();
+  const { layout } = system;
+  const successors = system.successors(layout, 'never');
   const base: State = new Int32Array(layout.length);
   return chain.slice(1).map((state, k) => {
     store.load(chain[k], base);
@@ -62,73 +67,95 @@ function chainTo(store: Store, state: number): number[] {
   return chain.reverse();
 }
 
+type Note = (property: number, state: number, move: Move, steps: number) => void;
+
+/** Visits one state: adds its successors to the store and judges the new ones. Returns how many moves were enabled. */
+type Visitor = (state: number, steps: number) => number;
+
+/** Uses nothing from outside, see fresh.ts. */
+function visitorOf(system: System, successors: Successors, store: Store, note: Note, eager: boolean): Visitor {
+  const { domain, layout } = system;
+  const { words, unpack } = layout;
+  const { events, rows, hashes, moves } = successors;
+  const base: State = new Int32Array(layout.length);
+  const m: State = new Int32Array(layout.length);
+  const found: number[] = [];
+  return (state, steps) => {
+    store.load(state, base);
+    if (domain.isTerminal?.(base) === true) return 0;
+    const enabled = successors.from(base, -1, eager);
+    for (let k = 0; k < events.length; k += 2) note(events[k + 1], state, moves[events[k]], steps + 1);
+    for (let k = 0; k < enabled; k++) {
+      const added = store.addRow(rows, k * words, hashes[k], state);
+      if (added < 0) continue;
+      unpack(rows, k * words, m);
+      domain.judge(m, found);
+      if (found.length === 0) continue;
+      for (const property of found) note(property, added, -1, steps + 1);
+      found.length = 0;
+    }
+    return enabled;
+  };
+}
+
+/** First hits, in the order of the search. */
+function makeNotes(properties: number, until: readonly number[] | undefined) {
+  const missing = new Set(until);
+  const notes = {
+    hits: new Float64Array(properties),
+    shortest: new Int32Array(properties).fill(-1),
+    state: new Int32Array(properties).fill(-1),
+    /** The move at which it was hit, or -1 where the state itself hits it. */
+    move: new Int32Array(properties).fill(-1),
+    enough: (): boolean => until !== undefined && missing.size === 0,
+    note: (property: number, state: number, move: Move, steps: number): void => {
+      notes.hits[property]++;
+      if (notes.shortest[property] >= 0) return;
+      notes.shortest[property] = steps;
+      notes.state[property] = state;
+      notes.move[property] = move;
+      missing.delete(property);
+    },
+  };
+  return notes;
+}
+
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
   const { statesMax = Infinity, eager = false, stop, until, onFinal } = options;
   const { domain, layout } = system;
-  const { judge, properties } = domain;
-  const { words } = layout;
-  const { successors } = system.successors();
-  const store = makeStore(layout);
-  const base: State = new Int32Array(layout.length);
-  const m: State = new Int32Array(layout.length);
-  const hits = new Float64Array(properties.length);
-  const shortest = new Int32Array(properties.length).fill(-1);
-  const firstState = new Int32Array(properties.length).fill(-1);
-  const firstMove = new Int32Array(properties.length).fill(-1);
-  const found: number[] = [];
-  let missing = until?.length ?? -1;
+  const notes = makeNotes(domain.properties.length, until);
+  let store = makeStore(layout);
+  const initials = system.initial.map((state) => {
+    const added = store.add(state, -1);
+    const found: number[] = [];
+    if (added >= 0) domain.judge(state.slice(), found);
+    for (const property of found) notes.note(property, added, -1, 0);
+    return added >= 0 ? added : -1 - added;
+  });
+  let visit = visitorOf(system, system.successors(layout, 'never'), store, notes.note, eager);
+  let levelEnd = store.count();
   let transitions = 0;
   let depth = 0;
   let head = 0;
-
-  const note = (property: number, state: number, move: Move, steps: number): void => {
-    hits[property]++;
-    if (shortest[property] >= 0) return;
-    shortest[property] = steps;
-    firstState[property] = state;
-    firstMove[property] = move;
-    if (until?.includes(property) === true) missing--;
-  };
-  const judgeNew = (state: number, steps: number): void => {
-    judge(m, found);
-    if (found.length === 0) return;
-    for (let k = 0; k < found.length; k++) note(found[k], state, -1, steps);
-    found.length = 0;
-  };
-  const initials = system.initial.map((state) => {
-    m.set(state);
-    const added = store.add(m, -1);
-    if (added >= 0) judgeNew(added, 0);
-    return added >= 0 ? added : -1 - added;
-  });
-
-  let levelEnd = store.count();
-  let complete = true;
-  while (head < store.count() && missing !== 0) {
+  while (head < store.count() && !notes.enough()) {
     if (head === levelEnd) {
       depth++;
       levelEnd = store.count();
     }
-    if (store.count() > statesMax || (head % CHECK_EVERY === 0 && stop?.({ states: store.count(), transitions, depth }) === true)) {
-      complete = false;
-      break;
+    if (store.count() > statesMax || (head % CHECK_EVERY === 0 && stop?.({ states: store.count(), transitions, depth }) === true)) break;
+    if (head === ALONE_FROM) {
+      store = storeAlone(layout, store);
+      visit = fresh(visitorOf)(system, system.successors(layout, 'never', true), store, notes.note, eager);
     }
-    store.load(head, base);
-    const terminal = domain.isTerminal?.(base) === true;
-    const enabled = terminal ? 0 : successors.from(base, -1, eager);
-    const { events, rows, hashes, moves } = successors;
-    for (let k = 0; k < events.length; k += 2) note(events[k + 1], head, moves[events[k]], depth + 1);
-    for (let k = 0; k < enabled; k++) {
-      const added = store.addRow(rows, k * words, hashes[k], head);
-      if (added < 0) continue;
-      layout.unpack(rows, k * words, m);
-      judgeNew(added, depth + 1);
-    }
+    const enabled = visit(head, depth);
     transitions += enabled;
-    if (enabled === 0) onFinal?.(base, head);
+    if (enabled === 0 && onFinal !== undefined) {
+      const m: State = new Int32Array(layout.length);
+      store.load(head, m);
+      onFinal(m, head);
+    }
     head++;
   }
-  if (head < store.count()) complete = false;
 
   const pathToState = (state: number): Path => {
     const chain = chainTo(store, state);
@@ -138,14 +165,14 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     states: store.count(),
     transitions,
     depth,
-    complete,
-    hits,
-    shortest,
+    complete: head === store.count(),
+    hits: notes.hits,
+    shortest: notes.shortest,
     pathToState,
     pathTo: (property) => {
-      if (firstState[property] < 0) return null;
-      const path = pathToState(firstState[property]);
-      return firstMove[property] < 0 ? path : { ...path, moves: [...path.moves, firstMove[property]] };
+      if (notes.state[property] < 0) return null;
+      const path = pathToState(notes.state[property]);
+      return notes.move[property] < 0 ? path : { ...path, moves: [...path.moves, notes.move[property]] };
     },
   };
 }

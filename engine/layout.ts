@@ -71,9 +71,10 @@ function excess(slots: readonly Slot[]): string {
 }
 
 /* Generated straight-line code packs ten times faster than a loop over slots: no other way was found to meet SPIN. */
-function generate<F>(parameters: string, body: string): F {
+function generate<F>(functions: Readonly<Record<string, readonly [parameters: string, body: string]>>): F {
+  const text = Object.entries(functions).map(([name, [parameters, body]]) => `${name}:(${parameters})=>{${body}}`);
   // oxlint-disable-next-line no-new-func, no-implied-eval
-  return new Function(`return (${parameters}) => {${body}}`)() as F;
+  return new Function(`return {${text.join(',')}}`)() as F;
 }
 
 /** Lay the fields out once; every state of one search uses the same layout. */
@@ -97,31 +98,22 @@ export function makeLayout(specs: readonly FieldSpec[]): Layout {
       .map((s, i) => (s.word === w ? `(m[${i}]<<${s.shift})` : ''))
       .filter((text) => text !== '')
       .join('|') || '0';
-  return {
-    fields,
-    length,
-    words,
-    pack: generate('m,store,i', `${each((w) => `store[i+${w}]=${inWord(w)};`)}return (${excess(slots)})===0;`),
-    unpack: generate(
+  const generated = generate<Pick<Layout, 'pack' | 'unpack' | 'copy' | 'hash' | 'same'>>({
+    pack: ['m,store,i', `${each((w) => `store[i+${w}]=${inWord(w)};`)}return (${excess(slots)})===0;`],
+    unpack: [
       'store,i,m',
       each((w) => `const w${w}=store[i+${w}];`) +
         slots.map((s, i) => `m[${i}]=(w${s.word}>>>${s.shift})&${2 ** s.bits - 1};`).join(''),
-    ),
-    copy:
-      length > COPY_SLOTS_MAX
-        ? (from, to) => to.set(from)
-        : generate('from,to', slots.map((_, i) => `to[${i}]=from[${i}];`).join('')),
-    overflow: (m) => slots.findIndex((s, i) => m[i] >>> s.bits !== 0),
-    hash: generate(
+    ],
+    copy: ['from,to', length > COPY_SLOTS_MAX ? 'to.set(from);' : slots.map((_, i) => `to[${i}]=from[${i}];`).join('')],
+    hash: [
       'store,i',
       `let h=0;${each((w) => `h=Math.imul(h^store[i+${w}],0x9E3779B1);h^=h>>>15;`)}` +
         'h=Math.imul(h,0x85EBCA6B);return h^(h>>>13);',
-    ),
-    same: generate(
-      'a,i,b,j',
-      `return ${Array.from({ length: words }, (_, w) => `a[i+${w}]===b[j+${w}]`).join('&&')};`,
-    ),
-  };
+    ],
+    same: ['a,i,b,j', `return ${Array.from({ length: words }, (_, w) => `a[i+${w}]===b[j+${w}]`).join('&&')};`],
+  });
+  return { fields, length, words, ...generated, overflow: (m) => slots.findIndex((s, i) => m[i] >>> s.bits !== 0) };
 }
 
 /** Name of a slot as reports print it: `iopte[1]`, or the bare field name when it has one slot. */

@@ -1,10 +1,10 @@
 // Exhaustive search in the order of (rank, steps), where rank counts switches or preemptions: a first hit is a path of
 // lowest rank, and of those a shortest one. Equal states merge when the same actor moved last, as far as that matters.
 
-import type { Path } from './explore.ts';
+import { ALONE_FROM, type Path } from './explore.ts';
 import { RANK_MAX, STEPS, makeFrontier } from './frontier.ts';
 import type { State } from './layout.ts';
-import { makeStore } from './store.ts';
+import { makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
 
 export interface RankedOptions {
@@ -84,7 +84,8 @@ function makeHits(properties: number, until: readonly number[] | undefined) {
 
 /** The search space: states told apart by who moved last, and the line of those to visit. */
 function makeSpace(system: System, by: RankedOptions['by'], rankMax: number) {
-  const { rows: layout, successors } = system.successors(by === 'switches' ? 'always' : 'able');
+  const kept = by === 'switches' ? 'always' : 'able';
+  const layout = system.rowLayout(kept);
   const store = makeStore(layout);
   const frontier = makeFrontier();
   const initials: number[] = [];
@@ -95,38 +96,45 @@ function makeSpace(system: System, by: RankedOptions['by'], rankMax: number) {
     initials.push(added < 0 ? -1 - added : added);
     if (added >= 0) frontier.put(added, 0, -1);
   }
-  return {
+  const space = {
     store,
     frontier,
     layout,
-    successors,
+    successors: system.successors(layout, kept),
+    /** Run code of its own from now on. */
+    alone: (): void => {
+      space.successors = system.successors(layout, kept, true);
+      space.store = storeAlone(layout, space.store);
+    },
     costMax: (rankMax + 1) * STEPS - 1,
     /** Successor `k` of the state `from` costs `cost`. */
     arrive: (k: number, from: number, cost: number, move: Move): void => {
-      const added = store.addRow(successors.rows, k * layout.words, successors.hashes[k], from);
+      const { rows, hashes } = space.successors;
+      const added = space.store.addRow(rows, k * layout.words, hashes[k], from);
       if (added >= 0) {
         frontier.put(added, cost, move);
         return;
       }
       const known = -1 - added;
       if (cost >= frontier.cost(known)) return;
-      store.parents[known] = from;
+      space.store.parents[known] = from;
       frontier.put(known, cost, move);
     },
     pathTo: ({ state, move }: Candidate): Path => {
       const moves = move < 0 ? [] : [move];
       let at = state;
-      for (; store.parents[at] >= 0; at = store.parents[at]) moves.push(frontier.move(at));
+      for (; space.store.parents[at] >= 0; at = space.store.parents[at]) moves.push(frontier.move(at));
       return { initial: initials.indexOf(at), moves: moves.reverse() };
     },
   };
+  return space;
 }
 
 export function ranked(system: System, options: RankedOptions): Ranking {
   const { by, rankMax = RANK_MAX, statesMax = Infinity, stop, until } = options;
   const { domain } = system;
   const space = makeSpace(system, by, rankMax);
-  const { store, frontier, layout, successors } = space;
+  const { frontier, layout } = space;
   const hits = makeHits(domain.properties.length, until);
   const base: State = new Int32Array(layout.length);
   const found: number[] = [];
@@ -136,8 +144,8 @@ export function ranked(system: System, options: RankedOptions): Ranking {
 
   const expand = (state: number, cost: number): void => {
     const last = base[layout.length - 1] - 1;
-    const count = successors.from(base, last, false);
-    const { moves, events } = successors;
+    const count = space.successors.from(base, last, false);
+    const { moves, events } = space.successors;
     transitions += count;
     const costBy = (move: Move): number => cost + 1 + (last < 0 || system.actorOf(move) === last ? 0 : STEPS);
     for (let k = 0; k < events.length; k += 2) {
@@ -153,16 +161,17 @@ export function ranked(system: System, options: RankedOptions): Ranking {
   let exhausted = false;
   while (!hits.enough()) {
     const stopped = states % CHECK_EVERY === 0 && stop?.({ states, transitions, rank: frontier.rank() }) === true;
-    if (stopped || store.count() > statesMax) break;
+    if (stopped || space.store.count() > statesMax) break;
     const state = frontier.take();
     if (state < 0) {
       exhausted = true;
       hits.settle(Infinity, states);
       break;
     }
+    if (states === ALONE_FROM) space.alone();
     states++;
     const cost = frontier.cost(state);
-    store.load(state, base);
+    space.store.load(state, base);
     domain.judge(base, found);
     for (const property of found) hits.note(property, cost, state, -1);
     found.length = 0;

@@ -1,7 +1,7 @@
 // A growing table of packed states, each with the number of the state it was first reached from.
 
-import { SuiteError } from './errors.ts';
 import { fresh } from './fresh.ts';
+import { SuiteError } from './errors.ts';
 import { type Layout, type State, slotName } from './layout.ts';
 
 export interface Store {
@@ -17,6 +17,8 @@ export interface Store {
   readonly load: (state: number, m: State) => void;
 }
 
+const FILL_MAX = 0.6;
+
 /** Thrown when a value does not fit its field. */
 export function overflowError(layout: Layout, m: State): SuiteError {
   const slot = layout.overflow(m);
@@ -24,7 +26,7 @@ export function overflowError(layout: Layout, m: State): SuiteError {
 }
 
 /** Uses nothing from outside, see fresh.ts. */
-function storeOf(layout: Layout, tooWide: (m: State) => Error): Store {
+function storeOf(layout: Layout, tooWide: (m: State) => Error, fillMax: number): Store {
   const { words, pack, unpack, hash, same } = layout;
   const packed = new Int32Array(words);
   let capacity = 1 << 10;
@@ -79,7 +81,7 @@ function storeOf(layout: Layout, tooWide: (m: State) => Error): Store {
       store.parents[count] = parent;
       table[slot] = (h & ~mask) | (count + 1);
       count++;
-      if (count > table.length * 0.6) rehash();
+      if (count > table.length * fillMax) rehash();
       return count - 1;
     },
     load: (state, m) => unpack(store.rows, state * words, m),
@@ -88,5 +90,15 @@ function storeOf(layout: Layout, tooWide: (m: State) => Error): Store {
 }
 
 export function makeStore(layout: Layout): Store {
-  return fresh(storeOf)(layout, (m) => overflowError(layout, m));
+  return storeOf(layout, (m) => overflowError(layout, m), FILL_MAX);
+}
+
+/** The same states under the same numbers, with code compiled for this table alone. */
+export function storeAlone(layout: Layout, store: Store): Store {
+  const alone = fresh(storeOf)(layout, (m) => overflowError(layout, m), FILL_MAX);
+  for (let state = 0; state < store.count(); state++) {
+    const row = state * layout.words;
+    alone.addRow(store.rows, row, layout.hash(store.rows, row), store.parents[state]);
+  }
+  return alone;
 }
