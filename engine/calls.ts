@@ -106,7 +106,7 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
     if (id >= limits.nodes)
       throw new PolicyError(`more than ${limits.nodes} distinct places in the calls of one policy; keep loops inside the bounds`);
     index.set(key, id);
-    if (id >= calls.op.length) {
+    if (id + 1 >= calls.op.length) {
       const wider = new Int32Array(calls.op.length * 2);
       wider.set(calls.op);
       calls.op = wider;
@@ -117,6 +117,7 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
     calls.op[id] = op;
     kidBase[id] = kidTop;
     if (!done) kidTop += language.width(op);
+    kidBase[id + 1] = kidTop;
     if (kidTop > kid.length) {
       const wider = new Int32Array(Math.max(kid.length * 2, kidTop));
       wider.set(kid);
@@ -197,7 +198,8 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
   const calls: Calls = {
     root: (fn, args) => unfold([{ fn, args, asked: [], answers: [] }]),
     next: (place, answer) => {
-      const made = kid[kidBase[place] + answer];
+      const at = kidBase[place] + answer;
+      const made = at < kidBase[place + 1] ? kid[at] : 0;
       return made === 0 ? slow(place, answer) : made;
     },
     op: new Int32Array(1 << 10),
