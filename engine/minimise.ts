@@ -83,7 +83,7 @@ export interface ShrinkOptions {
   readonly shorter?: (offer: CallOffer) => readonly CallOffer[];
   /** Of each of the searches. */
   readonly statesMax?: number;
-  /** Selections of calls tried; beyond, calls are dropped one by one. */
+  /** Selections of calls tried; beyond, calls are only dropped one by one. */
   readonly attemptsMax?: number;
 }
 
@@ -116,7 +116,9 @@ function* dropped(scenario: Scenario): Generator<Scenario> {
     for (const k of list.keys()) yield scenario.map((calls, t) => (t === thread ? calls.filter((_, j) => j !== k) : calls));
 }
 
-function* shortened(scenario: Scenario, shorter: (offer: CallOffer) => readonly CallOffer[]): Generator<Scenario> {
+/** A call that is shorter may have become needless, or made another one so. */
+function* smaller(scenario: Scenario, shorter: (offer: CallOffer) => readonly CallOffer[]): Generator<Scenario> {
+  yield* dropped(scenario);
   for (const [thread, list] of scenario.entries())
     for (const [k, offer] of list.entries())
       for (const other of shorter(offer)) yield scenario.map((calls, t) => (t === thread ? calls.map((call, j) => (j === k ? other : call)) : calls));
@@ -124,7 +126,7 @@ function* shortened(scenario: Scenario, shorter: (offer: CallOffer) => readonly 
 
 /**
  * The smallest scenario within the one given of which some schedule hits the property, and its lowest path in (switches,
- * steps). Null when no schedule of the given one does, or the search did not end within `statesMax`.
+ * steps). Null when none was found.
  */
 export function shrinkScenario(
   build: (scenario: Scenario, placeBits: number) => System,
@@ -153,9 +155,7 @@ export function shrinkScenario(
     return null;
   };
   let best = first(selections(scenario), attemptsMax) ?? scenario;
-  /* Too many selections to try them all: drop one call at a time. */
-  for (let next: Scenario | null = minimal ? null : best; next !== null; next = first(dropped(best), Infinity)) best = next;
-  for (let next: Scenario | null = best; next !== null; next = first(shortened(best, shorter), Infinity)) best = next;
+  for (let next: Scenario | null = best; next !== null; next = first(smaller(best, shorter), Infinity)) best = next;
   return run(best, (system) => {
     const hit = ranked(system, { by: 'switches', until: [property], statesMax }).found.get(property);
     if (hit === undefined) return null;

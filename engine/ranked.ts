@@ -83,7 +83,7 @@ function makeHits(properties: number, until: readonly number[] | undefined) {
 }
 
 /** The search space: states told apart by who moved last, and the line of those to visit. */
-function makeSpace(system: System, by: RankedOptions['by'], rankMax: number) {
+function makeSpace(system: System, by: RankedOptions['by']) {
   const kept = by === 'switches' ? 'always' : 'able';
   const layout = system.rowLayout(kept);
   const store = makeStore(layout);
@@ -106,7 +106,6 @@ function makeSpace(system: System, by: RankedOptions['by'], rankMax: number) {
       space.successors = system.successors(layout, kept, true);
       space.store = storeAlone(layout, space.store);
     },
-    costMax: (rankMax + 1) * STEPS - 1,
     /** Successor `k` of the state `from` costs `cost`. */
     arrive: (k: number, from: number, cost: number, move: Move): void => {
       const { rows, hashes } = space.successors;
@@ -133,14 +132,13 @@ function makeSpace(system: System, by: RankedOptions['by'], rankMax: number) {
 export function ranked(system: System, options: RankedOptions): Ranking {
   const { by, rankMax = RANK_MAX, statesMax = Infinity, stop, until } = options;
   const { domain } = system;
-  const space = makeSpace(system, by, rankMax);
+  const space = makeSpace(system, by);
   const { frontier, layout } = space;
   const hits = makeHits(domain.properties.length, until);
   const base: State = new Int32Array(layout.length);
   const found: number[] = [];
   let states = 0;
   let transitions = 0;
-  let cut = false;
 
   const expand = (state: number, cost: number): void => {
     const last = base[layout.length - 1] - 1;
@@ -150,22 +148,18 @@ export function ranked(system: System, options: RankedOptions): Ranking {
     const costBy = (move: Move): number => cost + 1 + (last < 0 || system.actorOf(move) === last ? 0 : STEPS);
     for (let k = 0; k < events.length; k += 2) {
       const move = moves[events[k]];
-      if (costBy(move) <= space.costMax) hits.note(events[k + 1], costBy(move), state, move);
+      hits.note(events[k + 1], costBy(move), state, move);
     }
-    for (let k = 0; k < count; k++) {
-      const next = costBy(moves[k]);
-      if (next > space.costMax) cut = true;
-      else space.arrive(k, state, next, moves[k]);
-    }
+    for (let k = 0; k < count; k++) space.arrive(k, state, costBy(moves[k]), moves[k]);
   };
   let exhausted = false;
   while (!hits.enough()) {
     const stopped = states % CHECK_EVERY === 0 && stop?.({ states, transitions, rank: frontier.rank() }) === true;
     if (stopped || space.store.count() > statesMax) break;
     const state = frontier.take();
-    if (state < 0) {
-      exhausted = true;
-      hits.settle(Infinity, states);
+    exhausted = state < 0;
+    if (exhausted || frontier.rank() > rankMax) {
+      hits.settle((rankMax + 1) * STEPS - 1, states);
       break;
     }
     if (states === ALONE_FROM) space.alone();
@@ -181,7 +175,7 @@ export function ranked(system: System, options: RankedOptions): Ranking {
   return {
     states,
     transitions,
-    complete: exhausted && !cut,
+    complete: exhausted,
     rankCompleted: frontier.rank() - 1,
     found: new Map(
       [...hits.final].map(([property, hit]) => {

@@ -5,24 +5,11 @@ import { describe, expect, test } from 'vitest';
 import { type CoreFault, coreSystem } from '../../bench/core.ts';
 import { ALONE_FROM, explore } from '../../engine/explore.ts';
 import { replay } from '../../engine/replay.ts';
-import type { CallOffer, Environment } from '../../engine/system.ts';
+import type { Environment } from '../../engine/system.ts';
+import { toyCase, toyOffer } from './arbitrary.ts';
 import { type ToyOptions, type ToyStep, naiveSearch, offer, toySystem } from './toy.ts';
 
 const small = { pages: 2, converts: 2, maps: 3, accesses: 3 };
-
-export const toyStep: fc.Arbitrary<ToyStep> = fc.oneof(
-  fc.record({ op: fc.constantFrom('add', 'get', 'lock', 'unlock', 'hit'), cell: fc.nat(1) }) as fc.Arbitrary<ToyStep>,
-  fc.record({ op: fc.constant('set'), cell: fc.nat(1), value: fc.nat(3) }) as fc.Arbitrary<ToyStep>,
-);
-/** Each reads, works and writes what it has read: all that was got matters to the end. */
-const toyOffer: fc.Arbitrary<CallOffer> = fc
-  .tuple(fc.array(toyStep, { maxLength: 2 }), fc.boolean())
-  .map(([steps, copies]) => offer(...(copies ? [{ op: 'get', cell: 0 } as const, ...steps.filter((s) => s.op !== 'get'), { op: 'set', cell: 1 } as const] : [...steps, { op: 'add', cell: 0 } as const])));
-const toyCase = fc.record({
-  agent: fc.boolean(),
-  offers: fc.array(fc.array(toyOffer, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 3 }),
-  bad: fc.tuple(fc.nat(3), fc.nat(3)),
-});
 
 describe('core', () => {
   test.each([

@@ -1,0 +1,24 @@
+// Small random domains.
+
+import fc from 'fast-check';
+import type { CallOffer } from '../../engine/system.ts';
+import { type ToyStep, offer } from './toy.ts';
+
+const toyStep: fc.Arbitrary<ToyStep> = fc.oneof(
+  fc.record<ToyStep>({ op: fc.constantFrom('add', 'get', 'lock', 'unlock', 'hit'), cell: fc.nat(1) }),
+  fc.record<ToyStep>({ op: fc.constant('set'), cell: fc.nat(1), value: fc.nat(3) }),
+);
+
+const copying = (steps: readonly ToyStep[]): CallOffer =>
+  offer({ op: 'get', cell: 0 }, ...steps.filter(({ op }) => op !== 'get'), { op: 'set', cell: 1 });
+
+/** What a copying call got matters to its end, so that the naive search tells apart what the engine does. */
+export const toyOffer: fc.Arbitrary<CallOffer> = fc
+  .tuple(fc.array(toyStep, { maxLength: 2 }), fc.boolean())
+  .map(([steps, copies]) => (copies ? copying(steps) : offer(...steps.filter(({ op }) => op !== 'get'), { op: 'add', cell: 0 })));
+
+export const toyCase = fc.record({
+  agent: fc.boolean(),
+  offers: fc.array(fc.array(toyOffer, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 3 }),
+  bad: fc.tuple(fc.nat(3), fc.nat(3)),
+});
