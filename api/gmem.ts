@@ -9,7 +9,6 @@ import {
   folio_put,
   folio_test_hwpoison,
   folio_unlock,
-  gmem_file,
   gmem_is_private,
   kvm_gmem_get_folio,
   rmp_make_private,
@@ -36,9 +35,8 @@ function* __kvm_gmem_get_pfn(index: Index, arch: Arch): Steps<Pfn | Errno> {
   return pfn;
 }
 
-/** linux-7.2 takes no invalidate_lock here; rfc-v2 holds it shared. */
+/** linux-7.2 takes no invalidate_lock here; rfc-v2 holds it shared. The caller holds the file. */
 export function* kvm_gmem_get_pfn(index: Index, arch: Arch): Steps<Pfn | Errno> {
-  if (!(yield* gmem_file())) return '-EFAULT';
   if (!arch.in_place) return yield* __kvm_gmem_get_pfn(index, arch);
   yield* down_read('invalidate_lock');
   const pfn = yield* __kvm_gmem_get_pfn(index, arch);

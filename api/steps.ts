@@ -33,7 +33,8 @@ export type Step =
   | { readonly op: 'gmem_invalidate_start' | 'gmem_invalidate_end'; readonly start: Index; readonly end: Index; readonly fault?: string }
   | { readonly op: 'gmem_invalidate_seq' }
   | { readonly op: 'gmem_invalidate_retry'; readonly seq: number; readonly index: Index; readonly fault?: string }
-  | { readonly op: 'gmem_file' | 'gmem_fd' | 'gmem_huge_inode' | 'close_file' | 'fput' }
+  | { readonly op: 'fget' | 'get_file_active' | 'gmem_huge_inode' | 'close_file' }
+  | { readonly op: 'fput'; readonly counted: boolean }
   | { readonly op: 'gmem_zero_range'; readonly start: Index; readonly end: Index }
   /* KVM */
   | { readonly op: 'kvm_mmu_invalidate_start'; readonly start: Index; readonly end: Index; readonly fault?: string }
@@ -185,18 +186,20 @@ export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wa
 export const merge_folio = (index: Index): Steps<boolean> => askFlag({ op: 'merge_folio', index });
 /** Zero the present pages of a hole that does not cover a whole huge page. */
 export const gmem_zero_range = (range: Range): Steps<void> => tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
-export const set_hwpoison = (index: Index): Steps<void> => tell({ op: 'set_hwpoison', index });
+/** False where no page is present. */
+export const set_hwpoison = (index: Index): Steps<boolean> => askFlag({ op: 'set_hwpoison', index });
 /** kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is rechecked. */
 export const gmem_is_private = (index: Index): Steps<boolean> => askFlag({ op: 'gmem_is_private', index });
-/** Is the gmem file still open (by fd or by an iommufd area)? */
-export const gmem_file = (): Steps<boolean> => askFlag({ op: 'gmem_file' });
 /** Is the inode backed by huge pages? Never changes. */
 export const gmem_huge_inode = (): Steps<boolean> => askFlag({ op: 'gmem_huge_inode' });
-/** Is the fd itself open? IOMMU_IOAS_MAP_FILE needs it. */
-export const gmem_fd = (): Steps<boolean> => askFlag({ op: 'gmem_fd' });
-export const close_file = (): Steps<void> => tell({ op: 'close_file' });
-/** True when this was the last reference. */
-export const fput = (): Steps<boolean> => askFlag({ op: 'fput' });
+/** fget() of the gmem fd: takes a reference. False: -EBADF. */
+export const fget = (): Steps<boolean> => askFlag({ op: 'fget' });
+/** get_file_active() of slot->gmem.file: takes a reference. False: the file is dying. */
+export const get_file_active = (): Steps<boolean> => askFlag({ op: 'get_file_active' });
+/** The fd goes; its reference stays with the caller. False where it was closed before. */
+export const close_file = (): Steps<boolean> => askFlag({ op: 'close_file' });
+/** Drop a reference that fget(), get_file_active() or close_file() left (or, not counted, an area's). True: it was the last one. */
+export const fput = (counted = true): Steps<boolean> => askFlag({ op: 'fput', counted });
 
 /** Inode-level bracket, for consumers that are no VMs: in_progress++ and the range, whether a slot is bound or not. */
 export const gmem_invalidate_start = (range: Range, fault?: string): Steps<void> =>
@@ -269,8 +272,12 @@ export function* iopt_insert_area(range: Range): Steps<0 | '-EBADF' | '-EEXIST'>
 }
 /** area->pages = pages. */
 export const iopt_area_ready = (range: Range): Steps<void> => tell({ op: 'iopt_area_ready', start: range.start, end: range.end });
-/** 0: no area (-ENOENT); 1: being set up or torn down (-EBUSY); 2: the range cuts an area (-ENOENT); 3: area->pages = NULL, go on. */
-export const iopt_area_begin_unmap = (range: Range): Steps<number> => ask({ op: 'iopt_area_begin_unmap', start: range.start, end: range.end });
+/** The lowest area that meets the range gets area->pages = NULL: it, or null where there is none, or why it may not go. */
+export function* iopt_area_begin_unmap(range: Range): Steps<Range | null | 'busy' | 'cut'> {
+  const answer = (yield { op: 'iopt_area_begin_unmap', start: range.start, end: range.end }) as number;
+  if (answer < 3) return answer === 0 ? null : answer === 1 ? 'busy' : 'cut';
+  return { start: (answer - 3) >> AREA_END_BITS, end: ((answer - 3) & AREA_END_MASK) + 1 };
+}
 export const iopt_abort_area = (range: Range): Steps<void> => tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
 /** Write the IOPTEs of one run: one leaf when `pages` is a whole aligned huge page, else 4K leaves. False: -ENOMEM, nothing written. */
 export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> => askFlag({ op: 'iommu_map', iova, pfn, pages });

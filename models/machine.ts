@@ -90,7 +90,9 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   /* guest_memfd: the inode and its page cache */
   add('page_cache', 'pfn', PFN, pages, 'index');
   add('private', 'flag', 1, pages, 'index');
+  /* references by calls in flight; areas and the fd are not counted here */
   add('file', 'file', 2);
+  add('file_refs', 'number', COUNT_BITS);
   add('huge_inode', 'flag', 1);
   add('gmem_in_progress', 'number', 2);
   add('gmem_seq', 'number', SEQ_BITS);

@@ -49,12 +49,12 @@ function widthOf(machine: Machine, step: Step): number {
     case 'gmem_invalidate_seq':
     case 'mmu_invalidate_seq':
       return 16;
-    case 'iopt_area_begin_unmap':
     case 'iopt_insert_area':
     case 'split_folio':
       return 4;
     case 'iopt_area_of':
-      return 2 ** (2 * AREA_END_BITS) + 1;
+    case 'iopt_area_begin_unmap':
+      return 2 ** (2 * AREA_END_BITS) + 3;
     case 'read_register':
       return (machine.registerAt[step.register]?.max ?? 0) + 1;
     default:
@@ -166,16 +166,16 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => m[at.gmem_seq];
       case 'gmem_invalidate_retry':
         return (m) => memory.bracketRetry(m, s.seq, s.index, s.fault ?? '');
-      case 'gmem_file':
-        return (m) => (m[at.file] === 0 ? 0 : 1);
       case 'gmem_huge_inode':
         return (m) => m[at.huge_inode];
-      case 'gmem_fd':
-        return (m) => (m[at.file] === 2 ? 1 : 0);
+      case 'fget':
+        return (m) => memory.fget(m, true);
+      case 'get_file_active':
+        return (m) => memory.fget(m, false);
       case 'close_file':
         return (m) => memory.closeFile(m);
       case 'fput':
-        return (m) => memory.fput(m);
+        return (m) => memory.fput(m, s.counted);
       case 'kvm_mmu_invalidate_start':
         return (m, t) => kvm.start(m, t, s.start, s.end, s.fault ?? '');
       case 'kvm_mmu_invalidate_end':

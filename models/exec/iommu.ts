@@ -74,13 +74,6 @@ export function makeIommu(exec: Exec, memory: Memory) {
     }
     return 0;
   };
-  /** [start, end) cuts no area: each one that it meets lies inside. */
-  const cuts = (m: State, start: number, end: number): boolean => {
-    const before = start > 0 && m[area + start] !== 0 && m[area + start - 1] !== 0 && m[area_start + start] === m[area_start + start - 1];
-    const after = end < pages && m[area + end - 1] !== 0 && m[area + end] !== 0 && m[area_start + end] === m[area_start + end - 1];
-    return before || after;
-  };
-
   return {
     insertArea: (m: State, start: number, end: number): number => {
       if (m[at.file] !== FILE.open) return 1;
@@ -89,16 +82,18 @@ export function makeIommu(exec: Exec, memory: Memory) {
     },
     areaReady: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.mapped),
     abortArea: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.none),
+    /** The lowest area that meets the range: 0 none, 1 busy, 2 cut, else 3 + the area. */
     beginUnmap: (m: State, start: number, end: number): number => {
-      let found = false;
-      for (let iova = start; iova < end; iova++) {
-        if (m[area + iova] === AREA.filling || m[area + iova] === AREA.leaving) return 1;
-        if (m[area + iova] === AREA.mapped) found = true;
-      }
-      if (!found) return 0;
-      if (cuts(m, start, end)) return 2;
-      for (let iova = start; iova < end; iova++) if (m[area + iova] === AREA.mapped) m[area + iova] = AREA.leaving;
-      return 3;
+      let first = start;
+      while (first < end && m[area + first] === AREA.none) first++;
+      if (first === end) return 0;
+      if (m[area + first] !== AREA.mapped) return 1;
+      const from = m[area_start + first];
+      let to = first + 1;
+      while (to < pages && m[area + to] === AREA.mapped && m[area_start + to] === from) to++;
+      if (from < start || to > end) return 2;
+      for (let iova = from; iova < to; iova++) m[area + iova] = AREA.leaving;
+      return 3 + (from << AREA_END_BITS) + to - 1;
     },
     areaOf: (m: State, iova: number): number => {
       if (m[area + iova] !== AREA.mapped && m[area + iova] !== AREA.filling) return 0;

@@ -121,8 +121,9 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     },
     isPoisoned: (m: State, pfn: number): number => m[hwpoison + view.head(m, pfn)],
     poison: (m: State, index: number): number => {
-      if (m[page_cache + index] !== 0) m[hwpoison + view.head(m, m[page_cache + index] - 1)] = 1;
-      return 0;
+      if (m[page_cache + index] === 0) return 0;
+      m[hwpoison + view.head(m, m[page_cache + index] - 1)] = 1;
+      return 1;
     },
     /* MODEL: a huge folio keeps one up-to-date bit a page, so that a merge of cleared and uncleared pages loses nothing. */
     clear: (m: State, pfn: number): number => {
@@ -258,10 +259,18 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     closeFile: (m: State): number => {
       if (m[at.file] !== FILE.open) return 0;
       m[at.file] = FILE.held;
-      return 0;
+      m[at.file_refs]++;
+      return 1;
     },
-    fput: (m: State): number => {
-      if (m[at.file] !== FILE.held) return 0;
+    fget: (m: State, fd: boolean): number => {
+      if (fd ? m[at.file] !== FILE.open : m[at.file] === FILE.released) return 0;
+      m[at.file_refs]++;
+      return 1;
+    },
+    /** True when it was the last reference: neither fd, nor area, nor a call in flight holds the file. */
+    fput: (m: State, counted: boolean): number => {
+      if (counted) m[at.file_refs]--;
+      if (m[at.file] !== FILE.held || m[at.file_refs] > 0) return 0;
       for (let iova = 0; iova < pages; iova++) if (m[at.area + iova] !== 0) return 0;
       m[at.file] = FILE.released;
       note('release-reached');

@@ -15,8 +15,8 @@ import {
   filemap_remove_folio,
   folio_put,
   folio_unlock,
+  fget,
   fput,
-  gmem_fd,
   gmem_huge_inode,
   gmem_zero_range,
   kvm_gmem_get_folio,
@@ -108,7 +108,7 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
 /** kvm_gmem_error_folio(); the core has set the poison bit before. Nothing is truncated. */
 export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions) {
   return function* kvm_gmem_error_folio(range: Range): Steps<Result> {
-    yield* set_hwpoison(range.start);
+    if (!(yield* set_hwpoison(range.start))) return 0;
     yield* down_read('invalidate_lock');
     yield* call(kvm_gmem_invalidate_start, range, filter, consumer.present, arch);
     yield* consumer.start(range, 'memory failure');
@@ -119,14 +119,10 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions) {
   };
 }
 
-/** KVM_SET_USER_MEMORY_REGION2, new slot: kvm_gmem_bind(). */
+/** KVM_SET_USER_MEMORY_REGION2, new slot: kvm_gmem_bind(), on the gmem fd. */
 export function makeBind() {
   return function* kvm_gmem_bind(): Steps<Result> {
     yield* lock('slots_lock');
-    if (!(yield* gmem_fd())) {
-      yield* unlock('slots_lock');
-      return '-EBADF';
-    }
     yield* down_write('invalidate_lock');
     const taken = yield* slot_bound();
     if (!taken) yield* slot_state('bound');
@@ -171,17 +167,25 @@ export function makeRelease({ arch, consumer, filter }: TruncateOptions, pages: 
     yield* unlock('slots_lock');
   }
   /** fput() by whoever drops the last reference. */
-  function* gmem_fput(): Steps<void> {
-    if (!(yield* fput())) return;
+  function* gmem_fput(counted: boolean): Steps<void> {
+    if (!(yield* fput(counted))) return;
     yield* call(kvm_gmem_release);
     yield* call(truncate_inode_pages_range, all, arch);
   }
   return {
     gmem_fput,
     *close_gmem(): Steps<Result> {
-      yield* close_file();
-      yield* call(gmem_fput);
+      if (!(yield* close_file())) return '-EBADF';
+      yield* call(gmem_fput, true);
       return 0;
     },
+    /** A call on the gmem fd: fget() before it, fput() after it. */
+    onFd: <R>(run: (range: Range) => Steps<R>) =>
+      function* ioctl(range: Range): Steps<R | '-EBADF'> {
+        if (!(yield* fget())) return '-EBADF';
+        const result = yield* call(run, range);
+        yield* call(gmem_fput, true);
+        return result;
+      },
   };
 }

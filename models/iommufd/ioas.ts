@@ -14,7 +14,7 @@ import {
 } from '../../api/index.ts';
 
 /** iopt_map_file_pages(): reserve the IOVA, fill the domain, publish the area. */
-export function makeMapFile(policy: Policy, arch: Arch, gmem_fput: () => Steps<void>) {
+export function makeMapFile(policy: Policy, arch: Arch, gmem_fput: (counted: boolean) => Steps<void>) {
   const { ioas_map_file } = policy;
   return function* iommufd_ioas_map_file(range: Range): Steps<Result> {
     const inserted = yield* iopt_insert_area(range);
@@ -25,22 +25,32 @@ export function makeMapFile(policy: Policy, arch: Arch, gmem_fput: () => Steps<v
       return 0;
     }
     yield* iopt_abort_area(range);
-    yield* call(gmem_fput);
+    yield* call(gmem_fput, false);
     return result;
   };
 }
 
-/* MODEL: one UNMAP takes all areas inside its range at once; the kernel goes area by area. */
-/** iopt_unmap_iova_range() */
-export function makeUnmap(policy: Policy, arch: Arch, gmem_fput: () => Steps<void>) {
+/** iopt_unmap_iova_range(): area by area, never looking back. */
+export function makeUnmap(policy: Policy, arch: Arch, gmem_fput: (counted: boolean) => Steps<void>) {
   const { ioas_unmap } = policy;
+
+  function* iopt_unmap_area(area: Range): Steps<void> {
+    if (ioas_unmap !== undefined) yield* call(ioas_unmap, area, arch);
+    yield* iopt_abort_area(area);
+    yield* call(gmem_fput, false);
+  }
   return function* iommufd_ioas_unmap(range: Range): Steps<Result> {
-    const found = yield* iopt_area_begin_unmap(range);
-    if (found === 1) return '-EBUSY';
-    if (found !== 3) return '-ENOENT';
-    if (ioas_unmap !== undefined) yield* call(ioas_unmap, range, arch);
-    yield* iopt_abort_area(range);
-    yield* call(gmem_fput);
-    return 0;
+    let start = range.start;
+    let unmapped = false;
+    while (start < range.end) {
+      const area = yield* iopt_area_begin_unmap({ start, end: range.end });
+      if (area === 'busy') return '-EBUSY';
+      if (area === 'cut') return '-ENOENT';
+      if (area === null) break;
+      yield* call(iopt_unmap_area, area);
+      unmapped = true;
+      start = area.end;
+    }
+    return unmapped ? 0 : '-ENOENT';
   };
 }

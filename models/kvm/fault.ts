@@ -6,6 +6,7 @@ import {
   type Steps,
   call,
   folio_put,
+  get_file_active,
   guest_access,
   hva_to_pfn,
   kvm_gmem_get_pfn,
@@ -18,43 +19,48 @@ import {
   srcu_read_unlock,
 } from '../../api/index.ts';
 
+/* MODEL: a fault takes the file before it looks at the slot and drops it after SRCU; kvm_gmem_get_pfn() does both inside, and fput() defers. */
 /* MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide nothing. */
-/** 0: mapped, or stale and to be retried; -EFAULT: exit to user space. Everything that may be stale is read after the snapshot. */
-function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, arch: Arch): Steps<Result> {
-  const seq = yield* mmu_invalidate_seq();
-  if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return '-EFAULT';
-  if (!(yield* slot_bound())) return '-EFAULT';
-  if (!isPrivate && !arch.in_place) {
-    const pfn = yield* hva_to_pfn(gfn);
-    if (pfn !== null) yield* kvm_tdp_mmu_map(gfn, pfn, false, seq);
+/** The guest's accesses; `gmem_fput` drops the file, and releases it when it was the last. */
+export function makeFault(arch: Arch, gmem_fput: (counted: boolean) => Steps<void>) {
+  /** 0: mapped, or stale and to be retried; -EFAULT: exit to user space. Everything that may be stale is read after the snapshot. */
+  function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, file: boolean): Steps<Result> {
+    const seq = yield* mmu_invalidate_seq();
+    if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return '-EFAULT';
+    if (!(yield* slot_bound())) return '-EFAULT';
+    if (!isPrivate && !arch.in_place) {
+      const pfn = yield* hva_to_pfn(gfn);
+      if (pfn !== null) yield* kvm_tdp_mmu_map(gfn, pfn, false, seq);
+      return 0;
+    }
+    if (!file) return '-EFAULT';
+    const pfn = yield* call(kvm_gmem_get_pfn, gfn, arch);
+    if (typeof pfn !== 'number') return pfn;
+    yield* kvm_tdp_mmu_map(gfn, pfn, isPrivate, seq);
+    yield* folio_put(pfn);
     return 0;
   }
-  const pfn = yield* call(kvm_gmem_get_pfn, gfn, arch);
-  if (typeof pfn !== 'number') return pfn;
-  yield* kvm_tdp_mmu_map(gfn, pfn, isPrivate, seq);
-  yield* folio_put(pfn);
-  return 0;
-}
 
-/** One round: the guest runs, faults, KVM handles the fault under SRCU. */
-function* vcpu_enter_guest(gfn: number, isPrivate: boolean, arch: Arch): Steps<Result | 'again'> {
-  if (yield* guest_access(gfn, isPrivate)) return 0;
-  yield* srcu_read_lock();
-  const result = yield* call(kvm_tdp_page_fault, gfn, isPrivate, arch);
-  yield* srcu_read_unlock();
-  return result === 0 ? 'again' : result;
-}
+  /** One round: the guest runs, faults, KVM handles the fault under SRCU. */
+  function* vcpu_enter_guest(gfn: number, isPrivate: boolean): Steps<Result | 'again'> {
+    if (yield* guest_access(gfn, isPrivate)) return 0;
+    yield* srcu_read_lock();
+    const file = (isPrivate || arch.in_place) && (yield* get_file_active());
+    const result = yield* call(kvm_tdp_page_fault, gfn, isPrivate, file);
+    yield* srcu_read_unlock();
+    if (file) yield* call(gmem_fput, true);
+    return result === 0 ? 'again' : result;
+  }
 
-export function makeGuestAccess(isPrivate: boolean, arch: Arch) {
-  return function* guest_touches(gfn: number): Steps<Result> {
-    return yield* repeat(vcpu_enter_guest, gfn, isPrivate, arch);
-  };
-}
-
-/** A well-behaved guest touches the page as what it thinks it is. */
-export function makeHonestAccess(arch: Arch) {
-  return function* guest_touches(gfn: number): Steps<Result> {
-    const isPrivate = yield* kvm_mem_is_private(gfn);
-    return yield* repeat(vcpu_enter_guest, gfn, isPrivate, arch);
+  return {
+    as: (isPrivate: boolean) =>
+      function* guest_touches(gfn: number): Steps<Result> {
+        return yield* repeat(vcpu_enter_guest, gfn, isPrivate);
+      },
+    /** A well-behaved guest touches the page as what it thinks it is. */
+    *honest(gfn: number): Steps<Result> {
+      const isPrivate = yield* kvm_mem_is_private(gfn);
+      return yield* repeat(vcpu_enter_guest, gfn, isPrivate);
+    },
   };
 }

@@ -8,7 +8,6 @@ import {
   down_read,
   folio_put,
   folio_unlock,
-  gmem_file,
   gmem_is_private,
   host_access,
   kvm_gmem_get_folio,
@@ -17,9 +16,9 @@ import {
   up_read,
 } from '../../api/index.ts';
 
-/** 0: mapped; -SIGBUS: the index is private, or the file is gone. invalidate_lock is dropped while the folio stays locked. */
+/* MODEL: the VMA's own reference on the file is not counted. */
+/** 0: mapped; -SIGBUS: the index is private. invalidate_lock is dropped while the folio stays locked. */
 function* kvm_gmem_fault_shared(index: number): Steps<Result> {
-  if (!(yield* gmem_file())) return '-SIGBUS';
   yield* down_read('invalidate_lock');
   if (yield* gmem_is_private(index)) {
     yield* up_read('invalidate_lock');

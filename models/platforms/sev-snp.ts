@@ -33,6 +33,7 @@ export const sevSnpVerdicts =
 /** The access went through an IOTLB entry whose check was made when the page was shared: RMPUPDATE did not flush it. */
 export const uncheckedSnpVerdict = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
+    .with({ trusted: true, private: true, page: P.union('private 4K', 'private 2M', 'private unaccepted') }, () => 'ok')
     .with({ page: PRIVATE, write: true }, () => 'integrity violation')
     .with({ page: PRIVATE, write: false }, () => 'ciphertext read')
     .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
