@@ -1,0 +1,18 @@
+// What the parts of the suite hand to each other. Types only.
+
+import type { Path } from '../engine/explore.ts';
+import type { System } from '../engine/system.ts';
+import type { Key } from './properties.ts';
+
+/** A way to break a key that was found and, where `certified`, minimised. */
+export interface Finding {
+  readonly key: Key;
+  readonly system: System;
+  readonly path: Path;
+  readonly calls: number;
+  readonly switches: number;
+  readonly steps: number;
+  readonly certified: boolean;
+  /** States visited to certify. */
+  readonly certifiedStates: number;
+}
