@@ -37,7 +37,15 @@ interface Known {
   readonly memoryMb: number;
 }
 
-const known = (pages: number, converts: number, maps: number, accesses: number, states: number, transitions: number, memoryMb: number): Known => ({
+const known = (
+  pages: number,
+  converts: number,
+  maps: number,
+  accesses: number,
+  states: number,
+  transitions: number,
+  memoryMb: number,
+): Known => ({
   instance: { pages, converts, maps, accesses },
   states,
   transitions,
@@ -62,25 +70,38 @@ interface Run {
   readonly rssMb: number;
 }
 
-export const nameOf = ({ pages, converts, maps, accesses }: CoreInstance): string => [pages, converts, maps, accesses].join(' ');
+export const nameOf = ({ pages, converts, maps, accesses }: CoreInstance): string =>
+  [pages, converts, maps, accesses].join(' ');
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-function runOnce(job: 'explore' | 'plain' | 'judged', { pages, converts, maps, accesses }: CoreInstance): Run {
+function runOnce(
+  job: 'explore' | 'plain' | 'judged',
+  { pages, converts, maps, accesses }: CoreInstance,
+): Run {
   const script = fileURLToPath(new URL('one.ts', import.meta.url));
   const numbers = [pages, converts, maps, accesses].map(String);
-  const out = spawnSync(process.execPath, [...process.execArgv, script, job, ...numbers], { encoding: 'utf8' });
+  const out = spawnSync(process.execPath, [...process.execArgv, script, job, ...numbers], {
+    encoding: 'utf8',
+  });
   if (out.status !== 0) throw new Error(`${script} ${job} ${numbers.join(' ')} failed:\n${out.stderr}`);
   return JSON.parse(out.stdout) as Run;
 }
 
 /** Counts that differ from the known ones are an error: a fast wrong search is worth nothing. */
-function check(of: string, { instance, states, transitions }: Known, run: { states?: number; transitions?: number }, extra: number): void {
+function check(
+  of: string,
+  { instance, states, transitions }: Known,
+  run: { states?: number; transitions?: number },
+  extra: number,
+): void {
   if (run.states === states + extra && run.transitions === transitions + 2 * extra) return;
-  throw new Error(`${of} counts ${run.states} states, ${run.transitions} transitions on ${nameOf(instance)}; expected ${states}, ${transitions}`);
+  throw new Error(
+    `${of} counts ${run.states} states, ${run.transitions} transitions on ${nameOf(instance)}; expected ${states}, ${transitions}`,
+  );
 }
 
 export function measureCore(given: Known, runs: number, withSpin: boolean): CoreFigures {
@@ -112,7 +133,9 @@ export function measureCore(given: Known, runs: number, withSpin: boolean): Core
 export function measureWalk(runs: number): WalkFigures {
   const instance = { pages: 4, converts: 3, maps: 7, accesses: 6 };
   const speed = (job: 'plain' | 'judged'): number => {
-    const speeds = Array.from({ length: runs }, () => runOnce(job, instance)).map(({ steps = 0, cpuSeconds }) => steps / cpuSeconds);
+    const speeds = Array.from({ length: runs }, () => runOnce(job, instance)).map(
+      ({ steps = 0, cpuSeconds }) => steps / cpuSeconds,
+    );
     return Math.round(median(speeds));
   };
   return { stepsPerCpuSecond: speed('plain'), judgedStepsPerCpuSecond: speed('judged') };

@@ -1,13 +1,13 @@
 /* The protocol of bench/core.ts, for SPIN: same states, same moves. Give -DP= -DK= -DM= -DD= for pages, conversions,
-   mappings and accesses. A d_step is one atomic step; a bracket is never open between two steps of anybody else's
-   choosing, so its lock needs no state. Locals return to 0 when a process is idle again. */
+   mappings and accesses. A d_step is one atomic step; each critical section is a single one, so the
+   lock needs no state. Locals return to 0 when a process is idle again. */
 #define PRIV   0
 #define SHARED 1
 #define NONE   2
 
 byte share[P];
-byte pte[P];
-byte tlb[P];
+byte pte[P] = NONE;
+byte tlb[P] = NONE;
 bit inprog;
 byte seq;
 
@@ -64,9 +64,6 @@ idle:
 
 init {
   atomic {
-    byte q = 0;
-    do :: q < P -> pte[q] = NONE; tlb[q] = NONE; q++ :: else -> break od;
-    q = 0;
     run Convert();
     run Map();
     run Device()

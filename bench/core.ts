@@ -1,7 +1,13 @@
 // The protocol `core`, a yardstick for the search engine: a converter, a mapper and a device on a few pages.
 // Same states, same transitions as the Promela and TLA+ texts of the same protocol; its counts are pinned in core.test.ts.
 
-import { type Domain, type Environment, type System, type SystemOptions, makeSystem } from '../engine/system.ts';
+import {
+  type Domain,
+  type Environment,
+  type System,
+  type SystemOptions,
+  makeSystem,
+} from '../engine/system.ts';
 import type { State } from '../engine/layout.ts';
 
 export interface CoreInstance {
@@ -25,7 +31,11 @@ type CoreStep =
 
 type Steps = Generator<CoreStep, void, number>;
 
-function protocol(fault: CoreFault): { convert: (page: number) => Steps; map: (page: number) => Steps; device: (page: number) => Steps } {
+function protocol(fault: CoreFault): {
+  convert: (page: number) => Steps;
+  map: (page: number) => Steps;
+  device: (page: number) => Steps;
+} {
   return {
     *convert(page) {
       yield { op: 'begin', page };
@@ -48,9 +58,24 @@ function protocol(fault: CoreFault): { convert: (page: number) => Steps; map: (p
 }
 
 const OPS = ['begin', 'zap', 'flush', 'flip', 'end', 'snapshot', 'kind', 'install', 'access'] as const;
-const ANSWERS = { begin: 1, zap: 1, flush: 1, flip: 1, end: 1, snapshot: SEQ_VALUES, kind: 2, install: 1, access: 1 } as const;
+const ANSWERS = {
+  begin: 1,
+  zap: 1,
+  flush: 1,
+  flip: 1,
+  end: 1,
+  snapshot: SEQ_VALUES,
+  kind: 2,
+  install: 1,
+  access: 1,
+} as const;
 
-export function coreSystem(instance: CoreInstance, fault: CoreFault = 'none', checked = true, options: SystemOptions = {}): System {
+export function coreSystem(
+  instance: CoreInstance,
+  fault: CoreFault = 'none',
+  checked = true,
+  options: SystemOptions = {},
+): System {
   const { pages, converts, maps, accesses } = instance;
   const share = 0;
   const pte = pages;
@@ -75,7 +100,11 @@ export function coreSystem(instance: CoreInstance, fault: CoreFault = 'none', ch
       { name: 'inprog', bits: 1 },
       { name: 'seq', bits: 2 },
     ],
-    initial: (fresh) => [fresh().fill(PRIV, share, pages).fill(NONE, pte, 3 * pages)],
+    initial: (fresh) => [
+      fresh()
+        .fill(PRIV, share, pages)
+        .fill(NONE, pte, 3 * pages),
+    ],
     threads: [
       { name: 'CONVERT', kind: 'convert' },
       { name: 'MAP', kind: 'map' },

@@ -5,7 +5,11 @@ import { parseArgs } from 'node:util';
 import { type CoreFigures, INSTANCES, LARGE, hasSpin, measureAll, nameOf } from './bench.ts';
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, full: { type: 'boolean', default: false }, runs: { type: 'string', default: '5' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '5' },
+  },
 });
 const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1) {
@@ -32,13 +36,20 @@ const wanted = values.full ? [...INSTANCES, ...LARGE] : INSTANCES;
 const instances = wanted.filter((known) => known.memoryMb < memoryMb);
 for (const { instance, memoryMb: needed } of wanted.filter((known) => !instances.includes(known)))
   print(`${nameOf(instance)} left out: needs ${needed} MB, ${Math.round(memoryMb)} MB are free`);
-print(`core (pages, converts, maps, accesses): CPU seconds, median of ${runs} runs in processes of their own`);
+print(
+  `core (pages, converts, maps, accesses): CPU seconds, median of ${runs} runs in processes of their own`,
+);
 if (!spin) print('no SPIN here: spin and gcc must be on the PATH');
 print('instance       states  transitions     CPU    SPIN  ratio  RSS MB');
 print('-----------------------------------------------------------------');
 const figures = measureAll({ instances, runs, spin, onRow: row });
 const { walk, machine } = figures;
 print('');
-print(`random walks: ${walk.stepsPerCpuSecond} atomic steps per CPU second, states not judged; ${walk.judgedStepsPerCpuSecond} with each state judged`);
-if (machine !== null) print(`machine: ${machine.statesPerCpuSecond} states per CPU second, ${machine.bytesPerState} bytes a state`);
+print(
+  `random walks: ${walk.stepsPerCpuSecond} atomic steps per CPU second, states not judged; ${walk.judgedStepsPerCpuSecond} with each state judged`,
+);
+if (machine !== null)
+  print(
+    `machine: ${machine.statesPerCpuSecond} states per CPU second, ${machine.bytesPerState} bytes a state`,
+  );
 if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);

@@ -27,11 +27,20 @@ const [pages, converts, maps, accesses] = numbers.map(Number);
 
 function measure(): object {
   const system = coreSystem({ pages, converts, maps, accesses });
-  if (job !== 'explore') return timed(() => ({ steps: roam(system, randomFrom(12_345), { steps: 20_000_000, stepsPerWalk: 100, judged: job === 'judged' }).steps }));
+  if (job !== 'explore')
+    return timed(() => ({
+      steps: roam(system, randomFrom(12_345), {
+        steps: 20_000_000,
+        stepsPerWalk: 100,
+        judged: job === 'judged',
+      }).steps,
+    }));
   const { states, transitions, complete, cpuSeconds } = timed(() => explore(system));
   return { states, transitions, complete, cpuSeconds };
 }
 
 const figures = measure();
 /* Linux and macOS differ in the unit of maxRSS; Node gives kilobytes on both. */
-process.stdout.write(`${JSON.stringify({ ...figures, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ ...figures, rssMb: Math.round(process.resourceUsage().maxRSS / 1024) })}\n`,
+);

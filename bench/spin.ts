@@ -20,7 +20,12 @@ export const hasSpin = (): boolean => found('spin', '-V') && found('gcc', '--ver
 const OPTIONS = ['-O3', '-w', '-DSAFETY', '-DNOREDUCE', '-DNOBOUNDCHECK', '-DMEMLIM=16000'];
 
 /** Compile once; each call of `run` is one search, depth first. */
-export function compileSpin({ pages, converts, maps, accesses }: CoreInstance): { run: () => SpinRun | null; remove: () => void } | null {
+export function compileSpin({
+  pages,
+  converts,
+  maps,
+  accesses,
+}: CoreInstance): { run: () => SpinRun | null; remove: () => void } | null {
   const folder = mkdtempSync(join(tmpdir(), 'gmem-bench-'));
   const remove = (): void => rmSync(folder, { recursive: true });
   copyFileSync(fileURLToPath(new URL('core.pml', import.meta.url)), join(folder, 'core.pml'));

@@ -4,7 +4,8 @@
 import { PolicyError, assert } from './errors.ts';
 
 /** Arguments and results: plain data, compared by their JSON text. */
-export type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
+export type Plain =
+  string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
 
 /** Protocol code. Yields steps, or `{ op: 'call', fn, args }` to enter a function whose answers are forgotten at its return. */
 export type Proc = (...args: never[]) => Generator<unknown, Plain | void, unknown>;
@@ -81,7 +82,11 @@ function different(name: string, at: number): PolicyError {
   );
 }
 
-export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, guard: Guard = (run) => run()): Calls {
+export function makeCalls(
+  language: Language,
+  limits: CallLimits = CALL_LIMITS,
+  guard: Guard = (run) => run(),
+): Calls {
   const places: (Place | undefined)[] = [undefined];
   const index = new Map<string, number>();
   const numbers = new Map<Proc, number>();
@@ -104,7 +109,9 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
     if (known !== undefined) return known;
     const id = places.push({ frames, op, done, result }) - 1;
     if (id >= limits.nodes)
-      throw new PolicyError(`more than ${limits.nodes} distinct places in the calls of one policy; keep loops inside the bounds`);
+      throw new PolicyError(
+        `more than ${limits.nodes} distinct places in the calls of one policy; keep loops inside the bounds`,
+      );
     index.set(key, id);
     if (id + 1 >= calls.op.length) {
       const wider = new Int32Array(calls.op.length * 2);
@@ -139,12 +146,16 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
         const caller = frames.at(-1);
         const result = request.value ?? null;
         if (frame.repeat === true && result === 'again') {
-          if (frame.answers.length === 0) throw new PolicyError(`${name}() repeats without a step in between`);
+          if (frame.answers.length === 0)
+            throw new PolicyError(`${name}() repeats without a step in between`);
           frames = [...frames, { ...frame, asked: [], answers: [] }];
           continue;
         }
         if (caller === undefined) return intern([frame], -1, true, result);
-        frames = [...frames.slice(0, -1), { ...caller, asked: [...caller.asked, ENTER], answers: [...caller.answers, result] }];
+        frames = [
+          ...frames.slice(0, -1),
+          { ...caller, asked: [...caller.asked, ENTER], answers: [...caller.answers, result] },
+        ];
         continue;
       }
       if (frame.answers.length >= limits.stepsPerFunction)
@@ -156,7 +167,8 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
         const op = language.compile(request.value);
         return intern([...frames.slice(0, -1), { ...frame, asked: [...frame.asked, op] }], op, false, null);
       }
-      if (frames.length >= limits.depth) throw new PolicyError(`${name}() is more than ${limits.depth} functions deep`);
+      if (frames.length >= limits.depth)
+        throw new PolicyError(`${name}() is more than ${limits.depth} functions deep`);
       const { fn, args, repeat = false } = request.value;
       frames = [...frames, { fn, args, asked: [], answers: [], repeat }];
     }
@@ -167,7 +179,9 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
     const { fn, args, asked, answers } = frame;
     try {
       return guard(() => {
-        const running = (fn as (...a: readonly Plain[]) => Generator<unknown, Plain | void, unknown>)(...args);
+        const running = (fn as (...a: readonly Plain[]) => Generator<unknown, Plain | void, unknown>)(
+          ...args,
+        );
         let request = running.next();
         for (let k = 0; k < answers.length; k++) {
           if (request.done === true) throw different(fn.name, k);
@@ -180,7 +194,9 @@ export function makeCalls(language: Language, limits: CallLimits = CALL_LIMITS, 
     } catch (error) {
       if (error instanceof PolicyError) throw error;
       if (error instanceof Error && error.name === 'SuiteError') throw error;
-      throw new PolicyError(`${fn.name}() threw: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new PolicyError(`${fn.name}() threw: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
     }
   };
 

@@ -13,7 +13,11 @@ export interface ExploreOptions {
   /** Take releasing steps at once: they only let others go on, so no state in between matters. Shortest lengths are then not exact. */
   readonly eager?: boolean;
   /** Asked every few thousand states; true stops the search. */
-  readonly stop?: (progress: { readonly states: number; readonly transitions: number; readonly depth: number }) => boolean;
+  readonly stop?: (progress: {
+    readonly states: number;
+    readonly transitions: number;
+    readonly depth: number;
+  }) => boolean;
   /** Stop when all of these properties were hit. */
   readonly until?: readonly number[];
   /** Each state in which no move is enabled, or that is terminal. */
@@ -56,7 +60,8 @@ function pathThrough(system: System, store: Store, chain: readonly number[], eag
     store.load(chain[k], base);
     const count = successors.from(base, -1, eager);
     for (let s = 0; s < count; s++)
-      if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words)) return successors.moves[s];
+      if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words))
+        return successors.moves[s];
     throw new SuiteError('a state is not among the successors of its parent');
   });
 }
@@ -73,7 +78,13 @@ type Note = (property: number, state: number, move: Move, steps: number) => void
 type Visitor = (state: number, steps: number) => number;
 
 /** Uses nothing from outside, see fresh.ts. */
-function visitorOf(system: System, successors: Successors, store: Store, note: Note, eager: boolean): Visitor {
+function visitorOf(
+  system: System,
+  successors: Successors,
+  store: Store,
+  note: Note,
+  eager: boolean,
+): Visitor {
   const { domain, layout } = system;
   const { words, unpack } = layout;
   const { events, rows, hashes, moves } = successors;
@@ -142,7 +153,11 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
       depth++;
       levelEnd = store.count();
     }
-    if (store.count() > statesMax || (head % CHECK_EVERY === 0 && stop?.({ states: store.count(), transitions, depth }) === true)) break;
+    if (
+      store.count() > statesMax ||
+      (head % CHECK_EVERY === 0 && stop?.({ states: store.count(), transitions, depth }) === true)
+    )
+      break;
     if (head === ALONE_FROM) {
       store = storeAlone(layout, store);
       visit = fresh(visitorOf)(system, system.successors(layout, 'never', true), store, notes.note, eager);
@@ -159,7 +174,10 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
 
   const pathToState = (state: number): Path => {
     const chain = chainTo(store, state);
-    return { initial: Math.max(0, initials.indexOf(chain[0])), moves: pathThrough(system, store, chain, eager) };
+    return {
+      initial: Math.max(0, initials.indexOf(chain[0])),
+      moves: pathThrough(system, store, chain, eager),
+    };
   };
   return {
     states: store.count(),

@@ -10,6 +10,8 @@ let copies = 0;
 export function fresh<F extends (...args: never[]) => unknown>(fn: F): F {
   copies++; /* texts must differ: equal ones are compiled once */
   // oxlint-disable-next-line no-new-func, no-implied-eval
-  const make = new Function('__name', `/* copy ${copies} */ return (${String(fn)});`) as (name: <T>(named: T) => T) => F;
+  const make = new Function('__name', `/* copy ${copies} */ return (${String(fn)});`) as (
+    name: <T>(named: T) => T,
+  ) => F;
   return make((named) => named);
 }

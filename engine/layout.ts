@@ -72,7 +72,9 @@ function excess(slots: readonly Slot[]): string {
 
 /* Generated straight-line code packs ten times faster than a loop over slots: no other way was found to meet SPIN. */
 function generate<F>(functions: Readonly<Record<string, readonly [parameters: string, body: string]>>): F {
-  const text = Object.entries(functions).map(([name, [parameters, body]]) => `${name}:(${parameters})=>{${body}}`);
+  const text = Object.entries(functions).map(
+    ([name, [parameters, body]]) => `${name}:(${parameters})=>{${body}}`,
+  );
   // oxlint-disable-next-line no-new-func, no-implied-eval
   return new Function(`return {${text.join(',')}}`)() as F;
 }
@@ -82,7 +84,10 @@ export function makeLayout(specs: readonly FieldSpec[]): Layout {
   const fields: Field[] = [];
   let length = 0;
   for (const { name, bits, count = 1 } of specs) {
-    assert(bits >= 1 && bits <= FIELD_BITS_MAX, `field ${name} has ${bits} bits, 1 to ${FIELD_BITS_MAX} allowed`);
+    assert(
+      bits >= 1 && bits <= FIELD_BITS_MAX,
+      `field ${name} has ${bits} bits, 1 to ${FIELD_BITS_MAX} allowed`,
+    );
     assert(
       fields.every((f) => f.name !== name),
       `field ${name} declared once`,
@@ -92,7 +97,8 @@ export function makeLayout(specs: readonly FieldSpec[]): Layout {
   }
   const slots = place(fields);
   const words = Math.max(1, ...slots.map((s) => s.word + 1));
-  const each = (f: (word: number) => string): string => Array.from({ length: words }, (_, w) => f(w)).join('');
+  const each = (f: (word: number) => string): string =>
+    Array.from({ length: words }, (_, w) => f(w)).join('');
   const inWord = (w: number): string =>
     slots
       .map((s, i) => (s.word === w ? `(m[${i}]<<${s.shift})` : ''))
@@ -105,15 +111,27 @@ export function makeLayout(specs: readonly FieldSpec[]): Layout {
       each((w) => `const w${w}=store[i+${w}];`) +
         slots.map((s, i) => `m[${i}]=(w${s.word}>>>${s.shift})&${2 ** s.bits - 1};`).join(''),
     ],
-    copy: ['from,to', length > COPY_SLOTS_MAX ? 'to.set(from);' : slots.map((_, i) => `to[${i}]=from[${i}];`).join('')],
+    copy: [
+      'from,to',
+      length > COPY_SLOTS_MAX ? 'to.set(from);' : slots.map((_, i) => `to[${i}]=from[${i}];`).join(''),
+    ],
     hash: [
       'store,i',
       `let h=0;${each((w) => `h=Math.imul(h^store[i+${w}],0x9E3779B1);h^=h>>>15;`)}` +
         'h=Math.imul(h,0x85EBCA6B);return h^(h>>>13);',
     ],
-    same: ['a,i,b,j', `return ${Array.from({ length: words }, (_, w) => `a[i+${w}]===b[j+${w}]`).join('&&')};`],
+    same: [
+      'a,i,b,j',
+      `return ${Array.from({ length: words }, (_, w) => `a[i+${w}]===b[j+${w}]`).join('&&')};`,
+    ],
   });
-  return { fields, length, words, ...generated, overflow: (m) => slots.findIndex((s, i) => m[i] >>> s.bits !== 0) };
+  return {
+    fields,
+    length,
+    words,
+    ...generated,
+    overflow: (m) => slots.findIndex((s, i) => m[i] >>> s.bits !== 0),
+  };
 }
 
 /** Name of a slot as reports print it: `iopte[1]`, or the bare field name when it has one slot. */

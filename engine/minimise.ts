@@ -30,7 +30,11 @@ export interface Certificate {
 export type Certification =
   | { readonly certificate: Certificate; readonly reason: 'found' }
   /** `unreachable`: all environments were exhausted. `cap`, `stopped`: a search ended early, so nothing is known. */
-  | { readonly certificate: null; readonly reason: 'unreachable' | 'cap' | 'stopped'; readonly states: number };
+  | {
+      readonly certificate: null;
+      readonly reason: 'unreachable' | 'cap' | 'stopped';
+      readonly states: number;
+    };
 
 /** For each property the lowest hit in (calls, switches, steps). The numbers are those that `certify` gives for it alone. */
 export function certifyAll(
@@ -50,7 +54,12 @@ export function certifyAll(
       (placeBits) => build(calls, placeBits),
       (system) => ({
         system,
-        result: ranked(system, { by: 'switches', until, statesMax, stop: () => (stopped = stop?.() === true) }),
+        result: ranked(system, {
+          by: 'switches',
+          until,
+          statesMax,
+          stop: () => (stopped = stop?.() === true),
+        }),
       }),
     );
     for (const property of until) {
@@ -58,19 +67,28 @@ export function certifyAll(
       if (hit === undefined) continue;
       const { rank: switches, steps, path, statesAtHit } = hit;
       const states = before + statesAtHit;
-      out.set(property, { certificate: { calls, switches, steps, path, system, states, certified: true }, reason: 'found' });
+      out.set(property, {
+        certificate: { calls, switches, steps, path, system, states, certified: true },
+        reason: 'found',
+      });
     }
     before += result.states;
     if (result.complete || until.every((property) => out.has(property))) continue;
     for (const property of until)
-      if (!out.has(property)) out.set(property, { certificate: null, reason: stopped ? 'stopped' : 'cap', states: before });
+      if (!out.has(property))
+        out.set(property, { certificate: null, reason: stopped ? 'stopped' : 'cap', states: before });
   }
   for (const property of properties)
     if (!out.has(property)) out.set(property, { certificate: null, reason: 'unreachable', states: before });
   return out;
 }
 
-export function certify(build: BuildForCalls, property: number, callsMax: number, options: CertifyOptions = {}): Certification {
+export function certify(
+  build: BuildForCalls,
+  property: number,
+  callsMax: number,
+  options: CertifyOptions = {},
+): Certification {
   const found = certifyAll(build, [property], callsMax, options).get(property);
   return found ?? { certificate: null, reason: 'unreachable', states: 0 };
 }
@@ -108,20 +126,29 @@ function* selections(scenario: Scenario): Generator<Scenario> {
   }
   for (let size = 0; size <= calls.length; size++)
     for (const kept of choose(size, 0))
-      yield scenario.map((_, thread) => kept.flatMap((k) => (calls[k].thread === thread ? [calls[k].offer] : [])));
+      yield scenario.map((_, thread) =>
+        kept.flatMap((k) => (calls[k].thread === thread ? [calls[k].offer] : [])),
+      );
 }
 
 function* dropped(scenario: Scenario): Generator<Scenario> {
   for (const [thread, list] of scenario.entries())
-    for (const k of list.keys()) yield scenario.map((calls, t) => (t === thread ? calls.filter((_, j) => j !== k) : calls));
+    for (const k of list.keys())
+      yield scenario.map((calls, t) => (t === thread ? calls.filter((_, j) => j !== k) : calls));
 }
 
 /** A call that is shorter may have become needless, or made another one so. */
-function* smaller(scenario: Scenario, shorter: (offer: CallOffer) => readonly CallOffer[]): Generator<Scenario> {
+function* smaller(
+  scenario: Scenario,
+  shorter: (offer: CallOffer) => readonly CallOffer[],
+): Generator<Scenario> {
   yield* dropped(scenario);
   for (const [thread, list] of scenario.entries())
     for (const [k, offer] of list.entries())
-      for (const other of shorter(offer)) yield scenario.map((calls, t) => (t === thread ? calls.map((call, j) => (j === k ? other : call)) : calls));
+      for (const other of shorter(offer))
+        yield scenario.map((calls, t) =>
+          t === thread ? calls.map((call, j) => (j === k ? other : call)) : calls,
+        );
 }
 
 /**
@@ -137,10 +164,13 @@ export function shrinkScenario(
   const { shorter = () => [], statesMax = Infinity, attemptsMax = 2000 } = options;
   let attempts = 0;
   let minimal = true;
-  const run = <T>(calls: Scenario, search: (system: System) => T): T => withPlaceBits((placeBits) => build(calls, placeBits), search);
+  const run = <T>(calls: Scenario, search: (system: System) => T): T =>
+    withPlaceBits((placeBits) => build(calls, placeBits), search);
   const hits = (calls: Scenario): boolean => {
     attempts++;
-    const { hits: counts, complete } = run(calls, (system) => explore(system, { until: [property], statesMax }));
+    const { hits: counts, complete } = run(calls, (system) =>
+      explore(system, { until: [property], statesMax }),
+    );
     if (counts[property] === 0 && !complete) minimal = false;
     return counts[property] > 0;
   };
@@ -155,10 +185,19 @@ export function shrinkScenario(
     return null;
   };
   let best = first(selections(scenario), attemptsMax) ?? scenario;
-  for (let next: Scenario | null = best; next !== null; next = first(smaller(best, shorter), Infinity)) best = next;
+  for (let next: Scenario | null = best; next !== null; next = first(smaller(best, shorter), Infinity))
+    best = next;
   return run(best, (system) => {
     const hit = ranked(system, { by: 'switches', until: [property], statesMax }).found.get(property);
     if (hit === undefined) return null;
-    return { scenario: best, system, path: hit.path, switches: hit.rank, steps: hit.steps, minimal, attempts };
+    return {
+      scenario: best,
+      system,
+      path: hit.path,
+      switches: hit.rank,
+      steps: hit.steps,
+      minimal,
+      attempts,
+    };
   });
 }

@@ -18,7 +18,11 @@ export interface RankedOptions {
   /** Stop with `complete: false` beyond this many states. */
   readonly statesMax?: number;
   /** Asked every few thousand states; true stops the search. */
-  readonly stop?: (progress: { readonly states: number; readonly transitions: number; readonly rank: number }) => boolean;
+  readonly stop?: (progress: {
+    readonly states: number;
+    readonly transitions: number;
+    readonly rank: number;
+  }) => boolean;
   /** Stop when all of these properties were hit. */
   readonly until?: readonly number[];
 }
@@ -154,7 +158,8 @@ export function ranked(system: System, options: RankedOptions): Ranking {
   };
   let exhausted = false;
   while (!hits.enough()) {
-    const stopped = states % CHECK_EVERY === 0 && stop?.({ states, transitions, rank: frontier.rank() }) === true;
+    const stopped =
+      states % CHECK_EVERY === 0 && stop?.({ states, transitions, rank: frontier.rank() }) === true;
     if (stopped || space.store.count() > statesMax) break;
     const state = frontier.take();
     exhausted = state < 0;

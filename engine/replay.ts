@@ -37,7 +37,8 @@ export interface Replay {
 
 function initialState(system: System, initial: number): State {
   const state = system.initial[initial];
-  if (state === undefined) throw new PathError(0, `there is no initial state ${initial}, only ${system.initial.length} of them`);
+  if (state === undefined)
+    throw new PathError(0, `there is no initial state ${initial}, only ${system.initial.length} of them`);
   return state.slice();
 }
 
@@ -76,7 +77,8 @@ export function replay(system: System, path: Path): Replay {
     if (domain.isTerminal?.(before) === true) throw new PathError(k + 1, 'the state before it is terminal');
     if (!system.step(after, move)) throw new PathError(k + 1, `${nameOf(system, move)} cannot move here`);
     const events = [...domain.events];
-    const end = op >= 0 ? calls.describe(calls.next(place, answer)) : place > 0 ? calls.describe(place) : null;
+    const end =
+      op >= 0 ? calls.describe(calls.next(place, answer)) : place > 0 ? calls.describe(place) : null;
     steps.push({
       move,
       actor,
@@ -97,7 +99,9 @@ export function replay(system: System, path: Path): Replay {
 function nameOf(system: System, move: Move): string {
   const { domain, threads } = system;
   const actor = system.actorOf(move);
-  return actor < threads ? (domain.threads[actor]?.name ?? `thread ${actor}`) : (domain.agents[actor - threads] ?? `agent ${actor}`);
+  return actor < threads
+    ? (domain.threads[actor]?.name ?? `thread ${actor}`)
+    : (domain.agents[actor - threads] ?? `agent ${actor}`);
 }
 
 /** Which of the enabled moves was made, and how many there were: a digit and its radix. */
@@ -125,7 +129,11 @@ export function choicesOf(system: System, path: Path): Choice[] {
   return path.moves.map((move, k) => {
     const enabled = enabledMoves(system, m, last);
     const index = enabled.indexOf(move);
-    if (index < 0) throw new PathError(k + 1, `${nameOf(system, move)} cannot move here, or another idle thread stands for it`);
+    if (index < 0)
+      throw new PathError(
+        k + 1,
+        `${nameOf(system, move)} cannot move here, or another idle thread stands for it`,
+      );
     system.step(m, move);
     last = system.actorOf(move);
     return { index, enabled: enabled.length };
@@ -136,7 +144,11 @@ export function choicesOf(system: System, path: Path): Choice[] {
  * `next` is told how many moves are enabled and gives the number of one of them, or -1 at the end of the path: so a token
  * can be decoded as it is walked.
  */
-export function pathOfChoices(system: System, initial: number, next: (enabled: number, step: number) => number): Path {
+export function pathOfChoices(
+  system: System,
+  initial: number,
+  next: (enabled: number, step: number) => number,
+): Path {
   const m = initialState(system, initial);
   const moves: Move[] = [];
   let last = -1;
@@ -145,7 +157,8 @@ export function pathOfChoices(system: System, initial: number, next: (enabled: n
     const index = next(enabled.length, moves.length + 1);
     if (index < 0) return { initial, moves };
     const move = enabled[index];
-    if (move === undefined) throw new PathError(moves.length + 1, `choice ${index} of ${enabled.length} enabled moves`);
+    if (move === undefined)
+      throw new PathError(moves.length + 1, `choice ${index} of ${enabled.length} enabled moves`);
     system.step(m, move);
     last = system.actorOf(move);
     moves.push(move);

@@ -77,7 +77,13 @@ export function stepperOf(parts: Parts): Stepper {
   const start = (m: State, thread: number, offer: number): boolean => {
     if (events.length !== 0) events.length = 0;
     const used = m[counterAt[thread]];
-    if (m[placeAt[thread]] !== 0 || used >= callsMax[thread] || (inOrder && used !== offer) || offer >= roots[thread].length) return false;
+    if (
+      m[placeAt[thread]] !== 0 ||
+      used >= callsMax[thread] ||
+      (inOrder && used !== offer) ||
+      offer >= roots[thread].length
+    )
+      return false;
     const root = roots[thread][offer];
     const op = calls.op[root];
     /* A call that returns at once takes no step at all. */
@@ -133,7 +139,8 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const emit = (move: Move): void => {
     for (let k = 0; k < events.length; k++) hit.push(count, events[k]);
     if (kept === 'always') m[lastAt] = (move >> 10) + 1;
-    else if (kept === 'able') m[lastAt] = move >> 10 < threads && ableToGoOn(move >> 10) ? (move >> 10) + 1 : 0;
+    else if (kept === 'able')
+      m[lastAt] = move >> 10 < threads && ableToGoOn(move >> 10) ? (move >> 10) + 1 : 0;
     const row = count * words;
     if (!pack(m, rows, row)) throw parts.tooWide(layout, m);
     moves[count] = move;

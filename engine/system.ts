@@ -1,11 +1,27 @@
 // A domain (fields, steps, agents, properties) and an environment (who may start which call) make a system:
 // one graph of states, the same for every search, walk and replay.
 
-import { CALL_LIMITS, type CallLimits, type Calls, type Guard, type Language, type Plain, type Proc, makeCalls } from './calls.ts';
+import {
+  CALL_LIMITS,
+  type CallLimits,
+  type Calls,
+  type Guard,
+  type Language,
+  type Plain,
+  type Proc,
+  makeCalls,
+} from './calls.ts';
 import { SuiteError, assert } from './errors.ts';
 import { fresh } from './fresh.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
-import { type LastKept, type Parts, type Stepper, type Successors, stepperOf, successorsOf } from './stepper.ts';
+import {
+  type LastKept,
+  type Parts,
+  type Stepper,
+  type Successors,
+  stepperOf,
+  successorsOf,
+} from './stepper.ts';
 import { overflowError } from './store.ts';
 
 export const BLOCKED = -1;
@@ -52,7 +68,11 @@ export interface CallOffer {
  */
 export type Environment =
   | { readonly kind: 'free'; readonly calls: number; readonly offers: readonly (readonly CallOffer[])[] }
-  | { readonly kind: 'budgets'; readonly calls: readonly number[]; readonly offers: readonly (readonly CallOffer[])[] }
+  | {
+      readonly kind: 'budgets';
+      readonly calls: readonly number[];
+      readonly offers: readonly (readonly CallOffer[])[];
+    }
   | { readonly kind: 'scenario'; readonly offers: readonly (readonly CallOffer[])[] };
 
 /** A move: an actor, and which call it starts when it starts one. Small integers, see `moveOf`. */
@@ -121,8 +141,12 @@ export class PlaceOverflow extends SuiteError {
 }
 
 /** Build and run, again with wider places for as long as there are more of them than fit. */
-export function withPlaceBits<T>(build: (placeBits: number) => System, run: (system: System) => T, placeBits = PLACE_BITS): T {
-  for (let bits = placeBits; ; ) {
+export function withPlaceBits<T>(
+  build: (placeBits: number) => System,
+  run: (system: System) => T,
+  placeBits = PLACE_BITS,
+): T {
+  for (let bits = placeBits; ;) {
     try {
       return run(build(bits));
     } catch (error) {
@@ -139,7 +163,10 @@ function countersOf(environment: Environment): FieldSpec[] {
     case 'budgets':
       return environment.calls.map((calls, thread) => ({ name: `calls.${thread}`, bits: bitsFor(calls) }));
     case 'scenario':
-      return environment.offers.map((list, thread) => ({ name: `position.${thread}`, bits: bitsFor(list.length) }));
+      return environment.offers.map((list, thread) => ({
+        name: `position.${thread}`,
+        bits: bitsFor(list.length),
+      }));
   }
 }
 
@@ -148,10 +175,17 @@ function twinsOf(domain: Domain, environment: Environment): number[][] {
   const { offers } = environment;
   const sameOffers = (a: readonly CallOffer[], b: readonly CallOffer[]): boolean =>
     a.length === b.length &&
-    a.every((offer, k) => offer.fn === b[k].fn && offer.name === b[k].name && JSON.stringify(offer.args) === JSON.stringify(b[k].args));
+    a.every(
+      (offer, k) =>
+        offer.fn === b[k].fn &&
+        offer.name === b[k].name &&
+        JSON.stringify(offer.args) === JSON.stringify(b[k].args),
+    );
   return domain.threads.map((thread, k) =>
     environment.kind === 'free'
-      ? domain.threads.flatMap((other, j) => (j < k && other.kind === thread.kind && sameOffers(offers[j], offers[k]) ? [j] : []))
+      ? domain.threads.flatMap((other, j) =>
+          j < k && other.kind === thread.kind && sameOffers(offers[j], offers[k]) ? [j] : [],
+        )
       : [],
   );
 }
@@ -174,14 +208,16 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
   };
   const placeAt = domain.threads.map((_, thread) => at(`place.${thread}`));
   const counterAt = domain.threads.map((_, thread) =>
-    environment.kind === 'free' ? at('calls') : at(`${environment.kind === 'budgets' ? 'calls' : 'position'}.${thread}`),
+    environment.kind === 'free'
+      ? at('calls')
+      : at(`${environment.kind === 'budgets' ? 'calls' : 'position'}.${thread}`),
   );
   const callsMax = domain.threads.map((_, thread) =>
     environment.kind === 'free'
       ? environment.calls
       : environment.kind === 'budgets'
-        ? environment.calls[thread] ?? 0
-        : environment.offers[thread]?.length ?? 0,
+        ? (environment.calls[thread] ?? 0)
+        : (environment.offers[thread]?.length ?? 0),
   );
   const scenario = environment.kind === 'scenario';
   const roots = environment.offers.map((list) => {
@@ -205,12 +241,22 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
       const { frames, result } = calls.describe(place);
       const frame = frames[0];
       assert(frame !== undefined, 'a returned call had a function');
-      domain.finish?.(m, thread, environment.offers[thread]?.[offer] ?? offerByFrame(thread, frame.fn, frame.args), result);
+      domain.finish?.(
+        m,
+        thread,
+        environment.offers[thread]?.[offer] ?? offerByFrame(thread, frame.fn, frame.args),
+        result,
+      );
     },
   };
   const offerByFrame = (thread: number, fn: Proc, args: readonly Plain[]): CallOffer => {
-    const found = environment.offers[thread]?.find((o) => o.fn === fn && (o.args === args || JSON.stringify(o.args) === JSON.stringify(args)));
-    assert(found !== undefined, `a call in flight was offered: ${fn.name}(${JSON.stringify(args)}) by thread ${thread}`);
+    const found = environment.offers[thread]?.find(
+      (o) => o.fn === fn && (o.args === args || JSON.stringify(o.args) === JSON.stringify(args)),
+    );
+    assert(
+      found !== undefined,
+      `a call in flight was offered: ${fn.name}(${JSON.stringify(args)}) by thread ${thread}`,
+    );
     return found;
   };
   const stepper = stepperOf(parts);
@@ -235,9 +281,13 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     step: stepper.step,
     stepper: () => fresh(stepperOf)(parts),
     rowLayout: (kept) =>
-      kept === 'never' ? layout : makeLayout([...specs, { name: 'last actor', bits: bitsFor(threads + domain.agents.length) }]),
+      kept === 'never'
+        ? layout
+        : makeLayout([...specs, { name: 'last actor', bits: bitsFor(threads + domain.agents.length) }]),
     successors: (rows, kept, alone = false) =>
-      alone ? fresh(successorsOf)(parts, fresh(stepperOf)(parts), rows, kept) : successorsOf(parts, stepper, rows, kept),
+      alone
+        ? fresh(successorsOf)(parts, fresh(stepperOf)(parts), rows, kept)
+        : successorsOf(parts, stepper, rows, kept),
     continueMove: (thread) => thread << MOVE_SHIFT,
     startMove: (thread, offer) => (thread << MOVE_SHIFT) + 1 + offer,
     agentMove: (agent) => (threads + agent) << MOVE_SHIFT,

@@ -32,7 +32,10 @@ export interface Walk {
 }
 
 /** Appends the candidates of a state: calls in flight, offers that idle threads may start, agents. Uses nothing from outside. */
-export function listerOf(system: System, stepper: Pick<Stepper, 'starts' | 'firstOffer'>): (m: State, last: number, out: Int32Array) => number {
+export function listerOf(
+  system: System,
+  stepper: Pick<Stepper, 'starts' | 'firstOffer'>,
+): (m: State, last: number, out: Int32Array) => number {
   const { threads, actors, placeAt } = system;
   const { starts, firstOffer } = stepper;
   return (m, last, out) => {
@@ -87,7 +90,10 @@ export function walk(
   const { initial = 0 } = options;
   const start = system.initial[initial];
   assert(start !== undefined, `initial state ${initial} exists`);
-  const stepsMax = typeof choices === 'object' && 'length' in choices ? Math.min(options.stepsMax, choices.length) : options.stepsMax;
+  const stepsMax =
+    typeof choices === 'object' && 'length' in choices
+      ? Math.min(options.stepsMax, choices.length)
+      : options.stepsMax;
   const scheduler = schedulerOf(choices);
   const list = listerOf(system, system);
   const m: State = start.slice();
@@ -132,7 +138,12 @@ export interface Roaming {
 }
 
 /** Uses nothing from outside, see fresh.ts. */
-function roamerOf(system: System, stepper: Stepper, list: ReturnType<typeof listerOf>, candidates: Int32Array) {
+function roamerOf(
+  system: System,
+  stepper: Stepper,
+  list: ReturnType<typeof listerOf>,
+  candidates: Int32Array,
+) {
   const { domain, layout, initial } = system;
   const { step } = stepper;
   const m: State = new Int32Array(layout.length);

@@ -19,7 +19,8 @@ export function pct(random: () => number, depth: number, stepsMax: number): Sche
   };
   const highest = (count: number, moves: Int32Array): number => {
     let best = actorOf(moves[0]);
-    for (let k = 1; k < count; k++) if (priority(actorOf(moves[k])) > priority(best)) best = actorOf(moves[k]);
+    for (let k = 1; k < count; k++)
+      if (priority(actorOf(moves[k])) > priority(best)) best = actorOf(moves[k]);
     return best;
   };
   /** Any of the moves of that actor: an idle thread may have many calls to start. */

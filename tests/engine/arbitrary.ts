@@ -15,7 +15,9 @@ const copying = (steps: readonly ToyStep[]): CallOffer =>
 /** What a copying call got matters to its end, so that the naive search tells apart what the engine does. */
 export const toyOffer: fc.Arbitrary<CallOffer> = fc
   .tuple(fc.array(toyStep, { maxLength: 2 }), fc.boolean())
-  .map(([steps, copies]) => (copies ? copying(steps) : offer(...steps.filter(({ op }) => op !== 'get'), { op: 'add', cell: 0 })));
+  .map(([steps, copies]) =>
+    copies ? copying(steps) : offer(...steps.filter(({ op }) => op !== 'get'), { op: 'add', cell: 0 }),
+  );
 
 export const toyCase = fc.record({
   agent: fc.boolean(),

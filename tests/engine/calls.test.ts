@@ -19,7 +19,12 @@ const language = () => {
   };
 };
 const run = (fn: Proc) => () =>
-  explore(toySystem({ threads: ['a'] }, { kind: 'scenario', offers: [[{ name: 'call', fn, args: [] } satisfies CallOffer]] }));
+  explore(
+    toySystem(
+      { threads: ['a'] },
+      { kind: 'scenario', offers: [[{ name: 'call', fn, args: [] } satisfies CallOffer]] },
+    ),
+  );
 
 describe('places', () => {
   test('equal calls with equal answers are one place', () => {
@@ -92,7 +97,8 @@ describe('refused', () => {
 
 test('places that do not fit are given more bits', () => {
   const steps: ToyStep[] = Array.from({ length: 30 }, () => ({ op: 'add', cell: 0 }));
-  const build = (placeBits: number) => toySystem({ threads: ['a'] }, { kind: 'scenario', offers: [[offer(...steps)]] }, placeBits);
+  const build = (placeBits: number) =>
+    toySystem({ threads: ['a'] }, { kind: 'scenario', offers: [[offer(...steps)]] }, placeBits);
   expect(() => explore(build(3))).toThrow(PlaceOverflow);
   const tried: number[] = [];
   const out = withPlaceBits(

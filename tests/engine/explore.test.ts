@@ -16,10 +16,18 @@ describe('core', () => {
     [2, 2, 3, 3, 8_930, 31_034],
     [3, 2, 3, 3, 45_834, 194_358],
     [4, 2, 3, 3, 164_436, 811_772],
-  ])('%i pages, %i converts, %i maps, %i accesses', (pages, converts, maps, accesses, states, transitions) => {
-    const out = explore(coreSystem({ pages, converts, maps, accesses }));
-    expect([out.states, out.transitions, out.complete, out.shortest[0]]).toEqual([states, transitions, true, -1]);
-  });
+  ])(
+    '%i pages, %i converts, %i maps, %i accesses',
+    (pages, converts, maps, accesses, states, transitions) => {
+      const out = explore(coreSystem({ pages, converts, maps, accesses }));
+      expect([out.states, out.transitions, out.complete, out.shortest[0]]).toEqual([
+        states,
+        transitions,
+        true,
+        -1,
+      ]);
+    },
+  );
 
   test.each<[CoreFault, number, number]>([
     ['F1', 8, 11_082],
@@ -65,8 +73,12 @@ describe('toy domains', () => {
     [4, 4],
     [6, 3],
   ])('%i and %i steps interleave in binomial(n + m, n) ways', (n, m) => {
-    const steps = (length: number, cell: number): ToyStep[] => Array.from({ length }, () => ({ op: 'add', cell }));
-    const system = toySystem({ threads: ['a', 'b'] }, { kind: 'scenario', offers: [[offer(...steps(n, 0))], [offer(...steps(m, 1))]] });
+    const steps = (length: number, cell: number): ToyStep[] =>
+      Array.from({ length }, () => ({ op: 'add', cell }));
+    const system = toySystem(
+      { threads: ['a', 'b'] },
+      { kind: 'scenario', offers: [[offer(...steps(n, 0))], [offer(...steps(m, 1))]] },
+    );
     const successors = system.successors(system.layout, 'never');
     const count = (state: Int32Array): number => {
       const enabled = successors.from(state, -1, false);
@@ -130,7 +142,14 @@ describe('toy domains', () => {
       fc.property(toyCase, fc.nat(1), ({ offers, bad }, cell) => {
         /* Cell 2 is the lock: nothing but it depends on it, so a release only lets others go on. */
         const locked = offers.map((list) =>
-          list.map(({ args }) => offer({ op: 'lock', cell: 2 }, ...withoutLocks(args as unknown as ToyStep[]), { op: 'unlock', cell: 2 }, { op: 'add', cell })),
+          list.map(({ args }) =>
+            offer(
+              { op: 'lock', cell: 2 },
+              ...withoutLocks(args as unknown as ToyStep[]),
+              { op: 'unlock', cell: 2 },
+              { op: 'add', cell },
+            ),
+          ),
         );
         const options: ToyOptions = { cells: 3, threads: offers.map((_, k) => `kind ${k}`), bad };
         const environment: Environment = { kind: 'budgets', calls: offers.map(() => 1), offers: locked };

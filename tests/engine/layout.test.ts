@@ -7,12 +7,17 @@ import { makeLayout, slotName } from '../../engine/layout.ts';
 import { makeStore, storeAlone } from '../../engine/store.ts';
 
 const fields = fc
-  .array(fc.record({ bits: fc.integer({ min: 1, max: 24 }), count: fc.integer({ min: 1, max: 5 }) }), { minLength: 1, maxLength: 30 })
+  .array(fc.record({ bits: fc.integer({ min: 1, max: 24 }), count: fc.integer({ min: 1, max: 5 }) }), {
+    minLength: 1,
+    maxLength: 30,
+  })
   .map((list) => list.map((field, k) => ({ ...field, name: `f${k}` })));
 const withValues = fields.chain((specs) =>
   fc.record({
     specs: fc.constant(specs),
-    values: fc.tuple(...specs.flatMap(({ bits, count }) => Array.from({ length: count }, () => fc.nat(2 ** bits - 1)))),
+    values: fc.tuple(
+      ...specs.flatMap(({ bits, count }) => Array.from({ length: count }, () => fc.nat(2 ** bits - 1))),
+    ),
     slot: fc.nat(specs.reduce((sum, { count }) => sum + count, 0) - 1),
   }),
 );
@@ -50,7 +55,9 @@ test('a value that does not fit is named', () => {
       for (const wrong of [2 ** (field?.bits ?? 0), -1]) {
         m[slot] = wrong;
         expect(layout.overflow(m)).toBe(slot);
-        expect(() => makeStore(layout).add(m, -1)).toThrow(`field ${slotName(layout, slot)} overflows with ${wrong}`);
+        expect(() => makeStore(layout).add(m, -1)).toThrow(
+          `field ${slotName(layout, slot)} overflows with ${wrong}`,
+        );
       }
     }),
     { numRuns: 100, seed: 2 },

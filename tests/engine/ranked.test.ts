@@ -11,7 +11,8 @@ import { type CallOffer, type Domain, type Environment, makeSystem } from '../..
 import { toyCase, toyOffer } from './arbitrary.ts';
 import { type ToyOptions, type ToyStep, naiveRank, offer, toyDomain, toySystem } from './toy.ts';
 
-const add = (cell: number, times: number): ToyStep[] => Array.from({ length: times }, () => ({ op: 'add', cell }));
+const add = (cell: number, times: number): ToyStep[] =>
+  Array.from({ length: times }, () => ({ op: 'add', cell }));
 
 describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
   test('first hits are minimal among all paths', () => {
@@ -19,7 +20,11 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
     fc.assert(
       fc.property(toyCase, fc.boolean(), ({ agent, offers, bad }, twins) => {
         const given = twins ? offers.slice(0, 2).map(() => offers[0]) : offers.slice(0, 2);
-        const options: ToyOptions = { threads: given.map((_, k) => (twins ? 'twin' : `kind ${k}`)), agent, bad };
+        const options: ToyOptions = {
+          threads: given.map((_, k) => (twins ? 'twin' : `kind ${k}`)),
+          agent,
+          bad,
+        };
         const environment: Environment = { kind: 'free', calls: 2, offers: given };
         const system = toySystem(options, environment);
         const out = ranked(system, { by });
@@ -34,7 +39,8 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
           expect(again.steps.at(-1)?.properties ?? again.properties).toContain(property);
           const alone = ranked(system, { by, until: [property] }).found.get(property);
           expect(alone).toEqual(hit);
-          if (hit.rank > 0) expect(ranked(system, { by, rankMax: hit.rank - 1 }).found.has(property)).toBe(false);
+          if (hit.rank > 0)
+            expect(ranked(system, { by, rankMax: hit.rank - 1 }).found.has(property)).toBe(false);
           expect(ranked(system, { by, rankMax: hit.rank }).found.get(property)).toEqual(hit);
         }
         expect(out.complete).toBe(true);
@@ -50,7 +56,10 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
     expect([whole.complete, whole.hits[0]]).toEqual([true, 0]);
     for (let rankMax = 0; rankMax <= whole.rankCompleted + 1; rankMax++) {
       const out = ranked(system, { by, rankMax });
-      expect([out.complete, out.rankCompleted]).toEqual([rankMax >= whole.rankCompleted, Math.min(rankMax, whole.rankCompleted)]);
+      expect([out.complete, out.rankCompleted]).toEqual([
+        rankMax >= whole.rankCompleted,
+        Math.min(rankMax, whole.rankCompleted),
+      ]);
     }
     const capped = ranked(system, { by, statesMax: 20 });
     expect(capped.complete).toBe(false);
@@ -59,10 +68,20 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
 });
 
 describe('preemptions by hand', () => {
-  const rankOf = (bad: readonly number[], offers: readonly (readonly CallOffer[])[], agent = false): number | undefined =>
-    ranked(toySystem({ cells: bad.length, threads: offers.map((_, k) => `kind ${k}`), bad, agent }, { kind: 'scenario', offers }), {
-      by: 'preemptions',
-    }).found.get(0)?.rank;
+  const rankOf = (
+    bad: readonly number[],
+    offers: readonly (readonly CallOffer[])[],
+    agent = false,
+  ): number | undefined =>
+    ranked(
+      toySystem(
+        { cells: bad.length, threads: offers.map((_, k) => `kind ${k}`), bad, agent },
+        { kind: 'scenario', offers },
+      ),
+      {
+        by: 'preemptions',
+      },
+    ).found.get(0)?.rank;
 
   test('a switch inside a call that could go on is one', () => {
     expect(rankOf([1, 1], [[offer(...add(0, 2))], [offer(...add(1, 2))]])).toBe(1);
@@ -76,7 +95,12 @@ describe('preemptions by hand', () => {
     const holds = offer({ op: 'lock', cell: 1 }, { op: 'add', cell: 2 }, { op: 'unlock', cell: 1 });
     expect(rankOf([2, 1, 1], [[waits], [holds]])).toBe(0);
     /* Preempted once after its `set`; the other thread adds, blocks, and going back is free. */
-    const reads = offer({ op: 'lock', cell: 1 }, { op: 'set', cell: 0, value: 2 }, { op: 'get', cell: 0 }, { op: 'set', cell: 2 });
+    const reads = offer(
+      { op: 'lock', cell: 1 },
+      { op: 'set', cell: 0, value: 2 },
+      { op: 'get', cell: 0 },
+      { op: 'set', cell: 2 },
+    );
     expect(rankOf([3, 1, 3], [[waits], [reads]])).toBe(1);
   });
   test('an agent that acts inside a call that could go on is one', () => {
@@ -93,7 +117,11 @@ describe('certificates', () => {
       domain.judge(m, hits);
       if (m[2] === 0) hits.push(1);
     };
-    return makeSystem({ ...domain, properties: ['wrong', 'mapped'], judge }, { kind: 'free', calls, offers: environment.offers }, { placeBits });
+    return makeSystem(
+      { ...domain, properties: ['wrong', 'mapped'], judge },
+      { kind: 'free', calls, offers: environment.offers },
+      { placeBits },
+    );
   };
 
   test('fewest calls, of those fewest switches and steps; the same numbers alone and together', () => {
@@ -122,9 +150,18 @@ describe('certificates', () => {
 
 describe('shrinking', () => {
   const build = (offers: readonly (readonly CallOffer[])[], placeBits: number) =>
-    makeSystem(toyDomain({ threads: offers.map((_, k) => `kind ${k}`), bad: [2, 1] }), { kind: 'scenario', offers }, { placeBits });
+    makeSystem(
+      toyDomain({ threads: offers.map((_, k) => `kind ${k}`), bad: [2, 1] }),
+      { kind: 'scenario', offers },
+      { placeBits },
+    );
   const shorter = ({ args }: CallOffer): CallOffer[] =>
-    args.length > 1 ? [offer(...(args.slice(1) as unknown as ToyStep[])), offer(...(args.slice(0, -1) as unknown as ToyStep[]))] : [];
+    args.length > 1
+      ? [
+          offer(...(args.slice(1) as unknown as ToyStep[])),
+          offer(...(args.slice(0, -1) as unknown as ToyStep[])),
+        ]
+      : [];
 
   test('drops calls and shortens the others', () => {
     const scenario = [
@@ -132,26 +169,35 @@ describe('shrinking', () => {
       [offer({ op: 'set', cell: 1, value: 0 }), offer({ op: 'set', cell: 1, value: 1 })],
     ];
     const out = shrinkScenario(build, scenario, 0, { shorter });
-    expect(out?.scenario.map((list) => list.map(({ args }) => args))).toEqual([[add(0, 2)], [[{ op: 'set', cell: 1, value: 1 }]]]);
+    expect(out?.scenario.map((list) => list.map(({ args }) => args))).toEqual([
+      [add(0, 2)],
+      [[{ op: 'set', cell: 1, value: 1 }]],
+    ]);
     expect(out).toMatchObject({ switches: 1, steps: 3, minimal: true });
   });
 
   test('what is left cannot lose a call', () => {
     let shrunk = 0;
     fc.assert(
-      fc.property(fc.array(fc.array(toyOffer, { maxLength: 3 }), { minLength: 1, maxLength: 2 }), fc.constantFrom(2000, 1), (scenario, attemptsMax) => {
-        const out = shrinkScenario(build, scenario, 0, { shorter, attemptsMax });
-        if (explore(build(scenario, 12)).hits[0] > 0) expect(out).not.toBeNull();
-        if (out === null) return;
-        shrunk++;
-        expect(replay(out.system, out.path).steps.at(-1)?.properties).toContain(0);
-        out.scenario.forEach((list, thread) => {
-          list.forEach((_, k) => {
-            const fewer = out.scenario.map((calls, t) => (t === thread ? calls.filter((_call, j) => j !== k) : calls));
-            expect(explore(build(fewer, 12)).hits[0]).toBe(0);
+      fc.property(
+        fc.array(fc.array(toyOffer, { maxLength: 3 }), { minLength: 1, maxLength: 2 }),
+        fc.constantFrom(2000, 1),
+        (scenario, attemptsMax) => {
+          const out = shrinkScenario(build, scenario, 0, { shorter, attemptsMax });
+          if (explore(build(scenario, 12)).hits[0] > 0) expect(out).not.toBeNull();
+          if (out === null) return;
+          shrunk++;
+          expect(replay(out.system, out.path).steps.at(-1)?.properties).toContain(0);
+          out.scenario.forEach((list, thread) => {
+            list.forEach((_, k) => {
+              const fewer = out.scenario.map((calls, t) =>
+                t === thread ? calls.filter((_call, j) => j !== k) : calls,
+              );
+              expect(explore(build(fewer, 12)).hits[0]).toBe(0);
+            });
           });
-        });
-      }),
+        },
+      ),
       { numRuns: 60, seed: 5 },
     );
     expect(shrunk).toBeGreaterThan(5);

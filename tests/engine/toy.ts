@@ -3,7 +3,13 @@
 import type { Plain } from '../../engine/calls.ts';
 import type { Path } from '../../engine/explore.ts';
 import type { State } from '../../engine/layout.ts';
-import { type CallOffer, type Domain, type Environment, type System, makeSystem } from '../../engine/system.ts';
+import {
+  type CallOffer,
+  type Domain,
+  type Environment,
+  type System,
+  makeSystem,
+} from '../../engine/system.ts';
 
 /**
  * Steps on a few cells: `set` writes, `add` counts modulo 4, `get` answers the value, `lock` waits until the cell is 0 and
@@ -132,10 +138,15 @@ export function naiveMoves(options: ToyOptions, environment: Environment, state:
     const cells = [...state.cells];
     const events: number[] = [];
     const wanted = thread.steps[thread.made];
-    const step = wanted.op === 'set' && wanted.value === undefined ? { ...wanted, value: thread.got } : wanted;
+    const step =
+      wanted.op === 'set' && wanted.value === undefined ? { ...wanted, value: thread.got } : wanted;
     const answer = applyToy(cells, step, events);
     if (answer < 0) return;
-    const next = afterStep({ steps: thread.steps, made: thread.made + 1, got: step.op === 'get' ? answer : thread.got });
+    const next = afterStep({
+      steps: thread.steps,
+      made: thread.made + 1,
+      got: step.op === 'get' ? answer : thread.got,
+    });
     const threads = state.threads.map((other, k) => (k === actor ? next : other));
     moves.push({ actor, to: { cells, threads, started }, hit: events.length > 0 });
   };
@@ -145,7 +156,12 @@ export function naiveMoves(options: ToyOptions, environment: Environment, state:
     const counter = environment.kind === 'free' ? 0 : actor;
     const used = state.started[counter];
     const offers = environment.offers[actor];
-    const max = environment.kind === 'scenario' ? offers.length : environment.kind === 'free' ? environment.calls : environment.calls[actor];
+    const max =
+      environment.kind === 'scenario'
+        ? offers.length
+        : environment.kind === 'free'
+          ? environment.calls
+          : environment.calls[actor];
     if (used >= max) return undefined;
     const started = state.started.map((n, k) => (k === counter ? n + 1 : n));
     for (const { args } of environment.kind === 'scenario' ? [offers[used]] : offers)
@@ -153,7 +169,11 @@ export function naiveMoves(options: ToyOptions, environment: Environment, state:
     return undefined;
   });
   if (options.agent === true && state.cells[0] === 3)
-    moves.push({ actor: options.threads.length, to: { ...state, cells: [0, ...state.cells.slice(1)] }, hit: false });
+    moves.push({
+      actor: options.threads.length,
+      to: { ...state, cells: [0, ...state.cells.slice(1)] },
+      hit: false,
+    });
   return moves;
 }
 
@@ -196,11 +216,16 @@ export function naiveRank(
   const note = (rank: number, steps: number): void => {
     if (best === null || rank < best[0] || (rank === best[0] && steps < best[1])) best = [rank, steps];
   };
-  const isBad = (cells: readonly number[]): boolean => (options.bad ?? []).length > 0 && (options.bad ?? []).every((v, k) => cells[k] === v);
+  const isBad = (cells: readonly number[]): boolean =>
+    (options.bad ?? []).length > 0 && (options.bad ?? []).every((v, k) => cells[k] === v);
   const go = (state: NaiveState, last: number, rank: number, steps: number): void => {
     if (property === 0 && isBad(state.cells)) note(rank, steps);
     const moves = naiveMoves(options, environment, state);
-    const couldGoOn = last >= 0 && last < options.threads.length && state.threads[last] !== null && moves.some((m) => m.actor === last);
+    const couldGoOn =
+      last >= 0 &&
+      last < options.threads.length &&
+      state.threads[last] !== null &&
+      moves.some((m) => m.actor === last);
     for (const move of moves) {
       const counts = by === 'switches' ? last >= 0 && move.actor !== last : couldGoOn && move.actor !== last;
       const next = rank + (counts ? 1 : 0);

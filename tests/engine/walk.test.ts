@@ -47,19 +47,27 @@ describe('any list of numbers', () => {
   test('is a path inside the graph, replays to the same states, and is a list of choices again', () => {
     fc.assert(
       fc.property(toyCase, choices, ({ agent, offers, bad }, list) => {
-        const system = toySystem({ threads: offers.map((_, k) => `kind ${k}`), agent, bad }, { kind: 'free', calls: 3, offers });
+        const system = toySystem(
+          { threads: offers.map((_, k) => `kind ${k}`), agent, bad },
+          { kind: 'free', calls: 3, offers },
+        );
         const states = allStates(system);
         expect(states.size).toBe(explore(system).states);
         const walked: string[] = [];
-        const out = walk(system, list, { stepsMax: 30 }, (property, step, m) => walked.push(`${property} ${step} ${m.join()}`));
+        const out = walk(system, list, { stepsMax: 30 }, (property, step, m) =>
+          walked.push(`${property} ${step} ${m.join()}`),
+        );
         const again = replay(system, out.path);
         for (const { after } of again.steps) expect(states).toContain(after.join());
         expect(out.final || out.path.moves.length === Math.min(30, list.length)).toBe(true);
         for (const [property, step] of out.hits) {
           const at = step === 0 ? again : again.steps[step - 1];
           expect(at.properties).toContain(property);
-          for (const earlier of again.steps.slice(0, Math.max(0, step - 1))) expect(earlier.properties).not.toContain(property);
-          expect(walked).toContain(`${property} ${step} ${(step === 0 ? again.initial : again.steps[step - 1].after).join()}`);
+          for (const earlier of again.steps.slice(0, Math.max(0, step - 1)))
+            expect(earlier.properties).not.toContain(property);
+          expect(walked).toContain(
+            `${property} ${step} ${(step === 0 ? again.initial : again.steps[step - 1].after).join()}`,
+          );
         }
         const digits = choicesOf(system, out.path);
         let k = 0;
@@ -76,7 +84,8 @@ describe('any list of numbers', () => {
 
   test('takes the next enabled candidate where the chosen one is blocked', () => {
     const system = toySystem({ threads: ['a', 'b'] }, { kind: 'scenario', offers: [[offer({ op: 'lock', cell: 0 }, { op: 'lock', cell: 0 }, { op: 'add', cell: 1 })], [offer({ op: 'unlock', cell: 0 })]] }); // prettier-ignore
-    const actors = (list: number[]) => walk(system, list, { stepsMax: 9 }).path.moves.map((move) => system.actorOf(move));
+    const actors = (list: number[]) =>
+      walk(system, list, { stepsMax: 9 }).path.moves.map((move) => system.actorOf(move));
     expect(actors([0, 0, 0, 0, 0])).toEqual([0, 1, 0, 0]);
     expect(actors([1, 0])).toEqual([1, 0]);
     expect(actors([])).toEqual([]);
@@ -113,7 +122,8 @@ describe('schedulers', () => {
   test('roaming judges what it is asked to judge', () => {
     const system = coreSystem(core, 'F3');
     const random = randomFrom(1);
-    const roamed = (judged: boolean) => roam(system, () => Math.floor(random() * 2 ** 31), { steps: 20_000, stepsPerWalk: 30, judged });
+    const roamed = (judged: boolean) =>
+      roam(system, () => Math.floor(random() * 2 ** 31), { steps: 20_000, stepsPerWalk: 30, judged });
     expect(roamed(false)).toMatchObject({ steps: 20_000, hits: Float64Array.of(0) });
     const out = roamed(true);
     expect(out.hits[0]).toBeGreaterThan(10);
@@ -125,7 +135,10 @@ describe('replay', () => {
   const system = coreSystem({ pages: 2, converts: 2, maps: 3, accesses: 3 }, 'F3');
 
   test('says what every step did', () => {
-    const { steps } = replay(system, { initial: 0, moves: [system.startMove(1, 1), system.continueMove(1), system.continueMove(1)] });
+    const { steps } = replay(system, {
+      initial: 0,
+      moves: [system.startMove(1, 1), system.continueMove(1), system.continueMove(1)],
+    });
     expect(steps.map(({ starts, answer, returns }) => [starts?.name, answer, returns])).toEqual([
       ['map 1', 0, null],
       [undefined, 0, null],
@@ -139,7 +152,9 @@ describe('replay', () => {
     const moves = [system.startMove(0, 0), system.continueMove(1)];
     expect(() => replay(system, { initial: 0, moves })).toThrow(PathError);
     expect(() => replay(system, { initial: 0, moves })).toThrow('step 2 of the path: MAP cannot move here');
-    expect(() => replay(system, { initial: 0, moves: [99 << 10] })).toThrow('step 1 of the path: there is no actor 99');
+    expect(() => replay(system, { initial: 0, moves: [99 << 10] })).toThrow(
+      'step 1 of the path: there is no actor 99',
+    );
     expect(() => replay(system, { initial: 4, moves: [] })).toThrow(PathError);
     expect(() => choicesOf(system, { initial: 0, moves })).toThrow('step 2');
     expect(() => pathOfChoices(system, 0, () => 99)).toThrow('choice 99 of 6 enabled moves');
