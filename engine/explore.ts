@@ -10,7 +10,7 @@ import type { Move, System } from './system.ts';
 export interface ExploreOptions {
   /** Stop with `complete: false` beyond this many states. */
   readonly statesMax?: number;
-  /** Take releasing steps at once: they only let others go on, so no state in between matters. Shortest lengths are then not exact. */
+  /** Run steps on that commute with what others do (see Domain), so that fewer states are told apart. Shortest lengths are then not exact. */
   readonly eager?: boolean;
   /** Asked every few thousand states; true stops the search. */
   readonly stop?: (progress: {
@@ -172,6 +172,16 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     head++;
   }
 
+  /** The move, and what was run on with it: the hit may be in any of these steps. */
+  const withFollowers = (state: number, move: Move): Move[] => {
+    const base: State = new Int32Array(layout.length);
+    store.load(state, base);
+    const successors = system.successors(layout, 'never');
+    const count = successors.from(base, -1, eager);
+    for (let s = 0; s < count; s++)
+      if (successors.moves[s] === move) return [move, ...(successors.followers[s] ?? []).map((thread) => system.continueMove(thread))];
+    throw new SuiteError('a move is not among those of its state');
+  };
   const pathToState = (state: number): Path => {
     const chain = chainTo(store, state);
     return {
@@ -190,7 +200,7 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     pathTo: (property) => {
       if (notes.state[property] < 0) return null;
       const path = pathToState(notes.state[property]);
-      return notes.move[property] < 0 ? path : { ...path, moves: [...path.moves, notes.move[property]] };
+      return notes.move[property] < 0 ? path : { ...path, moves: [...path.moves, ...withFollowers(notes.state[property], notes.move[property])] };
     },
   };
 }

@@ -76,7 +76,8 @@ function generate<F>(functions: Readonly<Record<string, readonly [parameters: st
     ([name, [parameters, body]]) => `${name}:(${parameters})=>{${body}}`,
   );
   // oxlint-disable-next-line no-new-func, no-implied-eval
-  return new Function(`return {${text.join(',')}}`)() as F;
+  const make = new Function(`return {${text.join(',')}}`) as () => F;
+  return make();
 }
 
 /** Lay the fields out once; every state of one search uses the same layout. */

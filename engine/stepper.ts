@@ -41,11 +41,13 @@ export type LastKept = 'never' | 'always' | 'able';
 
 /** The enabled moves from one state and the states they lead to, packed side by side. */
 export interface Successors {
-  /** Fills the arrays below and returns how many successors there are. With `eager`, one release stands for all moves. */
+  /** Fills the arrays below and returns how many successors there are. With `eager`, steps that commute are run on with the move. */
   readonly from: (base: State, last: number, eager: boolean) => number;
   readonly moves: Int32Array;
   readonly rows: Int32Array;
   readonly hashes: Int32Array;
+  /** Further steps of threads that were run on with the move: their threads, in order. Empty without `eager`. */
+  readonly followers: readonly (readonly number[])[];
   /** Properties hit by the moves: pairs of a successor's index and a property. */
   readonly events: readonly number[];
 }
@@ -129,6 +131,8 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const rows = new Int32Array(most * words);
   const hashes = new Int32Array(most);
   const hit: number[] = [];
+  const followers: number[][] = [];
+  const pending = new Int32Array(threads);
   let count = 0;
 
   const ableToGoOn = (thread: number): boolean => {
@@ -147,29 +151,53 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     hashes[count] = hash(rows, row);
     count++;
   };
-  const release = (base: State): boolean => {
-    for (let thread = 0; thread < threads; thread++) {
-      const place = base[placeAt[thread]];
-      if (place === 0 || domain.isRelease?.(calls.op[place]) !== true || !proceed(m, thread)) continue;
-      emit(thread << 10);
-      return true;
+  const opOf = (thread: number): number => {
+    const place = m[placeAt[thread]];
+    return place === 0 ? -1 : calls.op[place];
+  };
+  /** One more step of the thread, as part of the move that is being made. */
+  const follow = (thread: number, tail: number[]): boolean => {
+    for (let k = 0; k < events.length; k++) hit.push(count, events[k]);
+    if (!proceed(m, thread)) {
+      events.length = 0;
+      return false;
     }
-    return false;
+    tail.push(thread);
+    return true;
+  };
+  /** Releases of any thread, and the step after an acquiring one of this thread. */
+  const runOn = (actor: number, op: number): void => {
+    const tail: number[] = [];
+    let acquired = op >= 0 && domain.isAcquire?.(op) === true;
+    for (let again = true; again; ) {
+      again = false;
+      for (let thread = 0; thread < threads; thread++) {
+        const next = opOf(thread);
+        if (next < 0) continue;
+        const goesOn = domain.isRelease?.(next) === true || (thread === actor && acquired && domain.mayWait?.(next) !== true);
+        if (!goesOn || !follow(thread, tail)) continue;
+        if (thread === actor) acquired = domain.isAcquire?.(next) === true;
+        again = true;
+      }
+    }
+    followers[count] = tail;
   };
 
   return {
     moves,
     rows,
     hashes,
+    followers,
     events: hit,
     from: (base, last, eager) => {
       count = 0;
       if (hit.length !== 0) hit.length = 0;
       copy(base, m);
-      if (eager && release(base)) return 1;
+      if (eager) for (let thread = 0; thread < threads; thread++) pending[thread] = opOf(thread);
       for (let thread = 0; thread < threads; thread++) {
         if (base[placeAt[thread]] !== 0) {
           if (!proceed(m, thread)) continue;
+          if (eager) runOn(thread, pending[thread]);
           emit(thread << 10);
           copy(base, m);
           continue;
@@ -178,13 +206,16 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         const end = first + starts(base, thread, last);
         for (let offer = first; offer < end; offer++) {
           if (!start(m, thread, offer)) continue;
+          if (eager) runOn(thread, calls.op[roots[thread][offer]]);
           emit((thread << 10) + 1 + offer);
           copy(base, m);
         }
       }
       for (let agent = 0; agent < agents; agent++) {
         if (events.length !== 0) events.length = 0;
+        if (eager && domain.isTimely?.(m, agent, pending) === false) continue;
         if (!domain.act(m, agent)) continue;
+        if (eager) runOn(-1, -1);
         emit((threads + agent) << 10);
         copy(base, m);
       }

@@ -14,6 +14,7 @@ import {
 import { SuiteError, assert } from './errors.ts';
 import { fresh } from './fresh.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
+import { OFFERS_MAX, bitsFor, countersOf, partsOf } from './parts.ts';
 import {
   type LastKept,
   type Parts,
@@ -22,7 +23,6 @@ import {
   stepperOf,
   successorsOf,
 } from './stepper.ts';
-import { overflowError } from './store.ts';
 
 export const BLOCKED = -1;
 
@@ -36,6 +36,15 @@ export interface Domain extends Language {
   readonly apply: (m: State, thread: number, op: number) => number;
   /** True for steps that only let others go on (releasing a lock): taken at once where `eager` is on. */
   readonly isRelease?: (op: number) => boolean;
+  /** True for steps after which nobody else sees a difference until the next one (taking a lock): that one follows at once. */
+  readonly isAcquire?: (op: number) => boolean;
+  /** True for steps that wait for others: they never follow an acquiring one at once, so that no deadlock is lost. */
+  readonly mayWait?: (op: number) => boolean;
+  /**
+   * False where the agent's move may as well be made later: it commutes with every pending step, and no property can see it.
+   * `pending` has the step of each thread, -1 where it is idle. Asked where `eager` is on.
+   */
+  readonly isTimely?: (m: State, agent: number, pending: Int32Array) => boolean;
   /** A call has returned; runs inside its last step. */
   readonly finish?: (m: State, thread: number, call: CallOffer, result: Plain) => void;
   /** A call has started; runs inside its first step, after it, so that a step that is not enabled leaves no trace. */
@@ -112,15 +121,12 @@ export interface System {
   readonly releases: (m: State, thread: number) => boolean;
 }
 
-/* A move is the actor's number, then one plus the number of the offer that it starts, or 0. stepper.ts relies on it. */
+/* See OFFERS_MAX in parts.ts. */
 const MOVE_SHIFT = 10;
-const OFFERS_MAX = 2 ** MOVE_SHIFT - 1;
 
 export function actorOf(move: Move): number {
   return move >> MOVE_SHIFT;
 }
-
-const bitsFor = (max: number): number => Math.max(1, 32 - Math.clz32(max));
 
 export interface SystemOptions {
   readonly limits?: CallLimits;
@@ -156,40 +162,6 @@ export function withPlaceBits<T>(
   }
 }
 
-function countersOf(environment: Environment): FieldSpec[] {
-  switch (environment.kind) {
-    case 'free':
-      return [{ name: 'calls', bits: bitsFor(environment.calls) }];
-    case 'budgets':
-      return environment.calls.map((calls, thread) => ({ name: `calls.${thread}`, bits: bitsFor(calls) }));
-    case 'scenario':
-      return environment.offers.map((list, thread) => ({
-        name: `position.${thread}`,
-        bits: bitsFor(list.length),
-      }));
-  }
-}
-
-/** For each thread the earlier ones that could stand for it: same kind, same offers, and calls counted together. */
-function twinsOf(domain: Domain, environment: Environment): number[][] {
-  const { offers } = environment;
-  const sameOffers = (a: readonly CallOffer[], b: readonly CallOffer[]): boolean =>
-    a.length === b.length &&
-    a.every(
-      (offer, k) =>
-        offer.fn === b[k].fn &&
-        offer.name === b[k].name &&
-        JSON.stringify(offer.args) === JSON.stringify(b[k].args),
-    );
-  return domain.threads.map((thread, k) =>
-    environment.kind === 'free'
-      ? domain.threads.flatMap((other, j) =>
-          j < k && other.kind === thread.kind && sameOffers(offers[j], offers[k]) ? [j] : [],
-        )
-      : [],
-  );
-}
-
 export function makeSystem(domain: Domain, environment: Environment, options: SystemOptions = {}): System {
   const { placeBits = PLACE_BITS } = options;
   const threads = domain.threads.length;
@@ -201,64 +173,12 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     ...domain.threads.map((_, thread) => ({ name: `place.${thread}`, bits: placeBits })),
   ];
   const layout = makeLayout(specs);
-  const at = (name: string): number => {
-    const field = layout.fields.find((f) => f.name === name);
-    assert(field !== undefined, `field ${name}`);
-    return field.at;
-  };
-  const placeAt = domain.threads.map((_, thread) => at(`place.${thread}`));
-  const counterAt = domain.threads.map((_, thread) =>
-    environment.kind === 'free'
-      ? at('calls')
-      : at(`${environment.kind === 'budgets' ? 'calls' : 'position'}.${thread}`),
-  );
-  const callsMax = domain.threads.map((_, thread) =>
-    environment.kind === 'free'
-      ? environment.calls
-      : environment.kind === 'budgets'
-        ? (environment.calls[thread] ?? 0)
-        : (environment.offers[thread]?.length ?? 0),
-  );
-  const scenario = environment.kind === 'scenario';
-  const roots = environment.offers.map((list) => {
-    assert(list.length <= OFFERS_MAX, `at most ${OFFERS_MAX} offers a thread, given ${list.length}`);
-    return list.map((offer) => calls.root(offer.fn, offer.args));
-  });
   const parts: Parts = {
-    domain,
-    calls,
-    placeAt,
-    counterAt,
-    callsMax,
-    inOrder: scenario,
-    offers: environment.offers,
-    roots,
-    twins: twinsOf(domain, environment),
+    ...partsOf(domain, environment, calls, layout),
     placeMax: 2 ** placeBits - 1,
     placeOverflow: (place) => new PlaceOverflow(bitsFor(place) + 1),
-    tooWide: overflowError,
-    returned: (m, thread, place, offer) => {
-      const { frames, result } = calls.describe(place);
-      const frame = frames[0];
-      assert(frame !== undefined, 'a returned call had a function');
-      domain.finish?.(
-        m,
-        thread,
-        environment.offers[thread]?.[offer] ?? offerByFrame(thread, frame.fn, frame.args),
-        result,
-      );
-    },
   };
-  const offerByFrame = (thread: number, fn: Proc, args: readonly Plain[]): CallOffer => {
-    const found = environment.offers[thread]?.find(
-      (o) => o.fn === fn && (o.args === args || JSON.stringify(o.args) === JSON.stringify(args)),
-    );
-    assert(
-      found !== undefined,
-      `a call in flight was offered: ${fn.name}(${JSON.stringify(args)}) by thread ${thread}`,
-    );
-    return found;
-  };
+  const { placeAt, counterAt } = parts;
   const stepper = stepperOf(parts);
 
   const system: System = {

@@ -83,7 +83,7 @@ describe('toy domains', () => {
     const count = (state: Int32Array): number => {
       const enabled = successors.from(state, -1, false);
       if (enabled === 0) return 1;
-      return [...successors.moves.slice(0, enabled)].reduce((sum, move) => {
+      return Array.from(successors.moves.slice(0, enabled)).reduce((sum, move) => {
         const next = state.slice();
         system.step(next, move);
         return sum + count(next);

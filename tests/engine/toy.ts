@@ -100,7 +100,7 @@ export function* program(...steps: readonly ToyStep[]): Generator<ToyStep, void,
 
 export const offer = (...steps: readonly ToyStep[]): CallOffer => ({
   name: JSON.stringify(steps),
-  fn: program as CallOffer['fn'],
+  fn: program,
   args: steps as unknown as readonly Plain[],
 });
 

@@ -1,0 +1,113 @@
+// What a domain and an environment come to, worked out once for the inner loop.
+
+import type { Calls, Plain, Proc } from './calls.ts';
+import { assert } from './errors.ts';
+import type { FieldSpec, Layout } from './layout.ts';
+import type { Parts } from './stepper.ts';
+import { overflowError } from './store.ts';
+import type { CallOffer, Domain, Environment } from './system.ts';
+
+/* A move is the actor's number above ten bits for one plus the number of the offer that it starts, or 0. */
+export const OFFERS_MAX = 2 ** 10 - 1;
+
+export const bitsFor = (max: number): number => Math.max(1, 32 - Math.clz32(max));
+
+/** Slots that count the calls started. */
+export function countersOf(environment: Environment): FieldSpec[] {
+  switch (environment.kind) {
+    case 'free':
+      return [{ name: 'calls', bits: bitsFor(environment.calls) }];
+    case 'budgets':
+      return environment.calls.map((calls, thread) => ({ name: `calls.${thread}`, bits: bitsFor(calls) }));
+    case 'scenario':
+      return environment.offers.map((list, thread) => ({
+        name: `position.${thread}`,
+        bits: bitsFor(list.length),
+      }));
+  }
+}
+
+/** For each thread the earlier ones that could stand for it: same kind, same offers, and calls counted together. */
+function twinsOf(domain: Domain, environment: Environment): number[][] {
+  const { offers } = environment;
+  const sameOffers = (a: readonly CallOffer[], b: readonly CallOffer[]): boolean =>
+    a.length === b.length &&
+    a.every(
+      (offer, k) =>
+        offer.fn === b[k].fn &&
+        offer.name === b[k].name &&
+        JSON.stringify(offer.args) === JSON.stringify(b[k].args),
+    );
+  return domain.threads.map((thread, k) =>
+    environment.kind === 'free'
+      ? domain.threads.flatMap((other, j) =>
+          j < k && other.kind === thread.kind && sameOffers(offers[j], offers[k]) ? [j] : [],
+        )
+      : [],
+  );
+}
+
+/** Parts of a system whose states are laid out like this. */
+export function partsOf(
+  domain: Domain,
+  environment: Environment,
+  calls: Calls,
+  layout: Layout,
+): Omit<Parts, 'placeMax' | 'placeOverflow'> {
+  const at = (name: string): number => {
+    const field = layout.fields.find((f) => f.name === name);
+    assert(field !== undefined, `field ${name}`);
+    return field.at;
+  };
+  const { threads } = domain;
+  const placeAt = threads.map((_, thread) => at(`place.${thread}`));
+  const counterAt = threads.map((_, thread) =>
+    environment.kind === 'free'
+      ? at('calls')
+      : at(`${environment.kind === 'budgets' ? 'calls' : 'position'}.${thread}`),
+  );
+  const callsMax = threads.map((_, thread) =>
+    environment.kind === 'free'
+      ? environment.calls
+      : environment.kind === 'budgets'
+        ? (environment.calls[thread] ?? 0)
+        : (environment.offers[thread]?.length ?? 0),
+  );
+  const roots = environment.offers.map((list) => {
+    assert(list.length <= OFFERS_MAX, `at most ${OFFERS_MAX} offers a thread, given ${list.length}`);
+    return list.map((offer) => calls.root(offer.fn, offer.args));
+  });
+  const offerByFrame = (thread: number, fn: Proc, args: readonly Plain[]): CallOffer => {
+    const found = environment.offers[thread]?.find(
+      (o) => o.fn === fn && (o.args === args || JSON.stringify(o.args) === JSON.stringify(args)),
+    );
+    assert(
+      found !== undefined,
+      `a call in flight was offered: ${fn.name}(${JSON.stringify(args)}) by thread ${thread}`,
+    );
+    return found;
+  };
+  return {
+    domain,
+    calls,
+    placeAt,
+    counterAt,
+    callsMax,
+    inOrder: environment.kind === 'scenario',
+    offers: environment.offers,
+    roots,
+    twins: twinsOf(domain, environment),
+    tooWide: overflowError,
+    returned: (m, thread, place, offer) => {
+      const { frames, result } = calls.describe(place);
+      const frame = frames[0];
+      assert(frame !== undefined, 'a returned call had a function');
+      domain.finish?.(
+        m,
+        thread,
+        environment.offers[thread]?.[offer] ?? offerByFrame(thread, frame.fn, frame.args),
+        result,
+      );
+    },
+  };
+}
