@@ -51,17 +51,23 @@ export interface Path {
 export const ALONE_FROM = 4096;
 const CHECK_EVERY = 4096;
 
+/** A move, and the steps that were run on with it. */
+function withFollowers(system: System, successors: Successors, index: number): Move[] {
+  const followers = successors.followers[index] ?? [];
+  return [successors.moves[index], ...followers.map((thread) => system.continueMove(thread))];
+}
+
 /** The moves that lead from each state of a chain of parents to the next one. */
 function pathThrough(system: System, store: Store, chain: readonly number[], eager: boolean): Move[] {
   const { layout } = system;
   const successors = system.successors(layout, 'never');
   const base: State = new Int32Array(layout.length);
-  return chain.slice(1).map((state, k) => {
+  return chain.slice(1).flatMap((state, k) => {
     store.load(chain[k], base);
     const count = successors.from(base, -1, eager);
     for (let s = 0; s < count; s++)
       if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words))
-        return successors.moves[s];
+        return withFollowers(system, successors, s);
     throw new SuiteError('a state is not among the successors of its parent');
   });
 }
@@ -172,15 +178,15 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     head++;
   }
 
-  /** The move, and what was run on with it: the hit may be in any of these steps. */
-  const withFollowers = (state: number, move: Move): Move[] => {
+  /** The move at which the property was hit, with what was run on with it: the hit may be in any of these steps. */
+  const lastMoves = (state: number, move: Move): Move[] => {
     const base: State = new Int32Array(layout.length);
     store.load(state, base);
     const successors = system.successors(layout, 'never');
     const count = successors.from(base, -1, eager);
-    for (let s = 0; s < count; s++)
-      if (successors.moves[s] === move) return [move, ...(successors.followers[s] ?? []).map((thread) => system.continueMove(thread))];
-    throw new SuiteError('a move is not among those of its state');
+    const index = successors.moves.subarray(0, count).indexOf(move);
+    if (index < 0) throw new SuiteError('a move is not among those of its state');
+    return withFollowers(system, successors, index);
   };
   const pathToState = (state: number): Path => {
     const chain = chainTo(store, state);
@@ -200,7 +206,9 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     pathTo: (property) => {
       if (notes.state[property] < 0) return null;
       const path = pathToState(notes.state[property]);
-      return notes.move[property] < 0 ? path : { ...path, moves: [...path.moves, ...withFollowers(notes.state[property], notes.move[property])] };
+      const { moves } = path;
+      const move = notes.move[property];
+      return move < 0 ? path : { ...path, moves: [...moves, ...lastMoves(notes.state[property], move)] };
     },
   };
 }

@@ -169,12 +169,14 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const runOn = (actor: number, op: number): void => {
     const tail: number[] = [];
     let acquired = op >= 0 && domain.isAcquire?.(op) === true;
-    for (let again = true; again; ) {
+    for (let again = true; again;) {
       again = false;
       for (let thread = 0; thread < threads; thread++) {
         const next = opOf(thread);
         if (next < 0) continue;
-        const goesOn = domain.isRelease?.(next) === true || (thread === actor && acquired && domain.mayWait?.(next) !== true);
+        const goesOn =
+          domain.isRelease?.(next) === true ||
+          (thread === actor && acquired && domain.mayWait?.(next) !== true);
         if (!goesOn || !follow(thread, tail)) continue;
         if (thread === actor) acquired = domain.isAcquire?.(next) === true;
         again = true;

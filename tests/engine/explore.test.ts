@@ -154,9 +154,19 @@ describe('toy domains', () => {
         const options: ToyOptions = { cells: 3, threads: offers.map((_, k) => `kind ${k}`), bad };
         const environment: Environment = { kind: 'budgets', calls: offers.map(() => 1), offers: locked };
         const plain = explore(toySystem(options, environment));
-        const eager = explore(toySystem(options, environment), { eager: true });
+        const eagerSystem = toySystem(options, environment);
+        const eager = explore(eagerSystem, { eager: true });
         expect(eager.states).toBeLessThanOrEqual(plain.states);
         if (eager.states < plain.states) fewer++;
+        for (const property of [0, 1]) {
+          const path = eager.pathTo(property);
+          expect(path === null).toBe(eager.hits[property] === 0);
+          if (path === null) continue;
+          const again = replay(eagerSystem, path);
+          expect([again.properties, ...again.steps.map((step) => step.properties)].flat()).toContain(
+            property,
+          );
+        }
         expect([...eager.hits].map((n) => n > 0)).toEqual([...plain.hits].map((n) => n > 0));
       }),
       { numRuns: 40, seed: 3 },
