@@ -67,6 +67,40 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
   });
 });
 
+describe('order', () => {
+  test.each(['switches', 'preemptions'] as const)(
+    'an event at a dearer move waits for cheaper ones, by %s',
+    (by) => {
+      const toy = toyDomain({ threads: ['a'], agent: true });
+      const act: Domain['act'] = (m, agent) => {
+        if (!toy.act(m, agent)) return false;
+        toy.events.push(1);
+        return true;
+      };
+      const call = offer({ op: 'set', cell: 0, value: 3 }, ...add(1, 2), { op: 'hit', cell: 0 });
+      const system = makeSystem({ ...toy, act }, { kind: 'scenario', offers: [[call]] });
+      expect(explore(system).shortest[1]).toBe(2);
+      expect(ranked(system, { by }).found.get(1)).toMatchObject({ rank: 0, steps: 4 });
+    },
+  );
+
+  test('the idle twin that moved last may go on, else the lowest one starts', () => {
+    const call = offer(...add(0, 1));
+    const system = toySystem(
+      { threads: ['twin', 'twin'] },
+      { kind: 'free', calls: 2, offers: [[call], [call]] },
+    );
+    const [m] = system.initial;
+    expect([system.starts(m, 0, -1), system.starts(m, 1, -1), system.starts(m, 1, 1)]).toEqual([1, 0, 1]);
+  });
+
+  test('threads of one kind with different offers do not stand for each other', () => {
+    const offers = [[offer(...add(0, 1))], [offer(...add(1, 1))]];
+    const system = toySystem({ threads: ['twin', 'twin'], bad: [0, 1] }, { kind: 'free', calls: 1, offers });
+    expect(ranked(system, { by: 'switches' }).found.get(0)).toMatchObject({ rank: 0, steps: 1 });
+  });
+});
+
 describe('preemptions by hand', () => {
   const rankOf = (
     bad: readonly number[],
