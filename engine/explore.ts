@@ -78,10 +78,27 @@ function chainTo(store: Store, state: number): number[] {
   return chain.reverse();
 }
 
+/** A call is in flight and none of the moves enabled is a thread's or helps one. Uses nothing from outside, see fresh.ts. */
+export function isStuck(system: System, m: State, moves: Int32Array, enabled: number): boolean {
+  const { domain, threads, placeAt, calls } = system;
+  if (domain.stuck === undefined) return false;
+  for (let k = 0; k < enabled; k++) {
+    const actor = moves[k] >> 10;
+    if (actor < threads || domain.stuck.helps(actor - threads)) return false;
+  }
+  for (let thread = 0; thread < threads; thread++) {
+    const place = m[placeAt[thread]];
+    if (place !== 0 && !domain.stuck.unless(calls.op[place])) return true;
+  }
+  return false;
+}
+
 type Note = (property: number, state: number, move: Move, steps: number) => void;
 
 /** Visits one state: adds its successors to the store and judges the new ones. Returns how many moves were enabled. */
 type Visitor = (state: number, steps: number) => number;
+
+type Stuck = (system: System, m: State, moves: Int32Array, enabled: number) => boolean;
 
 /** Uses nothing from outside, see fresh.ts. */
 function visitorOf(
@@ -90,6 +107,7 @@ function visitorOf(
   store: Store,
   note: Note,
   eager: boolean,
+  stuck: Stuck,
 ): Visitor {
   const { domain, layout } = system;
   const { words, unpack } = layout;
@@ -111,6 +129,7 @@ function visitorOf(
       for (const property of found) note(property, added, -1, steps + 1);
       found.length = 0;
     }
+    if (stuck(system, base, moves, enabled)) note(domain.stuck?.property ?? -1, state, -1, steps);
     return enabled;
   };
 }
@@ -149,7 +168,7 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     for (const property of found) notes.note(property, added, -1, 0);
     return added >= 0 ? added : -1 - added;
   });
-  let visit = visitorOf(system, system.successors(layout, 'never'), store, notes.note, eager);
+  let visit = visitorOf(system, system.successors(layout, 'never'), store, notes.note, eager, isStuck);
   let levelEnd = store.count();
   let transitions = 0;
   let depth = 0;
@@ -166,7 +185,14 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
       break;
     if (head === ALONE_FROM) {
       store = storeAlone(layout, store);
-      visit = fresh(visitorOf)(system, system.successors(layout, 'never', true), store, notes.note, eager);
+      visit = fresh(visitorOf)(
+        system,
+        system.successors(layout, 'never', true),
+        store,
+        notes.note,
+        eager,
+        isStuck,
+      );
     }
     const enabled = visit(head, depth);
     transitions += enabled;

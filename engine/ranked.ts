@@ -1,7 +1,7 @@
 // Exhaustive search in the order of (rank, steps), where rank counts switches or preemptions: a first hit is a path of
 // lowest rank, and of those a shortest one. Equal states merge when the same actor moved last, as far as that matters.
 
-import { ALONE_FROM, type Path } from './explore.ts';
+import { ALONE_FROM, type Path, isStuck } from './explore.ts';
 import { RANK_MAX, STEPS, makeFrontier } from './frontier.ts';
 import type { State } from './layout.ts';
 import { makeStore, storeAlone } from './store.ts';
@@ -155,6 +155,7 @@ export function ranked(system: System, options: RankedOptions): Ranking {
       hits.note(events[k + 1], costBy(move), state, move);
     }
     for (let k = 0; k < count; k++) space.arrive(k, state, costBy(moves[k]), moves[k]);
+    if (isStuck(system, base, moves, count)) hits.note(domain.stuck?.property ?? -1, cost, state, -1);
   };
   let exhausted = false;
   while (!hits.enough()) {

@@ -132,6 +132,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const hashes = new Int32Array(most);
   const hit: number[] = [];
   const followers: number[][] = [];
+  const none: number[] = [];
   const pending = new Int32Array(threads);
   let count = 0;
 
@@ -156,18 +157,17 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     return place === 0 ? -1 : calls.op[place];
   };
   /** One more step of the thread, as part of the move that is being made. */
-  const follow = (thread: number, tail: number[]): boolean => {
+  const follow = (thread: number): boolean => {
     for (let k = 0; k < events.length; k++) hit.push(count, events[k]);
     if (!proceed(m, thread)) {
       events.length = 0;
       return false;
     }
-    tail.push(thread);
     return true;
   };
   /** Releases of any thread, and the step after an acquiring one of this thread. */
   const runOn = (actor: number, op: number): void => {
-    const tail: number[] = [];
+    let tail = none;
     let acquired = op >= 0 && domain.isAcquire?.(op) === true;
     for (let again = true; again;) {
       again = false;
@@ -177,7 +177,9 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         const goesOn =
           domain.isRelease?.(next) === true ||
           (thread === actor && acquired && domain.mayWait?.(next) !== true);
-        if (!goesOn || !follow(thread, tail)) continue;
+        if (!goesOn || !follow(thread)) continue;
+        if (tail === none) tail = [];
+        tail.push(thread);
         if (thread === actor) acquired = domain.isAcquire?.(next) === true;
         again = true;
       }

@@ -57,6 +57,15 @@ export interface Domain extends Language {
   readonly properties: readonly string[];
   /** Append the properties hit in this state. */
   readonly judge: (m: State, hits: number[]) => void;
+  /**
+   * The property that is hit where a call is in flight and nobody can go on: no thread, and no agent that `helps` one.
+   * `unless` says of a pending step that waiting on it for ever is judged elsewhere.
+   */
+  readonly stuck?: {
+    readonly property: number;
+    readonly helps: (agent: number) => boolean;
+    readonly unless: (op: number) => boolean;
+  };
   /** Properties hit by the last move; the domain appends, the engine empties. */
   readonly events: number[];
   /** Nothing happens any more in this state. */

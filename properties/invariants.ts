@@ -17,7 +17,7 @@ interface StepBreach {
 /** Seen in a state: where it is (a page, a pfn, a thread), or -1. */
 interface StateBreach {
   readonly outcome: string;
-  readonly at: (q: Questions, m: M) => number;
+  readonly at: (q: Questions) => (m: M) => number;
   readonly witness: (q: Questions, m: M, where: number) => string;
 }
 export type Breach = StepBreach | StateBreach;
@@ -39,15 +39,20 @@ const table = (
   wrong: (q: Questions, m: M, pfn: number, page: number) => boolean,
 ): StateBreach => ({
   outcome,
-  at: (q, m) => {
+  at: (q) => {
     const first = q.at[field];
-    return first === undefined ? -1 : inEachPage(q, (page) => m[first + page] !== 0 && wrong(q, m, m[first + page] - 1, page));
+    const { pages } = q.machine;
+    if (first === undefined) return () => -1;
+    return (m) => {
+      for (let page = 0; page < pages; page++) if (m[first + page] !== 0 && wrong(q, m, m[first + page] - 1, page)) return page;
+      return -1;
+    };
   },
   witness: (q, m, page) => `${name(page)} -> ${pfnName(q, m, m[q.at[field] + page] - 1)}`,
 });
 const tlb = (wrong: (q: Questions, m: M, pfn: number, gfn: number, isPrivate: boolean) => boolean): StateBreach => ({
   outcome: 'TLB',
-  at: (q, m) => {
+  at: (q) => (m) => {
     const { pages, vcpus } = q.machine;
     for (let k = 0; k < vcpus * pages; k++)
       if (m[q.at.tlb + k] !== 0 && wrong(q, m, m[q.at.tlb + k] - 1, k % pages, m[q.at.tlb_private + k] === 1)) return k;
@@ -57,7 +62,7 @@ const tlb = (wrong: (q: Questions, m: M, pfn: number, gfn: number, isPrivate: bo
 });
 const inFlight = (wrong: (q: Questions, m: M, pfn: number, device: number) => boolean): StateBreach => ({
   outcome: 'DMA in flight',
-  at: (q, m) => {
+  at: (q) => (m) => {
     for (let d = 0; d < q.machine.devices; d++) if (m[q.at.dma + d] !== 0 && wrong(q, m, m[q.at.dma + d] - 1, d)) return d;
     return -1;
   },
@@ -92,12 +97,12 @@ export const INVARIANTS: readonly Invariant[] = [
       table('host PTE', 'host_pte', (index) => `host PTE[index ${index}]`, free),
       {
         outcome: 'RMP entry',
-        at: (q, m) => (q.at.rmp_assigned === undefined ? -1 : inEachPfn(q, (pfn) => m[q.at.rmp_assigned + pfn] === 1 && free(q, m, pfn))),
+        at: (q) => (m) => (q.at.rmp_assigned === undefined ? -1 : inEachPfn(q, (pfn) => m[q.at.rmp_assigned + pfn] === 1 && free(q, m, pfn))),
         witness: (q, m, pfn) => `RMP[pfn ${pfn}] still assigned to gfn ${m[q.at.rmp_gfn + pfn]}: ${pfnName(q, m, pfn)}`,
       },
       {
         outcome: 'TD page',
-        at: (q, m) => (q.at.td_owned === undefined ? -1 : inEachPfn(q, (pfn) => free(q, m, pfn) && guestOwned(q, m, pfn))),
+        at: (q) => (m) => (q.at.td_owned === undefined ? -1 : inEachPfn(q, (pfn) => free(q, m, pfn) && guestOwned(q, m, pfn))),
         witness: (q, m, pfn) => `PAMT: the TD's key is still on ${pfnName(q, m, pfn)}`,
       },
     ],
@@ -110,7 +115,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'IOPTE',
-        at: (q, m) =>
+        at: (q) => (m) =>
           q.pins || !allIdle(q, m) ? -1 : inEachPage(q, (page) => m[q.at.iopte + page] !== 0 && m[q.at.iopte + page] !== m[q.at.page_cache + page]),
         witness: (q, m, page) => `IOPTE[iova ${page}] -> pfn ${m[q.at.iopte + page] - 1}, page cache[${page}]: ${m[q.at.page_cache + page] === 0 ? 'a hole' : `pfn ${m[q.at.page_cache + page] - 1}`}`,
       },
@@ -136,7 +141,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'S-EPT',
-        at: (q, m) =>
+        at: (q) => (m) =>
           q.at.sept === undefined
             ? -1
             : inEachPage(q, (gfn) => m[q.at.sept + gfn] !== SEPT.free && m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn)),
@@ -189,13 +194,13 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'stale entry',
-        at: (q, m) =>
+        at: (q) => (m) =>
           inEachPage(q, (iova) => m[q.at.iotlb + iova] !== 0 && m[q.at.iotlb + iova] !== m[q.at.iopte + iova] && m[q.at.gather + iova] === 0),
         witness: (q, m, iova) => `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}, no IOPTE and no invalidation pending`,
       },
       {
         outcome: 'never invalidated',
-        at: (q, m) =>
+        at: (q) => (m) =>
           inEachPage(q, (iova) => m[q.at.gather + iova] !== 0 && m[q.at.iotlb + iova] !== 0 && isIdle(q, m, m[q.at.gather + iova] - 1)),
         witness: (q, m, iova) => `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}; the call that cleared the IOPTE has returned`,
       },
@@ -209,7 +214,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'size',
-        at: (q, m) =>
+        at: (q) => (m) =>
           q.at.rmp_2m === undefined || !allIdle(q, m)
             ? -1
             : inEachPage(q, (iova) => {
@@ -250,7 +255,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'npinned',
-        at: (q, m) => {
+        at: (q) => (m) => {
           if (!q.pins || m[q.machine.lockAt.pages_mutex.writer] !== 0) return -1;
           let pinned = 0;
           inEachPfn(q, (pfn) => ((pinned += m[q.at.pins + pfn]), false));
@@ -268,7 +273,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'pinned twice',
-        at: (q, m) => (q.pins ? inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 1) : -1),
+        at: (q) => (m) => (q.pins ? inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 1) : -1),
         witness: (q, m, pfn) => `pfn ${pfn} has ${m[q.at.pins + pfn]} pins`,
       },
     ],
@@ -288,22 +293,22 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'IOPTE',
-        at: (q, m) => (allIdle(q, m) ? inEachPage(q, (iova) => m[q.at.iopte + iova] !== 0 && m[q.at.area + iova] === AREA.none) : -1),
+        at: (q) => (m) => (allIdle(q, m) ? inEachPage(q, (iova) => m[q.at.iopte + iova] !== 0 && m[q.at.area + iova] === AREA.none) : -1),
         witness: (q, m, iova) => `IOPTE[iova ${iova}] -> pfn ${m[q.at.iopte + iova] - 1}, no area`,
       },
       {
         outcome: 'pin',
-        at: (q, m) => (!allIdle(q, m) || inEachPage(q, (iova) => m[q.at.area + iova] !== AREA.none) >= 0 ? -1 : inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0)),
+        at: (q) => (m) => (!allIdle(q, m) || inEachPage(q, (iova) => m[q.at.area + iova] !== AREA.none) >= 0 ? -1 : inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0)),
         witness: (_q, _m, pfn) => `pfn ${pfn} is pinned, no area is left`,
       },
       {
         outcome: 'reference',
-        at: (q, m) => (allIdle(q, m) ? inEachPfn(q, (pfn) => m[q.at.lookup_refs + pfn] > 0) : -1),
+        at: (q) => (m) => (allIdle(q, m) ? inEachPfn(q, (pfn) => m[q.at.lookup_refs + pfn] > 0) : -1),
         witness: (q, m, pfn) => `pfn ${pfn} has ${m[q.at.lookup_refs + pfn]} references without a holder`,
       },
       {
         outcome: 'lock',
-        at: (q, m) =>
+        at: (q) => (m) =>
           inEachThread(
             q,
             (t) =>
@@ -324,7 +329,7 @@ export const INVARIANTS: readonly Invariant[] = [
       { outcome: 'below zero', event: 'in-progress-negative', witness: 'in_progress is decremented at 0' },
       {
         outcome: 'left open',
-        at: (q, m) => (allIdle(q, m) && (m[q.at.mmu_invalidate_in_progress] !== 0 || m[q.at.gmem_in_progress] !== 0) ? 0 : -1),
+        at: (q) => (m) => (allIdle(q, m) && (m[q.at.mmu_invalidate_in_progress] !== 0 || m[q.at.gmem_in_progress] !== 0) ? 0 : -1),
         witness: (q, m) => `mmu_invalidate_in_progress is ${m[q.at.mmu_invalidate_in_progress]}, gmem's is ${m[q.at.gmem_in_progress]}, no call is in flight`,
       },
     ],
@@ -337,7 +342,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'no range',
-        at: (q, m) =>
+        at: (q) => (m) =>
           (m[q.at.mmu_invalidate_in_progress] > 0 && m[q.at.mmu_invalidate_range] === 0) || (m[q.at.gmem_in_progress] > 0 && m[q.at.gmem_range] === 0) ? 0 : -1,
         witness: () => 'in_progress is raised and no range was added',
       },
@@ -366,7 +371,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'huge folio',
-        at: (q, m) =>
+        at: (q) => (m) =>
           m[q.machine.lockAt.invalidate_lock.writer] !== 0
             ? -1
             : inEachPage(q, (index) => {

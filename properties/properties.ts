@@ -39,9 +39,9 @@ export const keyOf = (invariant: string, outcome: string): Key | undefined =>
 
 /** A judge over the keys given: appends the numbers of those that are broken in a state. */
 export function makeJudge(q: Questions, keys: readonly Key[]): (m: Int32Array, hits: number[]) => void {
-  const asked = keys.flatMap(({ breach, property }) => ('event' in breach ? [] : [{ at: breach.at, property }]));
+  const asked = keys.flatMap(({ breach, property }) => ('event' in breach ? [] : [{ at: breach.at(q), property }]));
   return (m, hits) => {
-    for (let k = 0; k < asked.length; k++) if (asked[k].at(q, m) >= 0) hits.push(asked[k].property);
+    for (let k = 0; k < asked.length; k++) if (asked[k].at(m) >= 0) hits.push(asked[k].property);
   };
 }
 
@@ -49,6 +49,6 @@ export function makeJudge(q: Questions, keys: readonly Key[]): (m: Int32Array, h
 export function witnessOf(q: Questions, key: Key, m: Int32Array): string {
   const { breach } = key;
   if ('event' in breach) return breach.witness;
-  const where = breach.at(q, m);
+  const where = breach.at(q)(m);
   return where < 0 ? `${key.name} is not broken in this state` : breach.witness(q, m, where);
 }

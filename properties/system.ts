@@ -110,6 +110,9 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     },
     width: interpreter.width,
     isRelease: interpreter.isRelease,
+    isAcquire: interpreter.isAcquire,
+    mayWait: interpreter.mayWait,
+    isTimely: interpreter.isTimely,
     apply: (m, thread, op) => {
       try {
         return interpreter.apply(m, thread, op);
@@ -123,6 +126,12 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     properties: PROPERTIES,
     judge: makeJudge(questions, judged),
     events,
+    stuck: {
+      property: EVENT.stuck,
+      helps: (agent) => interpreter.agents[agent].helps === true,
+      /* a spin on somebody's pin: no-unbounded-retry says so, and user space may still let go */
+      unless: (op) => interpreter.stepOf(op).op === 'wait_for_folio_refs',
+    },
     isTerminal: (m) => m[host_dead] === 1,
   };
   return {

@@ -27,9 +27,13 @@ export interface Interpreter {
   readonly width: (op: number) => number;
   readonly stepOf: (op: number) => Step;
   readonly isRelease: (op: number) => boolean;
+  readonly isAcquire: (op: number) => boolean;
+  readonly mayWait: (op: number) => boolean;
+  /** False where an agent may as well act later; `pending` has the step of each thread, -1 where it is idle. */
+  readonly isTimely: (m: State, agent: number, pending: Int32Array) => boolean;
   /** Answer, or BLOCKED with the machine untouched. Throws NotHeld. */
   readonly apply: (m: State, thread: number, op: number) => number;
-  readonly agents: readonly { readonly name: string; readonly act: (m: State) => boolean }[];
+  readonly agents: readonly Agent[];
 }
 
 const FILTERS = { both: 0, private: 1, shared: 2 } as const;
@@ -261,11 +265,12 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     }
   };
 
+  const agents = agentsOf(machine, iommu, memory);
   const steps: Step[] = [];
   const widths: number[] = [];
   const bound: ((m: State, thread: number) => number)[] = [];
   const numbers = new Map<string, number>();
-  const releases = new Set<number>();
+  const kinds: Mover[] = [];
   return {
     view,
     compile: (given) => {
@@ -276,15 +281,18 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       bound.push(bind(given));
       widths.push(widthOf(machine, given));
       const op = steps.push(given) - 1;
-      if (given.op === 'unlock' || given.op === 'folio_unlock') releases.add(op);
+      kinds.push(moverOf(given));
       numbers.set(key, op);
       return op;
     },
     width: (op) => widths[op] ?? 2,
     stepOf: (op) => steps[op],
-    isRelease: (op) => releases.has(op),
+    isRelease: (op) => kinds[op] === 'release',
+    isAcquire: (op) => kinds[op] === 'acquire' || kinds[op] === 'acquire or wait',
+    mayWait: (op) => kinds[op] === 'wait' || kinds[op] === 'acquire or wait',
+    isTimely: timelyOf(machine, view, steps, agents),
     apply: (m, thread, op) => bound[op](m, thread),
-    agents: agentsOf(machine, iommu, memory),
+    agents,
   };
 }
 
@@ -315,6 +323,70 @@ function checkStep(machine: Machine, given: unknown): asserts given is Step {
     throw new NotAStep(`there is no lock '${String(given.lock)}'; known: ${LOCKS.join(', ')}`);
 }
 
+/** Lipton's movers: what a step does to the freedom of the others. */
+type Mover = 'release' | 'acquire' | 'acquire or wait' | 'wait' | 'none';
+
+function moverOf(step: Step): Mover {
+  switch (step.op) {
+    case 'unlock':
+    case 'folio_unlock':
+    case 'srcu_read_unlock':
+    /* queued at once or later: the agent takes it up when it likes */
+    case 'iotlb_gather_sync':
+    /* never changes */
+    case 'gmem_huge_inode':
+    /* waits for what nobody takes back */
+    case 'iommu_completion_wait':
+      return 'release';
+    case 'srcu_read_lock':
+      return 'acquire';
+    case 'lock':
+    /* takes mmu_lock, under which alone the count and the range are looked at */
+    case 'kvm_mmu_invalidate_start':
+      return 'acquire or wait';
+    case 'kvm_gmem_get_folio':
+    case 'filemap_lock_folio':
+    case 'kvm_tdp_mmu_map':
+    case 'kvm_mmu_invalidate_end':
+    case 'wait_for_folio_refs':
+    case 'synchronize_srcu':
+    case 'rmp_make_shared':
+    case 'pin_folio':
+      return 'wait';
+    default:
+      return 'none';
+  }
+}
+
+/** An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the mapper's. */
+function timelyOf(machine: Machine, view: View, steps: readonly Step[], agents: readonly Agent[]): Interpreter['isTimely'] {
+  const { iopte, page_cache, private: attribute } = machine.at;
+  const forbids = (m: State, iova: number, op: number): boolean => {
+    const step = steps[op];
+    if (step.op === 'iommu_unmap') return true;
+    if (step.op === 'rmp_make_private' || step.op === 'clear_highpage') return step.pfn === m[iopte + iova] - 1;
+    if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
+    return step.op === 'dma_translate' && step.iova === iova;
+  };
+  return (m, agent, pending) => {
+    const iova = agents[agent].fills;
+    if (iova === undefined || m[iopte + iova] === 0) return true;
+    const pfn = m[iopte + iova] - 1;
+    if (view.isFree(m, pfn) || m[page_cache + iova] !== pfn + 1 || view.isGuestOwned(m, pfn) || m[attribute + iova] === 1) return true;
+    for (let thread = 0; thread < pending.length; thread++) if (pending[thread] >= 0 && forbids(m, iova, pending[thread])) return true;
+    return false;
+  };
+}
+
+interface Agent {
+  readonly name: string;
+  readonly act: (m: State) => boolean;
+  /** It fills the IOTLB at this iova. */
+  readonly fills?: number;
+  /** Somebody may wait for it. */
+  readonly helps?: boolean;
+}
+
 function agentsOf(machine: Machine, iommu: ReturnType<typeof makeIommu>, memory: ReturnType<typeof makeMemory>): Interpreter['agents'] {
   const { threads, pages, config, at } = machine;
   const stream = streamsOf(config)[0];
@@ -322,10 +394,12 @@ function agentsOf(machine: Machine, iommu: ReturnType<typeof makeIommu>, memory:
   return [
     ...threads.map((thread, t) => ({
       name: `IOMMU: invalidation queued by ${thread.name}`,
+      helps: true,
       act: (m: State) => iommu.invalidate(m, t),
     })),
     ...Array.from({ length: prefetched === undefined ? 0 : pages }, (_, iova) => ({
       name: `IOMMU: IOTLB fill iova ${iova}`,
+      fills: iova,
       act: (m: State) => iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
     })),
     { name: 'host: allocator reuses a free page', act: memory.reuse },
