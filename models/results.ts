@@ -81,6 +81,8 @@ export interface Violation {
   /** States visited to certify. */
   readonly certifiedStates: number;
   readonly token: string | null;
+  /** The same as plain data by name, for a file: what no token holds. */
+  readonly replay?: unknown;
   readonly trace: readonly TraceStep[];
   /** Initial state in words, the parts that the trace touches: `index 0: shared, not allocated`. */
   readonly initially: string;
@@ -163,6 +165,6 @@ export interface FaultResult {
   readonly switches: number;
   readonly steps: number;
   readonly certified: boolean;
-  /** Found with no preemption at all. */
+  /** Not found without a preemption. */
   readonly needsRace: boolean;
 }

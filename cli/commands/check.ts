@@ -1,0 +1,131 @@
+// check: judge policies; print one report.
+
+import { PolicyError, SuiteError } from '../../engine/errors.ts';
+import type { Result, RunReport } from '../../models/results.ts';
+import { type BaseFindings, check, makeBaseFindings } from '../../properties/check.ts';
+import { type CorpusEntry, CorpusError, loadCorpus } from '../../properties/corpus.ts';
+import { runJson } from '../../reports/json.ts';
+import { ktap } from '../../reports/ktap.ts';
+import { mail, replayFileName } from '../../reports/mail.ts';
+import { text } from '../../reports/text.ts';
+import { byGravity, isGuilt } from '../../reports/words.ts';
+import { corpusFiles, readText } from '../files.ts';
+import { type Named, policiesOf } from '../policies.ts';
+import { type Session, complain, openSession, prepareOut, print, writeOut } from '../session.ts';
+import { STATUS, worstStatus } from '../status.ts';
+import { type Format, type RawOptions, UsageError, configOf, failOf, formatOf, numberOf, parseOnly, platformsOf, vmmsOf } from '../usage.ts';
+import { guardWith } from '../watchdog.ts';
+
+const GUARD_MS = 2000;
+export const RUNS_DEFAULT = 3000;
+const RUNS_MAX = 10_000_000;
+const SECONDS_MAX = 1_000_000;
+
+export const seedOf = (options: RawOptions): string => options.seed ?? 'gmem-1';
+
+export function corpusEntries(): CorpusEntry[] {
+  return corpusFiles().flatMap((file) => {
+    try {
+      return [loadCorpus(file, readText(file))];
+    } catch (error) {
+      if (error instanceof CorpusError) throw new UsageError(error.message);
+      throw error;
+    }
+  });
+}
+
+export function timeOf(options: RawOptions): number | null {
+  return options.time === undefined ? null : numberOf('--time', options.time, 1, SECONDS_MAX);
+}
+
+interface Ran {
+  readonly results: Result[];
+  readonly statuses: number[];
+}
+
+/** One policy on all the platforms asked for; what was found before an error of the policy is kept. */
+function runPolicy({ policy, bundled }: Named, options: RawOptions, session: Session, base: BaseFindings, corpus: readonly CorpusEntry[]): Ran {
+  const results: Result[] = [];
+  const statuses: number[] = [];
+  const only = parseOnly(options.only);
+  const runs = options.runs === undefined ? RUNS_DEFAULT : numberOf('--runs', options.runs, 0, RUNS_MAX);
+  for (const platform of platformsOf(options))
+    for (const vmm of vmmsOf(options))
+      for (const fail of failOf(options)) {
+        if (session.interrupted()) return { results, statuses };
+        const config = { ...configOf(options, policy.base, platform, vmm, 'small'), fail };
+        try {
+          const result = check(config, policy, base, {
+            seed: seedOf(options),
+            runs,
+            corpus,
+            explain: options.all === true || formatOf(options) === 'json' ? 'all' : 'gravest',
+            flip: true,
+            tokens: bundled,
+            stop: session.stop,
+            progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
+            ...(only === undefined ? {} : { only }),
+            ...(bundled ? {} : { guard: guardWith(GUARD_MS) }),
+          });
+          results.push(result);
+          statuses.push(result.verdict === 'violated' ? STATUS.violated : result.verdict === 'vacuous' ? STATUS.vacuous : STATUS.conformant);
+        } catch (error) {
+          session.clearProgress();
+          if (error instanceof PolicyError) {
+            complain(`${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: the policy breaks the API: ${error.message}`);
+            return { results, statuses: [...statuses, STATUS.policyError] };
+          }
+          if (!(error instanceof SuiteError)) throw error;
+          complain(`${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: a bug of the suite: ${error.message}. Please report it.`);
+          return { results, statuses: [...statuses, STATUS.bug] };
+        }
+      }
+  return { results, statuses };
+}
+
+/** The report in the format asked for. Mail: the gravest axiom, or every violation. */
+export function render(report: RunReport, format: Format, all: boolean): string {
+  switch (format) {
+    case 'json':
+      return runJson(report);
+    case 'ktap':
+      return ktap(report);
+    case 'text':
+      return text(report, { all });
+    case 'mail': {
+      const found = report.results.flatMap((result) => result.violations.map((violation) => ({ result, violation })));
+      const guilty = found.filter(({ violation }) => isGuilt(violation)).sort((a, b) => byGravity(a.violation, b.violation));
+      const chosen = all ? found : guilty.length > 0 ? guilty.slice(0, 1) : found.slice(0, 1);
+      return chosen.length === 0 ? text(report) : chosen.map(({ result, violation }) => mail(result, violation)).join('\n');
+    }
+  }
+}
+
+/** Files for what no token holds, and with --out the report as well. */
+function writeFiles(options: RawOptions, report: RunReport): void {
+  if (options.out === undefined) return;
+  for (const result of report.results)
+    for (const violation of result.violations)
+      if (violation.replay !== undefined) writeOut(options.out, replayFileName(result, violation), `${JSON.stringify(violation.replay, null, 2)}\n`);
+  writeOut(options.out, 'report.json', runJson(report));
+}
+
+export async function checkCommand(words: readonly string[], options: RawOptions): Promise<number> {
+  const format = formatOf(options);
+  configOf(options, 'rfc-v2', platformsOf(options)[0] ?? 'bare', vmmsOf(options)[0] ?? 'adversarial', 'small');
+  failOf(options);
+  parseOnly(options.only);
+  const policies = await policiesOf(words);
+  if (options.out !== undefined) prepareOut(options.out);
+  const corpus = corpusEntries();
+  const session = openSession(timeOf(options));
+  const base = makeBaseFindings();
+  const ran = policies.map((named) => runPolicy(named, options, session, base, corpus));
+  session.clearProgress();
+  session.close();
+  const report: RunReport = { version: 1, seed: seedOf(options), results: ran.flatMap((r) => r.results) };
+  if (report.results.length > 0) print(render(report, format, options.all === true));
+  writeFiles(options, report);
+  if (session.interrupted()) return STATUS.interrupted;
+  return worstStatus(ran.flatMap((r) => r.statuses));
+}

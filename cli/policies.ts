@@ -1,0 +1,66 @@
+// Policies by name, or from a file of the user's own, checked for their shape.
+
+import type { Policy } from '../api/index.ts';
+import { PolicyError } from '../engine/errors.ts';
+import { BASES } from '../models/bounds.ts';
+import { BROKEN } from '../policies/broken/index.ts';
+import { POLICIES } from '../policies/index.ts';
+import { loadPolicyModule, pickPolicies } from './load-policy.ts';
+import { UsageError } from './usage.ts';
+
+export interface Named {
+  readonly policy: Policy;
+  /** Bundled ones have replay tokens. */
+  readonly bundled: boolean;
+}
+
+const isFile = (word: string): boolean => /[\\/]|\.[mc]?[jt]s$/.test(word);
+
+const HOOKS = ['ioas_map_file', 'ioas_unmap', 'invalidate_prepare', 'invalidate_start', 'invalidate_end', 'replaces'] as const;
+
+/** Says what a policy object lacks. Throws PolicyError. */
+function checked(candidate: unknown, file: string): Policy {
+  const bad = (what: string): never => {
+    throw new PolicyError(`${file}: ${what}; see docs/writing-a-policy.md`);
+  };
+  if (typeof candidate !== 'object' || candidate === null) return bad('a policy is an object');
+  const policy = candidate as Partial<Record<string, unknown>>;
+  if (typeof policy.name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(policy.name)) bad(`policy.name is ${JSON.stringify(policy.name)}, must be kebab-case text`);
+  for (const field of ['title', 'source'] as const) if (typeof policy[field] !== 'string') bad(`policy.${field} is ${JSON.stringify(policy[field])}, must be text`);
+  if (!(BASES as readonly unknown[]).includes(policy.base)) bad(`policy.base is ${JSON.stringify(policy.base)}, must be one of ${BASES.join(', ')}`);
+  for (const hook of HOOKS) {
+    const value = policy[hook];
+    if (value !== undefined && typeof value !== 'function') bad(`policy.${hook} is ${typeof value}, must be a generator function`);
+    if (typeof value === 'function' && hook !== 'replaces' && value.constructor.name !== 'GeneratorFunction')
+      bad(`policy.${hook} is a plain function, must be a generator function: write *${hook}(range) { ... }`);
+  }
+  return candidate as Policy;
+}
+
+async function fromFile(file: string): Promise<Named[]> {
+  const module = await loadPolicyModule(file);
+  const found = pickPolicies(module);
+  if (found.length === 0)
+    throw new PolicyError(`${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`);
+  return found.map((candidate) => ({ policy: checked(candidate, file), bundled: false }));
+}
+
+/** The policies that the words name; all bundled proposals for no word at all. */
+export async function policiesOf(words: readonly string[]): Promise<Named[]> {
+  if (words.length === 0) return POLICIES.map((policy) => ({ policy, bundled: true }));
+  const found: Named[] = [];
+  for (const word of words) {
+    if (isFile(word)) {
+      found.push(...(await fromFile(word)));
+      continue;
+    }
+    const policy = [...POLICIES, ...BROKEN].find(({ name }) => name === word);
+    if (policy === undefined)
+      throw new UsageError(
+        `there is no policy '${word}'; known: ${POLICIES.map(({ name }) => name).join(', ')}; planted faults: ` +
+          `${BROKEN.map(({ name }) => name).join(', ')}; a file of your own is named with its path (./${word}.ts)`,
+      );
+    found.push({ policy, bundled: true });
+  }
+  return found;
+}

@@ -1,0 +1,76 @@
+// The edges of one run: clock, signals, progress on a terminal, standard output.
+
+import { fstatSync, mkdirSync, writeFileSync, accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import type { Progress } from '../properties/check.ts';
+import { UsageError } from './usage.ts';
+
+export interface Session {
+  /** Time is up, or the user has pressed ^C. */
+  readonly stop: () => boolean;
+  readonly interrupted: () => boolean;
+  readonly progress: (what: string, progress: Progress) => void;
+  readonly clearProgress: () => void;
+  /** Seconds since the start. */
+  readonly seconds: () => number;
+  readonly close: () => void;
+}
+
+const PROGRESS_MS = 200;
+const MS = 1000;
+
+export function openSession(limitSeconds: number | null): Session {
+  const start = Date.now();
+  let interrupted = false;
+  let shown = 0;
+  const onInterrupt = (): void => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+  };
+  process.on('SIGINT', onInterrupt);
+  const seconds = (): number => (Date.now() - start) / MS;
+  const left = (): string => (limitSeconds === null ? '' : `, ${Math.max(0, Math.ceil(limitSeconds - seconds()))} s left`);
+  return {
+    stop: () => interrupted || (limitSeconds !== null && seconds() > limitSeconds),
+    interrupted: () => interrupted,
+    seconds,
+    progress: (what, { phase, states, found }) => {
+      if (!process.stderr.isTTY || Date.now() - shown < PROGRESS_MS) return;
+      shown = Date.now();
+      const rate = Math.round(states / Math.max(seconds(), 1));
+      process.stderr.write(`\r\x1b[K${what}: ${phase}, ${states} states, ${rate}/s, ${found} found${left()}`);
+    },
+    clearProgress: () => {
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    },
+    close: () => {
+      process.removeListener('SIGINT', onInterrupt);
+    },
+  };
+}
+
+export function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+export function complain(message: string): void {
+  process.stderr.write(`gmem-conform: ${message}\n`);
+}
+
+/** Before anything is searched: a folder that cannot be written would lose what is found. Throws UsageError. */
+export function prepareOut(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    /* access() answers yes to root: write something */
+    const probe = join(folder, '.gmem-conform');
+    writeFileSync(probe, '');
+    fstatSync(1);
+  } catch (error) {
+    throw new UsageError(`--out ${folder}: cannot be written (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+export function writeOut(folder: string, name: string, text: string): void {
+  writeFileSync(join(folder, name), text);
+}

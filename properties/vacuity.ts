@@ -1,0 +1,40 @@
+// Where each race must have been reached for a pass to be worth something: the table beside the `sometimes` properties.
+
+import type { Policy } from '../api/index.ts';
+import type { Config } from '../models/bounds.ts';
+import { inPlace } from '../models/machine.ts';
+import { SOMETIMES, type SometimesName } from './invariants.ts';
+
+type Where = (config: Config, policy: Policy) => boolean;
+
+const adversarial: Where = ({ vmm }) => vmm === 'adversarial';
+const maps: Where = (_config, policy) => policy.ioas_map_file !== undefined;
+const and =
+  (...all: readonly Where[]): Where =>
+  (config, policy) =>
+    all.every((where) => where(config, policy));
+
+/** Reachable, and therefore expected, from two calls on. What is not listed may stay unreached. */
+const EXPECTED: { readonly [K in SometimesName]?: Where } = {
+  'page-freed': () => true,
+  'spte-installed': () => true,
+  'bracket-closed': () => true,
+  'page-cleared': () => true,
+  'call-returned': () => true,
+  'reference-dropped': () => true,
+  'converted-to-shared': () => true,
+  'fault-meets-invalidation': adversarial,
+  'iommu-mapped': maps,
+  'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
+  'rmp-assigned': (config) => config.platform === 'sev-snp',
+  pinned: (_config, policy) => policy.pins === true,
+  'conversion-refused': and((config) => inPlace(config), (_config, policy) => policy.pins === true, adversarial),
+  'folio-split': (config) => inPlace(config) && config.bounds.pages >= config.bounds.hugePages,
+};
+
+const CALLS_MIN = 2;
+
+export function expectedPartners(config: Config, policy: Policy): (typeof SOMETIMES)[number][] {
+  if (config.bounds.calls < CALLS_MIN) return [];
+  return SOMETIMES.filter(({ name }) => EXPECTED[name]?.(config, policy) === true);
+}
