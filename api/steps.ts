@@ -5,7 +5,7 @@ import type { Arch } from './policy.ts';
 import type { Iova, Index, Pfn, Range } from './units.ts';
 
 /* MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and invalidate_lock are held over steps. */
-export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex'] as const;
+export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex', 'vmm_lock'] as const;
 export type LockName = (typeof LOCKS)[number];
 
 /** Which roots a zap walks. */

@@ -1,4 +1,5 @@
 // User space that does as documented, and the guest that asks it: the sequences of the cooperative VMM, on the vCPU's own thread.
+// vmm_lock is user space's own (QEMU's BQL): a cooperative VMM runs one sequence at a time.
 
 import {
   type Arch,
@@ -12,6 +13,8 @@ import {
   gmem_is_private,
   guest_accept,
   guest_rescind,
+  lock,
+  unlock,
 } from '../api/index.ts';
 
 /** The maximal runs of pages of one kind that belong into the host's IO page table. */
@@ -41,25 +44,32 @@ export function makeCooperative(policy: Policy, base: BaseCalls, arch: Arch, pag
   return {
     /** Plug: IOMMU_IOAS_MAP_FILE of what the guest may use for DMA now. */
     *plug(): Steps<Result> {
-      if (maps) yield* call(remap, null);
+      if (!maps) return 0;
+      yield* lock('vmm_lock');
+      yield* call(remap, null);
+      yield* unlock('vmm_lock');
       return 0;
     },
     /** Page-state change asked for by the guest: rescind, hypercall, user space, accept. */
     psc: (to: 'private' | 'shared') =>
       function* map_gpa_range(range: Range): Steps<Result> {
         for (const gfn of each_page(range)) yield* guest_rescind(gfn);
+        yield* lock('vmm_lock');
         const wasMapped = maps && unmap_before && (yield* call(base.unmap, all)) === 0;
         yield* call(to === 'private' ? base.convert_private : base.convert_shared, range);
         if (maps && (wasMapped || (map_after && !unmap_before))) yield* call(remap, null);
+        yield* unlock('vmm_lock');
         for (const gfn of each_page(range)) yield* guest_accept(gfn);
         return 0;
       },
     /** Unplug: the guest has given the range up; out of the IOMMU first where that is documented. */
     *unplug(range: Range): Steps<Result> {
       for (const gfn of each_page(range)) yield* guest_rescind(gfn);
+      yield* lock('vmm_lock');
       const wasMapped = maps && unmap_before_punch && (yield* call(base.unmap, all)) === 0;
       yield* call(base.punch_hole, range);
       if (wasMapped) yield* call(remap, range);
+      yield* unlock('vmm_lock');
       return 0;
     },
   };
