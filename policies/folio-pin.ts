@@ -31,7 +31,7 @@ import {
 } from '../api/index.ts';
 
 /** Check, prepare and pin under invalidate_lock, so that no conversion comes in between. */
-function* pin_gmem_page(index: number, arch: Arch): Steps<Pfn | Errno> {
+export function* pin_gmem_page(index: number, arch: Arch): Steps<Pfn | Errno> {
   yield* down_read('invalidate_lock');
   const is_private = yield* gmem_is_private(index);
   if (is_private && !arch.maps_private) {
@@ -53,7 +53,7 @@ function* pin_gmem_page(index: number, arch: Arch): Steps<Pfn | Errno> {
 }
 
 /** Unmap, flush, and only then unpin. */
-function* unmap_and_unpin(start: number, end: number): Steps<void> {
+export function* unmap_and_unpin(start: number, end: number): Steps<void> {
   const pinned: Pfn[] = [];
   for (let iova = start; iova < end; iova++) {
     const pfn = yield* iommu_iova_to_phys(iova);
@@ -67,6 +67,41 @@ function* unmap_and_unpin(start: number, end: number): Steps<void> {
   }
 }
 
+/** What the hooks are made of. */
+export interface PinParts {
+  readonly pin_gmem_page: (index: number, arch: Arch) => Steps<Pfn | Errno>;
+  readonly unmap_and_unpin: (start: number, end: number) => Steps<void>;
+}
+
+/** The hooks: a page is pinned and mapped, unmapped and unpinned, under pages->mutex. */
+export const pinHooks = (parts: PinParts) =>
+  ({
+    *ioas_map_file(range, arch) {
+      yield* lock('pages_mutex');
+      for (const index of each_page(range)) {
+        const pfn = yield* call(parts.pin_gmem_page, index, arch);
+        if (typeof pfn === 'number') yield* iopt_pages_add_npinned(1);
+        const mapped = typeof pfn === 'number' && (yield* iommu_map(iova_of(index), pfn));
+        if (mapped) continue;
+        if (typeof pfn === 'number') {
+          yield* iopt_pages_sub_npinned(1);
+          yield* unpin_folio(pfn);
+        }
+        yield* call(parts.unmap_and_unpin, range.start, index);
+        yield* unlock('pages_mutex');
+        return typeof pfn === 'number' ? '-ENOMEM' : pfn;
+      }
+      yield* unlock('pages_mutex');
+      return 0;
+    },
+
+    *ioas_unmap(range) {
+      yield* lock('pages_mutex');
+      yield* call(parts.unmap_and_unpin, range.start, range.end);
+      yield* unlock('pages_mutex');
+    },
+  }) satisfies Partial<Policy>;
+
 export const folioPin: Policy = {
   name: 'folio-pin',
   title: 'folio-pin (references held, conversion refused)',
@@ -74,29 +109,5 @@ export const folioPin: Policy = {
   base: 'rfc-v2',
   pins: true,
   vmm: { unmap_before: true, map_after: true, unmap_before_punch: true },
-
-  *ioas_map_file(range, arch) {
-    yield* lock('pages_mutex');
-    for (const index of each_page(range)) {
-      const pfn = yield* call(pin_gmem_page, index, arch);
-      if (typeof pfn === 'number') yield* iopt_pages_add_npinned(1);
-      const mapped = typeof pfn === 'number' && (yield* iommu_map(iova_of(index), pfn));
-      if (mapped) continue;
-      if (typeof pfn === 'number') {
-        yield* iopt_pages_sub_npinned(1);
-        yield* unpin_folio(pfn);
-      }
-      yield* call(unmap_and_unpin, range.start, index);
-      yield* unlock('pages_mutex');
-      return typeof pfn === 'number' ? '-ENOMEM' : pfn;
-    }
-    yield* unlock('pages_mutex');
-    return 0;
-  },
-
-  *ioas_unmap(range) {
-    yield* lock('pages_mutex');
-    yield* call(unmap_and_unpin, range.start, range.end);
-    yield* unlock('pages_mutex');
-  },
+  ...pinHooks({ pin_gmem_page, unmap_and_unpin }),
 };

@@ -26,7 +26,7 @@ import {
 } from '../api/index.ts';
 
 /** The shape of kvm_mmu_faultin_pfn(): snapshot, look up, recheck under the lock that the callback takes, install. */
-function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
+export function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
   const seq = yield* gmem_invalidate_seq();
   if ((yield* gmem_is_private(index)) && !arch.maps_private) return '-EPERM';
   const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
@@ -45,12 +45,41 @@ function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
   return mapped ? 0 : '-ENOMEM';
 }
 
-function* zap(range: Range): Steps<void> {
+export function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
   yield* iommu_unmap(range);
   yield* iotlb_sync(range);
   yield* unlock('pages_mutex');
 }
+
+/** What the hooks are made of. */
+export interface CallbackParts {
+  readonly map_page: (index: number, arch: Arch) => Steps<Result | 'again'>;
+  readonly zap: (range: Range) => Steps<void>;
+}
+
+/** The hooks: a page is mapped as map_page() says, and goes as zap() says. */
+export const callbackHooks = (parts: CallbackParts) =>
+  ({
+    *ioas_map_file(range, arch) {
+      for (const index of each_page(range)) {
+        const result = yield* repeat(parts.map_page, index, arch);
+        if (result === 0) continue;
+        yield* call(parts.zap, { start: range.start, end: index + 1 });
+        return result;
+      }
+      return 0;
+    },
+
+    *ioas_unmap(range) {
+      yield* call(parts.zap, range);
+    },
+
+    /* Inside the bracket, under invalidate_lock, outside mmu_lock. */
+    *invalidate_start(range) {
+      yield* call(parts.zap, range);
+    },
+  }) satisfies Partial<Policy>;
 
 export const invalidateCallback: Policy = {
   name: 'invalidate-callback',
@@ -58,23 +87,5 @@ export const invalidateCallback: Policy = {
   source: 'mail 001: Vishal Annapurve, 27 Jun 2025, items 1) to 3) and the bracket',
   base: 'rfc-v2',
   vmm: { map_after: true },
-
-  *ioas_map_file(range, arch) {
-    for (const index of each_page(range)) {
-      const result = yield* repeat(map_page, index, arch);
-      if (result === 0) continue;
-      yield* call(zap, { start: range.start, end: index + 1 });
-      return result;
-    }
-    return 0;
-  },
-
-  *ioas_unmap(range) {
-    yield* call(zap, range);
-  },
-
-  /* Inside the bracket, under invalidate_lock, outside mmu_lock. */
-  *invalidate_start(range) {
-    yield* call(zap, range);
-  },
+  ...callbackHooks({ map_page, zap }),
 };
