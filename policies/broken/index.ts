@@ -1,0 +1,28 @@
+// The planted faults: one a file, each broken in one place, each naming the invariant that must catch it.
+
+import type { Policy } from '../../api/index.ts';
+import { noRecheck } from './no-recheck.ts';
+import { recheckIgnoresSeq } from './recheck-ignores-seq.ts';
+import { recheckIgnoresProgress } from './recheck-ignores-progress.ts';
+import { recheckOutsideMutex } from './recheck-outside-mutex.ts';
+import { snapshotAfterLookup } from './snapshot-after-lookup.ts';
+import { attributeBeforeSnapshot } from './attribute-before-snapshot.ts';
+import { retryKeepsPfn } from './retry-keeps-pfn.ts';
+import { retryBecomesEbusy } from './retry-becomes-ebusy.ts';
+import { mutexKeptOnRetry } from './mutex-kept-on-retry.ts';
+import { mutexAroundLookup } from './mutex-around-lookup.ts';
+import { revokeNotRechecked } from './revoke-not-rechecked.ts';
+
+export const BROKEN: readonly Policy[] = [
+  noRecheck,
+  recheckIgnoresSeq,
+  recheckIgnoresProgress,
+  recheckOutsideMutex,
+  snapshotAfterLookup,
+  attributeBeforeSnapshot,
+  retryKeepsPfn,
+  retryBecomesEbusy,
+  mutexKeptOnRetry,
+  mutexAroundLookup,
+  revokeNotRechecked,
+];
