@@ -10,7 +10,18 @@ import { attributeBeforeSnapshot } from './attribute-before-snapshot.ts';
 import { retryKeepsPfn } from './retry-keeps-pfn.ts';
 import { retryBecomesEbusy } from './retry-becomes-ebusy.ts';
 import { mutexKeptOnRetry } from './mutex-kept-on-retry.ts';
+import { attributeNotChecked } from './attribute-not-checked.ts';
+import { privateTestInverted } from './private-test-inverted.ts';
+import { referenceKept } from './reference-kept.ts';
+import { referencePutTwice } from './reference-put-twice.ts';
+import { pageNotCleared } from './page-not-cleared.ts';
+import { clearedAfterMap } from './cleared-after-map.ts';
 import { mutexAroundLookup } from './mutex-around-lookup.ts';
+import { noUnwind } from './no-unwind.ts';
+import { attributeCheckedOnce } from './attribute-checked-once.ts';
+import { offsetNeverAdvances } from './offset-never-advances.ts';
+import { oneLeafForARun } from './one-leaf-for-a-run.ts';
+import { psmashMissing } from './psmash-missing.ts';
 import { revokeNotRechecked } from './revoke-not-rechecked.ts';
 
 export const BROKEN: readonly Policy[] = [
@@ -23,6 +34,17 @@ export const BROKEN: readonly Policy[] = [
   retryKeepsPfn,
   retryBecomesEbusy,
   mutexKeptOnRetry,
+  attributeNotChecked,
+  privateTestInverted,
+  referenceKept,
+  referencePutTwice,
+  pageNotCleared,
+  clearedAfterMap,
   mutexAroundLookup,
+  noUnwind,
+  attributeCheckedOnce,
+  offsetNeverAdvances,
+  oneLeafForARun,
+  psmashMissing,
   revokeNotRechecked,
 ];
