@@ -17,6 +17,13 @@ import { referencePutTwice } from './reference-put-twice.ts';
 import { pageNotCleared } from './page-not-cleared.ts';
 import { clearedAfterMap } from './cleared-after-map.ts';
 import { mutexAroundLookup } from './mutex-around-lookup.ts';
+import { flushBeforeClear } from './flush-before-clear.ts';
+import { clearWithoutFlush } from './clear-without-flush.ts';
+import { flushNotAwaited } from './flush-not-awaited.ts';
+import { callbackAPageShort } from './callback-a-page-short.ts';
+import { callbackOnConversionOnly } from './callback-on-conversion-only.ts';
+import { callbackOnTruncationOnly } from './callback-on-truncation-only.ts';
+import { callbackAtEnd } from './callback-at-end.ts';
 import { noUnwind } from './no-unwind.ts';
 import { attributeCheckedOnce } from './attribute-checked-once.ts';
 import { offsetNeverAdvances } from './offset-never-advances.ts';
@@ -41,6 +48,13 @@ export const BROKEN: readonly Policy[] = [
   pageNotCleared,
   clearedAfterMap,
   mutexAroundLookup,
+  flushBeforeClear,
+  clearWithoutFlush,
+  flushNotAwaited,
+  callbackAPageShort,
+  callbackOnConversionOnly,
+  callbackOnTruncationOnly,
+  callbackAtEnd,
   noUnwind,
   attributeCheckedOnce,
   offsetNeverAdvances,
