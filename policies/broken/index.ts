@@ -29,6 +29,15 @@ import { attributeCheckedOnce } from './attribute-checked-once.ts';
 import { offsetNeverAdvances } from './offset-never-advances.ts';
 import { oneLeafForARun } from './one-leaf-for-a-run.ts';
 import { psmashMissing } from './psmash-missing.ts';
+import { unpinBeforeUnmap } from './unpin-before-unmap.ts';
+import { unpinBeforeSync } from './unpin-before-sync.ts';
+import { npinnedNotLowered } from './npinned-not-lowered.ts';
+import { pinsOutliveArea } from './pins-outlive-area.ts';
+import { pinnedTwice } from './pinned-twice.ts';
+import { lockKeptOnError } from './lock-kept-on-error.ts';
+import { pinAfterPut } from './pin-after-put.ts';
+import { pinsPrivatePages } from './pins-private-pages.ts';
+import { unpinnedTwiceOnError } from './unpinned-twice-on-error.ts';
 import { revokeNotRechecked } from './revoke-not-rechecked.ts';
 
 export const BROKEN: readonly Policy[] = [
@@ -60,5 +69,14 @@ export const BROKEN: readonly Policy[] = [
   offsetNeverAdvances,
   oneLeafForARun,
   psmashMissing,
+  unpinBeforeUnmap,
+  unpinBeforeSync,
+  npinnedNotLowered,
+  pinsOutliveArea,
+  pinnedTwice,
+  lockKeptOnError,
+  pinAfterPut,
+  pinsPrivatePages,
+  unpinnedTwiceOnError,
   revokeNotRechecked,
 ];
