@@ -39,6 +39,24 @@ import { pinAfterPut } from './pin-after-put.ts';
 import { pinsPrivatePages } from './pins-private-pages.ts';
 import { unpinnedTwiceOnError } from './unpinned-twice-on-error.ts';
 import { revokeNotRechecked } from './revoke-not-rechecked.ts';
+import { conversionIgnoresPins } from './conversion-ignores-pins.ts';
+import { refusedWithoutEnd } from './refused-without-end.ts';
+import { errorOffsetUnset } from './error-offset-unset.ts';
+import { proceedLooksAtOnePage } from './proceed-looks-at-one-page.ts';
+import { sharedSpteNotZapped } from './shared-spte-not-zapped.ts';
+import { zapOfWrongKind } from './zap-of-wrong-kind.ts';
+import { noSplit } from './no-split.ts';
+import { rmpupdateWithoutPsmash } from './rmpupdate-without-psmash.ts';
+import { convertWithoutLock } from './convert-without-lock.ts';
+import { endBeforeCommit } from './end-before-commit.ts';
+import { endWithoutSeq } from './end-without-seq.ts';
+import { startWithoutRange } from './start-without-range.ts';
+import { zapWithoutFlush } from './zap-without-flush.ts';
+import { zapBeforeStart } from './zap-before-start.ts';
+import { holeBeforeStart } from './hole-before-start.ts';
+import { holeWithoutZap } from './hole-without-zap.ts';
+import { holeKeepsTdPage } from './hole-keeps-td-page.ts';
+import { removedWithoutWbinvd } from './removed-without-wbinvd.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -79,4 +97,22 @@ export const BROKEN: readonly Policy[] = [
   pinsPrivatePages,
   unpinnedTwiceOnError,
   revokeNotRechecked,
+  conversionIgnoresPins,
+  refusedWithoutEnd,
+  errorOffsetUnset,
+  proceedLooksAtOnePage,
+  sharedSpteNotZapped,
+  zapOfWrongKind,
+  noSplit,
+  rmpupdateWithoutPsmash,
+  convertWithoutLock,
+  endBeforeCommit,
+  endWithoutSeq,
+  startWithoutRange,
+  zapWithoutFlush,
+  zapBeforeStart,
+  holeBeforeStart,
+  holeWithoutZap,
+  holeKeepsTdPage,
+  removedWithoutWbinvd,
 ];

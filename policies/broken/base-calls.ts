@@ -1,0 +1,127 @@
+// The calls of the base that faults in the bracket are planted into, without the fault, and short of what the faults do
+// not need: nobody but KVM listens, the fd is not held, no private leaf of an S-EPT is removed.
+
+import {
+  type Arch,
+  type ConvertResult,
+  type Index,
+  type Range,
+  type Result,
+  type Steps,
+  call,
+  down_write,
+  each_page,
+  filemap_lock_folio,
+  filemap_remove_folio,
+  folio_put,
+  folio_unlock,
+  kvm_gmem_has_safe_refcount,
+  kvm_mmu_invalidate_end,
+  kvm_mmu_invalidate_start,
+  kvm_mmu_unmap_gfn_range,
+  lock,
+  psmash,
+  repeat,
+  rmp_make_shared,
+  split_folio,
+  store_attributes,
+  unlock,
+  unmap_mapping_pages,
+  up_write,
+  wait_for_folio_refs,
+} from '../../api/index.ts';
+
+/* ---- rfc-v2: kvm_gmem_convert_range() ---- */
+
+export interface ConvertParts {
+  readonly kvm_gmem_invalidate_begin: (range: Range) => Steps<void>;
+  /** null, or the index at which a reference forbids it. */
+  readonly kvm_gmem_convert_should_proceed: (range: Range) => Steps<Index | null>;
+  readonly kvm_gmem_convert_execute_work: (range: Range) => Steps<void>;
+  readonly kvm_gmem_invalidate_end: (range: Range, unsafe: boolean) => Steps<void>;
+}
+
+/** Freeze the references of the huge folio at the index, then split it. */
+function* split(index: Index): Steps<void | 'again'> {
+  if ((yield* split_folio(index)) !== 'busy') return;
+  yield* wait_for_folio_refs(index);
+  return 'again';
+}
+
+const convertParts = (to: 'private' | 'shared', arch: Arch): ConvertParts => ({
+  *kvm_gmem_invalidate_begin(range) {
+    if (yield* kvm_mmu_invalidate_start(range)) yield* unlock('mmu_lock');
+  },
+  *kvm_gmem_convert_should_proceed(range) {
+    yield* lock('mmu_lock');
+    yield* kvm_mmu_unmap_gfn_range(range, to === 'private' ? 'shared' : 'private');
+    yield* unlock('mmu_lock');
+    if (to === 'shared') return null;
+    for (const index of each_page(range)) yield* unmap_mapping_pages(index);
+    return yield* kvm_gmem_has_safe_refcount(range);
+  },
+  *kvm_gmem_convert_execute_work(range) {
+    for (const index of to === 'shared' && arch.platform === 'sev-snp' ? each_page(range) : []) {
+      yield* psmash(index);
+      yield* rmp_make_shared(index);
+    }
+    yield* store_attributes(range, to);
+    for (const index of to === 'shared' ? each_page(range) : []) yield* repeat(split, index);
+  },
+  *kvm_gmem_invalidate_end(range) {
+    yield* kvm_mmu_invalidate_end(range);
+  },
+});
+
+export function convertRange(to: 'private' | 'shared', arch: Arch, broken: Partial<ConvertParts>) {
+  const parts = { ...convertParts(to, arch), ...broken };
+  return function* kvm_gmem_convert_range(range: Range): Steps<ConvertResult> {
+    yield* down_write('invalidate_lock');
+    yield* call(parts.kvm_gmem_invalidate_begin, range);
+    const unsafe = yield* call(parts.kvm_gmem_convert_should_proceed, range);
+    if (unsafe === null) yield* call(parts.kvm_gmem_convert_execute_work, range);
+    yield* call(parts.kvm_gmem_invalidate_end, range, unsafe !== null);
+    yield* up_write('invalidate_lock');
+    return unsafe === null ? 0 : { errno: '-EAGAIN', error_offset: unsafe };
+  };
+}
+
+/* ---- linux-7.2: kvm_gmem_punch_hole() ---- */
+
+export interface HoleParts {
+  /** Leaves nothing mapped, and mmu_lock free. */
+  readonly kvm_gmem_invalidate_start: (range: Range) => Steps<void>;
+  readonly kvm_gmem_invalidate_end: (range: Range) => Steps<void>;
+}
+
+/** In linux-7.2 no host PTE reaches the page. */
+export function* truncate_inode_folio(index: Index): Steps<void> {
+  const pfn = yield* filemap_lock_folio(index);
+  if (pfn === null) return;
+  yield* filemap_remove_folio(index);
+  yield* folio_unlock(pfn);
+  yield* folio_put(pfn);
+}
+
+const HOLE: HoleParts = {
+  *kvm_gmem_invalidate_start(range) {
+    if (!(yield* kvm_mmu_invalidate_start(range))) return;
+    yield* kvm_mmu_unmap_gfn_range(range, 'private');
+    yield* unlock('mmu_lock');
+  },
+  *kvm_gmem_invalidate_end(range) {
+    yield* kvm_mmu_invalidate_end(range);
+  },
+};
+
+export function punchHole(broken: Partial<HoleParts>) {
+  const parts = { ...HOLE, ...broken };
+  return function* kvm_gmem_punch_hole(range: Range): Steps<Result> {
+    yield* down_write('invalidate_lock');
+    yield* call(parts.kvm_gmem_invalidate_start, range);
+    for (const index of each_page(range)) yield* call(truncate_inode_folio, index);
+    yield* call(parts.kvm_gmem_invalidate_end, range);
+    yield* up_write('invalidate_lock');
+    return 0;
+  };
+}
