@@ -12,7 +12,7 @@ import { EVENT } from '../models/events.ts';
 import type { Blame, InvariantResult, Result, Verdict, Violation } from '../models/results.ts';
 import { none } from '../policies/none.ts';
 import { consequenceOf } from './consequence.ts';
-import { type CorpusEntry, runCorpus } from './corpus.ts';
+import { type CorpusEntry, runCorpus, toCorpus } from './corpus.ts';
 import { explain } from './explain.ts';
 import { INVARIANTS, SOMETIMES } from './invariants.ts';
 import { KEYS, type Key } from './properties.ts';
@@ -20,7 +20,7 @@ import { sample } from './sampling.ts';
 import { gravity, judgementOf } from './severity.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, freeEnvironment, makeModel } from './system.ts';
-import { encodeFinding } from './token.ts';
+import { type TokenText, encodeFinding } from './token.ts';
 import { expectedPartners } from './vacuity.ts';
 import { whyOf } from './why.ts';
 
@@ -45,8 +45,8 @@ export interface CheckOptions {
   readonly progress?: (progress: Progress) => void;
   /** Flip assumptions and say which of them the verdict depends on. */
   readonly flip: boolean;
-  /** Bundled policies have tokens, policies of the user's own are replayed from a file. */
-  readonly tokens: boolean;
+  /** How tokens are written. Null for policies of the user's own, which are replayed from a file. */
+  readonly token: TokenText | null;
 }
 
 const PREEMPTIONS = [0, 1, 2, 3] as const;
@@ -193,6 +193,7 @@ export function toViolation(model: Model, finding: Finding, blame: Blame, option
   const { key, calls, switches, steps, certified, certifiedStates } = finding;
   const { invariant, breach } = key;
   const { trace, initially, witness, state } = explain(model, finding);
+  const token = options.token === null ? null : encodeFinding(model, finding, { blame }, options.token);
   const depends = explained && options.flip ? flips(model.config, model.policy, key, options, calls) : { on: [], without: [] };
   return {
     invariant: invariant.name,
@@ -207,7 +208,8 @@ export function toViolation(model: Model, finding: Finding, blame: Blame, option
     steps,
     certified,
     certifiedStates,
-    token: options.tokens ? encodeFinding(model, finding, { blame }) : null,
+    token,
+    ...(token === null ? { replay: toCorpus(model, finding, `${model.policy.title}: ${witness}`) } : {}),
     trace,
     initially,
     consequence: explained ? consequenceOf(model, finding) : null,
@@ -280,13 +282,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   );
   const { hits } = searched;
   return {
-    policy: policy.name,
-    policyTitle: policy.title,
-    base: config.base,
-    platform: config.platform,
-    vmm: config.vmm,
-    bounds: config.bounds,
-    assumptions: config.assumptions,
+    ...headOf(config, policy),
     ...verdictOf(model, searched, sampled.runs, guilty.length > 0),
     runs: sampled.runs,
     states: searched.states,
@@ -301,4 +297,40 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
     invariants: invariantResults(model, hits),
     violations,
   };
+}
+
+type Head = Pick<Result, 'policy' | 'policyTitle' | 'base' | 'platform' | 'vmm' | 'bounds' | 'assumptions'>;
+
+function headOf(config: Config, policy: Policy): Head {
+  return {
+    policy: policy.name,
+    policyTitle: policy.title,
+    base: config.base,
+    platform: config.platform,
+    vmm: config.vmm,
+    bounds: config.bounds,
+    assumptions: config.assumptions,
+  };
+}
+
+/** A result that consists of one finding, as a replay prints it: the same texts as those of the check that found it. */
+export function replayed(model: Model, finding: Finding, blame: Blame, options: CheckOptions): Result {
+  const violation = toViolation(model, finding, blame, options, true);
+  return {
+    ...headOf(model.config, model.policy),
+    verdict: 'violated',
+    runs: 0,
+    states: finding.certifiedStates,
+    steps: finding.steps,
+    preemptionBound: null,
+    flags: {},
+    dependsOn: violation.dependsOn,
+    invariants: [],
+    violations: [violation],
+  };
+}
+
+/** The lowest path to one key within the bounds: the certificate of a report, made again. */
+export function recertify(model: Model, key: Key, options: CheckOptions): Finding | null {
+  return minimised(model, [key], options)[0] ?? null;
 }

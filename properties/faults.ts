@@ -80,7 +80,7 @@ export function judgeFault(policy: Policy, seeds: number): FaultResult {
   const config = faultConfig(policy);
   const caught = caughtBy(policy);
   const finding = caught?.finding;
-  const rate = seeds === 0 || caught === null ? 0 : sampleRate(caught.model, caught.finding.key, seeds);
+  const rate = seeds === 0 || caught === null ? 0 : sampleRate(caught.model, caught.finding.key, seeds).caught;
   return {
     name: policy.name,
     invariant: policy.planted?.invariant ?? '',
@@ -94,5 +94,25 @@ export function judgeFault(policy: Policy, seeds: number): FaultResult {
     steps: finding?.steps ?? 0,
     certified: finding?.certified ?? false,
     needsRace: caught !== null && finding !== undefined && needsRace(caught.model, finding.key, finding.calls),
+  };
+}
+
+export interface Caught {
+  readonly atCalls: boolean;
+  /** Also with one call fewer. */
+  readonly below: boolean;
+  /** By the base alone as well. */
+  readonly base: boolean;
+}
+
+/** Is the invariant broken with so many calls, with one fewer, and by the base? */
+export function isCaught(policy: Policy, calls: number): Caught {
+  const model = makeModel(faultConfig(policy), policy);
+  const keys = keysNamed(policy);
+  const hit = keys.filter((key) => hits(model, key, calls));
+  return {
+    atCalls: hit.length > 0,
+    below: calls > 1 && keys.some((key) => hits(model, key, calls - 1)),
+    base: hit.length > 0 && hit.every((key) => baseDoesTheSame(policy, key, calls)),
   };
 }

@@ -4,10 +4,12 @@ import { PolicyError, SuiteError } from '../../engine/errors.ts';
 import type { Result, RunReport } from '../../models/results.ts';
 import { type BaseFindings, check, makeBaseFindings } from '../../properties/check.ts';
 import { type CorpusEntry, CorpusError, loadCorpus } from '../../properties/corpus.ts';
+import type { TokenText } from '../../properties/token.ts';
 import { runJson } from '../../reports/json.ts';
 import { ktap } from '../../reports/ktap.ts';
 import { mail, replayFileName } from '../../reports/mail.ts';
 import { text } from '../../reports/text.ts';
+import { decodeToken, encodeDigits, encodeToken, makeReader } from '../../reports/token.ts';
 import { byGravity, isGuilt } from '../../reports/words.ts';
 import { corpusFiles, readText } from '../files.ts';
 import { type Named, policiesOf } from '../policies.ts';
@@ -17,6 +19,7 @@ import { type Format, type RawOptions, UsageError, configOf, failOf, formatOf, n
 import { guardWith } from '../watchdog.ts';
 
 const GUARD_MS = 2000;
+export const tokenText: TokenText = { encodeToken, decodeToken, encodeDigits, makeReader };
 export const RUNS_DEFAULT = 3000;
 const RUNS_MAX = 10_000_000;
 const SECONDS_MAX = 1_000_000;
@@ -61,7 +64,7 @@ function runPolicy({ policy, bundled }: Named, options: RawOptions, session: Ses
             corpus,
             explain: options.all === true || formatOf(options) === 'json' ? 'all' : 'gravest',
             flip: true,
-            tokens: bundled,
+            token: bundled ? tokenText : null,
             stop: session.stop,
             progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
             ...(only === undefined ? {} : { only }),

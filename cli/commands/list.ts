@@ -13,7 +13,7 @@ import { oneOf } from '../usage.ts';
 
 const WHAT = ['policies', 'bases', 'platforms', 'invariants', 'assumptions', 'calls', 'bounds', 'locks'] as const;
 
-const entry = (name: string, says: string): string => [name, ...hang(says, '    ', '    ')].join('\n');
+const entry = (name: string, says: string): string => [name, ...hang('    ', says)].join('\n');
 
 function callsText(): string[] {
   const words = new Map<string, string>();

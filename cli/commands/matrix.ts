@@ -10,7 +10,7 @@ import { type Named, policiesOf } from '../policies.ts';
 import { type Session, openSession, print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, configOf, platformsOf, vmmsOf } from '../usage.ts';
-import { seedOf, timeOf } from './check.ts';
+import { seedOf, timeOf, tokenText } from './check.ts';
 
 const SECONDS_DEFAULT = 45;
 
@@ -34,7 +34,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     runs: 0,
     explain: 'none',
     flip: false,
-    tokens: true,
+    token: tokenText,
     stop,
     progress: (progress) => session.progress(what, progress),
   });

@@ -1,0 +1,155 @@
+// replay: the same report again, from a token or from a file; with --platform or --assume the same schedule elsewhere.
+
+import { existsSync } from 'node:fs';
+import type { Policy } from '../../api/index.ts';
+import { ASSUMPTIONS, type Config, PLATFORMS, assumptions, boundsOf } from '../../models/bounds.ts';
+import type { Blame, Result, RunReport } from '../../models/results.ts';
+import { BROKEN } from '../../policies/broken/index.ts';
+import { POLICIES } from '../../policies/index.ts';
+import { type CheckOptions, makeBaseFindings, recertify, replayed } from '../../properties/check.ts';
+import { type CorpusEntry, CorpusError, configOfEntry, loadCorpus, runEntry, toCorpus } from '../../properties/corpus.ts';
+import { type Key, keyName, keyOf } from '../../properties/properties.ts';
+import type { Finding } from '../../properties/suite-types.ts';
+import { type Model, freeEnvironment, makeModel } from '../../properties/system.ts';
+import { decodeFinding, findingOf } from '../../properties/token.ts';
+import { TokenError } from '../../reports/token.ts';
+import { readText } from '../files.ts';
+import { policiesOf } from '../policies.ts';
+import { complain, openSession, prepareOut, print, writeOut } from '../session.ts';
+import { STATUS } from '../status.ts';
+import { type RawOptions, UsageError, formatOf, oneOf, parseAssumptions } from '../usage.ts';
+import { guardWith } from '../watchdog.ts';
+import { render, seedOf, timeOf, tokenText } from './check.ts';
+
+type Options = RawOptions & { readonly policy?: string };
+
+const PLACE_BITS = 16;
+const GUARD_MS = 2000;
+const BUNDLED: readonly Policy[] = [...POLICIES, ...BROKEN];
+
+interface Subject {
+  readonly model: Model;
+  readonly key: Key;
+  readonly blame: Blame;
+  /** As it was written down; null where it cannot be made here. */
+  readonly written: Finding | null;
+  /** What is not as it was. */
+  readonly stale: readonly string[];
+  readonly bundled: boolean;
+}
+
+function fromToken(text: string): Subject {
+  try {
+    const decoded = decodeFinding(text, BUNDLED, tokenText);
+    if (decoded.model === null || decoded.key === null) throw new UsageError(`the token cannot be replayed here: ${decoded.stale.join('; ')}`);
+    const written = findingOf(decoded, PLACE_BITS);
+    return {
+      model: decoded.model,
+      key: decoded.key,
+      blame: decoded.blame,
+      written: written === null ? null : { ...written, certified: false, certifiedStates: 0 },
+      stale: decoded.stale,
+      bundled: true,
+    };
+  } catch (error) {
+    if (error instanceof TokenError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** The entry's schedule on this model, as a finding. */
+function writtenOn(model: Model, entry: CorpusEntry, key: Key): Finding | null {
+  const { path } = runEntry(model, entry);
+  if (path === null) return null;
+  const system = model.system(freeEnvironment(model, model.config.bounds.calls), PLACE_BITS);
+  const actors = path.moves.map((move) => system.actorOf(move));
+  return {
+    key,
+    system,
+    path,
+    calls: path.moves.filter((move) => system.offerOf(move) >= 0).length,
+    switches: actors.filter((actor, k) => k > 0 && actor !== actors[k - 1]).length,
+    steps: path.moves.length,
+    certified: false,
+    certifiedStates: 0,
+  };
+}
+
+async function fromFile(file: string, options: Options): Promise<Subject> {
+  let entry: CorpusEntry;
+  try {
+    entry = loadCorpus(file, readText(file));
+  } catch (error) {
+    if (error instanceof CorpusError) throw new UsageError(error.message);
+    throw error;
+  }
+  const candidates = options.policy === undefined ? BUNDLED : (await policiesOf([options.policy])).map(({ policy }) => policy);
+  const policy = candidates.find(({ name }) => name === entry.policy);
+  if (policy === undefined)
+    throw new UsageError(`${file} is about the policy '${entry.policy}', which is not bundled: name its file with --policy ./${entry.policy}.ts`);
+  const key = keyOf(entry.invariant, entry.outcome);
+  if (key === undefined) throw new UsageError(`${file}: there is no invariant ${keyName(entry.invariant, entry.outcome)} here`);
+  const bundled = BUNDLED.includes(policy);
+  const config = configOfEntry(entry, {
+    base: entry.base,
+    platform: entry.platform,
+    vmm: entry.vmm,
+    bounds: boundsOf('small'),
+    device: null,
+    assumptions: assumptions(),
+    fail: null,
+  });
+  const model = makeModel(config, policy, bundled ? {} : { guard: guardWith(GUARD_MS) });
+  const written = writtenOn(model, entry, key);
+  const base = makeBaseFindings().of(config, checkOptions(options, bundled));
+  return { model, key, blame: base[key.property] > 0 ? 'base' : 'policy', written, stale: written === null ? ['its calls do not break the invariant any more'] : [], bundled };
+}
+
+const checkOptions = (options: Options, bundled: boolean): CheckOptions => ({
+  seed: seedOf(options),
+  runs: 0,
+  explain: 'gravest',
+  flip: true,
+  token: bundled ? tokenText : null,
+  ...(bundled ? {} : { guard: guardWith(GUARD_MS) }),
+});
+
+/** The same calls and schedule on another platform, or with other assumptions. */
+function elsewhere(subject: Subject, options: Options): Subject {
+  const { model, key, written } = subject;
+  if (options.platform === undefined && options.assume === undefined) return subject;
+  if (written === null) throw new UsageError('there is no schedule to take elsewhere');
+  const platform = options.platform === undefined ? model.config.platform : oneOf('platform', options.platform, PLATFORMS);
+  const given = parseAssumptions(options.assume);
+  const changed = Object.fromEntries(ASSUMPTIONS.filter((a) => given[a.name] !== a.default).map((a) => [a.name, given[a.name]]));
+  const config: Config = { ...model.config, platform, assumptions: { ...model.config.assumptions, ...changed } };
+  const entry = toCorpus(model, written, 'replayed elsewhere');
+  const other = makeModel(config, model.policy);
+  return { ...subject, model: other, written: writtenOn(other, entry, key), stale: [] };
+}
+
+export async function replayCommand(words: readonly string[], options: Options): Promise<number> {
+  const format = formatOf({ ...options, format: options.format ?? 'mail' });
+  const [first = ''] = words;
+  const isFile = words.length === 1 && (existsSync(first) || first.endsWith('.json'));
+  const start = isFile ? await fromFile(first, options) : fromToken(words.join(' '));
+  if (options.out !== undefined) prepareOut(options.out);
+  const moved = options.platform !== undefined || options.assume !== undefined;
+  const subject = elsewhere(start, options);
+  const { model, key, blame, written, stale, bundled } = subject;
+  const session = openSession(timeOf(options));
+  const checking = { ...checkOptions(options, bundled), stop: session.stop };
+  const finding = moved || stale.length > 0 ? written : (recertify(model, key, checking) ?? written);
+  for (const sentence of stale) complain(sentence);
+  session.close();
+  if (finding === null) {
+    print(`${model.policy.name} on ${model.config.base}, ${model.config.platform}: these calls do not break ${key.name} here.`);
+    return STATUS.conformant;
+  }
+  const result: Result = replayed(model, finding, blame, checking);
+  const report: RunReport = { version: 1, seed: seedOf(options), results: [result] };
+  const rendered = render(report, format, true);
+  print(rendered);
+  if (options.out !== undefined) writeOut(options.out, 'report.txt', rendered);
+  return blame === 'policy' && result.violations.some(({ severity }) => severity === 'axiom') ? STATUS.violated : STATUS.conformant;
+}

@@ -1,0 +1,71 @@
+// What the baseline pins of one result: a few numbers that any accidental change of meaning moves.
+
+import type { Policy } from '../api/index.ts';
+import { explore } from '../engine/explore.ts';
+import { withPlaceBits } from '../engine/system.ts';
+import { type Base, type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../models/bounds.ts';
+import { EVENT } from '../models/events.ts';
+import { none } from '../policies/none.ts';
+import { SOMETIMES } from './invariants.ts';
+import type { Key } from './properties.ts';
+import { judgementOf } from './severity.ts';
+import { freeEnvironment, makeModel } from './system.ts';
+import { expectedPartners } from './vacuity.ts';
+
+export interface Survey {
+  readonly policy: string;
+  readonly base: string;
+  readonly platform: string;
+  readonly vmm: string;
+  /** Of the search that runs commuting steps on. */
+  readonly states: number;
+  readonly transitions: number;
+  /** Axioms that the policy breaks, and the base does not. */
+  readonly policyBreaks: readonly string[];
+  readonly baseBreaks: readonly string[];
+  readonly flags: readonly string[];
+  /** `sometimes` that no state and no step reached. */
+  readonly unreached: readonly string[];
+  readonly vacuous: readonly string[];
+}
+
+/** Every platform and both kinds of VMM, on the base that the policy names. */
+export function surveyConfigs(policy: Policy, bounds = boundsOf('quick')): Config[] {
+  return PLATFORMS.flatMap((platform) =>
+    VMMS.map((vmm) => ({ base: policy.base as Base, platform, vmm, bounds, device: null, assumptions: assumptions(), fail: null })),
+  );
+}
+
+function hitsOf(config: Config, policy: Policy) {
+  const model = makeModel(config, policy);
+  const found = withPlaceBits(
+    (bits) => model.system(freeEnvironment(model, config.bounds.calls), bits),
+    (system) => explore(system, { eager: true, statesMax: config.bounds.maxStates }),
+  );
+  return { model, found };
+}
+
+export function survey(config: Config, policy: Policy): Survey {
+  const { model, found } = hitsOf(config, policy);
+  if (!found.complete) throw new RangeError(`${policy.name}: ${found.states} states are more than the survey's bounds allow`);
+  const base = policy.name === none.name ? found : hitsOf(config, none).found;
+  const hit = (keys: readonly Key[]): string[] => keys.map(({ name }) => name);
+  const broken = model.keys.filter((key) => found.hits[key.property] > 0);
+  const axioms = broken.filter((key) => judgementOf(key.invariant.name, config) === 'axiom');
+  const isBase = (key: Key): boolean => policy.name === none.name || base.hits[key.property] > 0;
+  return {
+    policy: policy.name,
+    base: config.base,
+    platform: config.platform,
+    vmm: config.vmm,
+    states: found.states,
+    transitions: found.transitions,
+    policyBreaks: hit(axioms.filter((key) => !isBase(key))),
+    baseBreaks: hit(axioms.filter(isBase)),
+    flags: hit(broken.filter((key) => judgementOf(key.invariant.name, config) === 'flag')),
+    unreached: SOMETIMES.filter(({ event }) => found.hits[EVENT[event]] === 0).map(({ name }) => name),
+    vacuous: expectedPartners(config, policy)
+      .filter(({ event }) => found.hits[EVENT[event]] === 0)
+      .map(({ name }) => name),
+  };
+}
