@@ -27,6 +27,7 @@ export const EVENTS = [
   'in-progress-negative',
   'stale-data-used',
   'data-wiped',
+  'data-cleared',
   'spin-on-user-reference',
   'map-failed-leaving-ioptes',
   'errno-undocumented',
@@ -76,4 +77,6 @@ export const EVENTS = [
 export type EventName = (typeof EVENTS)[number];
 
 /** Number of an event: its place in EVENTS. */
-export const EVENT = Object.fromEntries(EVENTS.map((name, k) => [name, k])) as { readonly [K in EventName]: number };
+export const EVENT = Object.fromEntries(EVENTS.map((name, k) => [name, k])) as {
+  readonly [K in EventName]: number;
+};

@@ -32,21 +32,34 @@ export function faultConfig(policy: Policy, calls = FAULT_CALLS): Config {
   };
 }
 
-const keysNamed = (policy: Policy): Key[] => KEYS.filter((key) => key.invariant.name === policy.planted?.invariant);
+const keysNamed = (policy: Policy): Key[] =>
+  KEYS.filter((key) => key.invariant.name === policy.planted?.invariant);
 
-const buildFor = (model: Model) => (calls: number, bits: number) => model.system(freeEnvironment(model, calls), bits);
+const buildFor = (model: Model) => (calls: number, bits: number) =>
+  model.system(freeEnvironment(model, calls), bits);
 
 /** The lowest path to the invariant named: of its outcomes the one with the fewest calls, switches, steps. */
 export function caughtBy(policy: Policy): { readonly model: Model; readonly finding: Finding } | null {
   const model = makeModel(faultConfig(policy), policy);
   const keys = keysNamed(policy);
   for (let calls = 1; calls <= FAULT_CALLS; calls++) {
-    const hit = keys.filter((key) => hits(model, key, calls));
+    /* without the reduction: what is pinned here is what the reduced search of the tests is held against */
+    const { hits: seen } = withPlaceBits(
+      (bits) => buildFor(model)(calls, bits),
+      (system) => explore(system, { statesMax: model.config.bounds.maxStates }),
+    );
+    const hit = keys.filter((key) => seen[key.property] > 0);
     if (hit.length === 0) continue;
-    const certified = certifyAll(buildFor(model), hit.map((key) => key.property), calls);
+    const certified = certifyAll(
+      buildFor(model),
+      hit.map((key) => key.property),
+      calls,
+    );
     const findings = hit.flatMap((key) => {
       const certificate = certified.get(key.property)?.certificate;
-      return certificate === undefined || certificate === null ? [] : [{ ...certificate, key, certifiedStates: certificate.states }];
+      return certificate === undefined || certificate === null
+        ? []
+        : [{ ...certificate, key, certifiedStates: certificate.states }];
     });
     findings.sort((a, b) => a.calls - b.calls || a.switches - b.switches || a.steps - b.steps);
     const finding = findings[0];
@@ -58,7 +71,10 @@ export function caughtBy(policy: Policy): { readonly model: Model; readonly find
 function hits(model: Model, key: Key, calls: number): boolean {
   return withPlaceBits(
     (bits) => buildFor(model)(calls, bits),
-    (system) => explore(system, { eager: true, until: [key.property], statesMax: model.config.bounds.maxStates }).hits[key.property] > 0,
+    (system) =>
+      explore(system, { eager: true, until: [key.property], statesMax: model.config.bounds.maxStates }).hits[
+        key.property
+      ] > 0,
   );
 }
 
@@ -80,7 +96,8 @@ export function judgeFault(policy: Policy, seeds: number): FaultResult {
   const config = faultConfig(policy);
   const caught = caughtBy(policy);
   const finding = caught?.finding;
-  const rate = seeds === 0 || caught === null ? 0 : sampleRate(caught.model, caught.finding.key, seeds).caught;
+  const rate =
+    seeds === 0 || caught === null ? 0 : sampleRate(caught.model, caught.finding.key, seeds).caught;
   return {
     name: policy.name,
     invariant: policy.planted?.invariant ?? '',
@@ -93,7 +110,8 @@ export function judgeFault(policy: Policy, seeds: number): FaultResult {
     switches: finding?.switches ?? 0,
     steps: finding?.steps ?? 0,
     certified: finding?.certified ?? false,
-    needsRace: caught !== null && finding !== undefined && needsRace(caught.model, finding.key, finding.calls),
+    needsRace:
+      caught !== null && finding !== undefined && needsRace(caught.model, finding.key, finding.calls),
   };
 }
 

@@ -4,7 +4,16 @@
 
 import type { EventName } from '../models/events.ts';
 import { AREA, SEPT } from '../models/machine.ts';
-import { type Questions, allIdle, inEachPage, inEachPfn, inEachThread, inKvmBracket, isIdle, pfnName } from './questions.ts';
+import {
+  type Questions,
+  allIdle,
+  inEachPage,
+  inEachPfn,
+  inEachThread,
+  inKvmBracket,
+  isIdle,
+  pfnName,
+} from './questions.ts';
 
 type M = Int32Array;
 
@@ -44,29 +53,36 @@ const table = (
     const { pages } = q.machine;
     if (first === undefined) return () => -1;
     return (m) => {
-      for (let page = 0; page < pages; page++) if (m[first + page] !== 0 && wrong(q, m, m[first + page] - 1, page)) return page;
+      for (let page = 0; page < pages; page++)
+        if (m[first + page] !== 0 && wrong(q, m, m[first + page] - 1, page)) return page;
       return -1;
     };
   },
   witness: (q, m, page) => `${name(page)} -> ${pfnName(q, m, m[q.at[field] + page] - 1)}`,
 });
-const tlb = (wrong: (q: Questions, m: M, pfn: number, gfn: number, isPrivate: boolean) => boolean): StateBreach => ({
+const tlb = (
+  wrong: (q: Questions, m: M, pfn: number, gfn: number, isPrivate: boolean) => boolean,
+): StateBreach => ({
   outcome: 'TLB',
   at: (q) => (m) => {
     const { pages, vcpus } = q.machine;
     for (let k = 0; k < vcpus * pages; k++)
-      if (m[q.at.tlb + k] !== 0 && wrong(q, m, m[q.at.tlb + k] - 1, k % pages, m[q.at.tlb_private + k] === 1)) return k;
+      if (m[q.at.tlb + k] !== 0 && wrong(q, m, m[q.at.tlb + k] - 1, k % pages, m[q.at.tlb_private + k] === 1))
+        return k;
     return -1;
   },
-  witness: (q, m, k) => `TLB[gfn ${k % q.machine.pages}] of vCPU ${Math.floor(k / q.machine.pages)} -> ${pfnName(q, m, m[q.at.tlb + k] - 1)}`,
+  witness: (q, m, k) =>
+    `TLB[gfn ${k % q.machine.pages}] of vCPU ${Math.floor(k / q.machine.pages)} -> ${pfnName(q, m, m[q.at.tlb + k] - 1)}`,
 });
 const inFlight = (wrong: (q: Questions, m: M, pfn: number, device: number) => boolean): StateBreach => ({
   outcome: 'DMA in flight',
   at: (q) => (m) => {
-    for (let d = 0; d < q.machine.devices; d++) if (m[q.at.dma + d] !== 0 && wrong(q, m, m[q.at.dma + d] - 1, d)) return d;
+    for (let d = 0; d < q.machine.devices; d++)
+      if (m[q.at.dma + d] !== 0 && wrong(q, m, m[q.at.dma + d] - 1, d)) return d;
     return -1;
   },
-  witness: (q, m, d) => `DMA of DEV ${d} to iova ${m[q.at.dma_iova + d]}, translated, not committed -> ${pfnName(q, m, m[q.at.dma + d] - 1)}`,
+  witness: (q, m, d) =>
+    `DMA of DEV ${d} to iova ${m[q.at.dma_iova + d]}, translated, not committed -> ${pfnName(q, m, m[q.at.dma + d] - 1)}`,
 });
 
 const free = (q: Questions, m: M, pfn: number): boolean => q.view.isFree(m, pfn);
@@ -85,7 +101,8 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-mapping-to-freed-page',
     says: 'No translation, cached or in flight, and no page-state entry reaches a page that guest_memfd has given back.',
-    source: 'Sean Christopherson, Jason Gunthorpe, 25-26 Feb 2026: truncation must be handled; iommu-debug-pagealloc.c',
+    source:
+      'Sean Christopherson, Jason Gunthorpe, 25-26 Feb 2026: truncation must be handled; iommu-debug-pagealloc.c',
     partner: 'page-freed',
     breaches: [
       table('IOPTE', 'iopte', iopte, free),
@@ -97,12 +114,17 @@ export const INVARIANTS: readonly Invariant[] = [
       table('host PTE', 'host_pte', (index) => `host PTE[index ${index}]`, free),
       {
         outcome: 'RMP entry',
-        at: (q) => (m) => (q.at.rmp_assigned === undefined ? -1 : inEachPfn(q, (pfn) => m[q.at.rmp_assigned + pfn] === 1 && free(q, m, pfn))),
-        witness: (q, m, pfn) => `RMP[pfn ${pfn}] still assigned to gfn ${m[q.at.rmp_gfn + pfn]}: ${pfnName(q, m, pfn)}`,
+        at: (q) => (m) =>
+          q.at.rmp_assigned === undefined
+            ? -1
+            : inEachPfn(q, (pfn) => m[q.at.rmp_assigned + pfn] === 1 && free(q, m, pfn)),
+        witness: (q, m, pfn) =>
+          `RMP[pfn ${pfn}] still assigned to gfn ${m[q.at.rmp_gfn + pfn]}: ${pfnName(q, m, pfn)}`,
       },
       {
         outcome: 'TD page',
-        at: (q) => (m) => (q.at.td_owned === undefined ? -1 : inEachPfn(q, (pfn) => free(q, m, pfn) && guestOwned(q, m, pfn))),
+        at: (q) => (m) =>
+          q.at.td_owned === undefined ? -1 : inEachPfn(q, (pfn) => free(q, m, pfn) && guestOwned(q, m, pfn)),
         witness: (q, m, pfn) => `PAMT: the TD's key is still on ${pfnName(q, m, pfn)}`,
       },
     ],
@@ -116,8 +138,14 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         outcome: 'IOPTE',
         at: (q) => (m) =>
-          q.pins || !allIdle(q, m) ? -1 : inEachPage(q, (page) => m[q.at.iopte + page] !== 0 && m[q.at.iopte + page] !== m[q.at.page_cache + page]),
-        witness: (q, m, page) => `IOPTE[iova ${page}] -> pfn ${m[q.at.iopte + page] - 1}, page cache[${page}]: ${m[q.at.page_cache + page] === 0 ? 'a hole' : `pfn ${m[q.at.page_cache + page] - 1}`}`,
+          q.pins || !allIdle(q, m)
+            ? -1
+            : inEachPage(
+                q,
+                (page) => m[q.at.iopte + page] !== 0 && m[q.at.iopte + page] !== m[q.at.page_cache + page],
+              ),
+        witness: (q, m, page) =>
+          `IOPTE[iova ${page}] -> pfn ${m[q.at.iopte + page] - 1}, page cache[${page}]: ${m[q.at.page_cache + page] === 0 ? 'a hole' : `pfn ${m[q.at.page_cache + page] - 1}`}`,
       },
     ],
   },
@@ -125,7 +153,8 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-stale-shared-iopte',
     says: 'No host-table translation, cached or in flight, reaches a page that the guest owns.',
-    source: 'Xu Yilun, 27 Feb 2026: a shared mapping to a private page is a host machine check; facts on 4.3 rows PA, PN, BLOCKED, removed',
+    source:
+      'Xu Yilun, 27 Feb 2026: a shared mapping to a private page is a host machine check; facts on 4.3 rows PA, PN, BLOCKED, removed',
     partner: 'private-page-reachable',
     breaches: [
       table('IOPTE', 'iopte', iopte, sharedReach),
@@ -144,8 +173,13 @@ export const INVARIANTS: readonly Invariant[] = [
         at: (q) => (m) =>
           q.at.sept === undefined
             ? -1
-            : inEachPage(q, (gfn) => m[q.at.sept + gfn] !== SEPT.free && m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn)),
-        witness: (q, m, gfn) => `S-EPT[gfn ${gfn}] -> pfn ${m[q.at.sept_pfn + gfn] - 1}, index ${gfn} is shared`,
+            : inEachPage(
+                q,
+                (gfn) =>
+                  m[q.at.sept + gfn] !== SEPT.free && m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn),
+              ),
+        witness: (q, m, gfn) =>
+          `S-EPT[gfn ${gfn}] -> pfn ${m[q.at.sept_pfn + gfn] - 1}, index ${gfn} is shared`,
       },
     ],
   },
@@ -155,8 +189,18 @@ export const INVARIANTS: readonly Invariant[] = [
     source: 'kvm_mmu_faultin_pfn(), mmu_invalidate_retry_gfn(): the soundness argument of the retry protocol',
     partner: 'spte-installed',
     breaches: [
-      table('shared SPTE', 'spte_shared', (gfn) => `SPTE[gfn ${gfn}], shared`, (q, m, _pfn, gfn) => m[q.at.private + gfn] === 1 && !inKvmBracket(q, m, gfn)),
-      table('private SPTE', 'spte_private', (gfn) => `SPTE[gfn ${gfn}], private`, (q, m, _pfn, gfn) => m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn)),
+      table(
+        'shared SPTE',
+        'spte_shared',
+        (gfn) => `SPTE[gfn ${gfn}], shared`,
+        (q, m, _pfn, gfn) => m[q.at.private + gfn] === 1 && !inKvmBracket(q, m, gfn),
+      ),
+      table(
+        'private SPTE',
+        'spte_private',
+        (gfn) => `SPTE[gfn ${gfn}], private`,
+        (q, m, _pfn, gfn) => m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn),
+      ),
       tlb((q, m, _pfn, gfn, isPrivate) => {
         if (m[q.machine.lockAt.mmu_lock.writer] !== 0) return false;
         if (q.at.sept !== undefined && isPrivate) return m[q.at.sept + gfn] === SEPT.free;
@@ -169,21 +213,41 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'No host user mapping of a private index.',
     source: 'C1: v8 cover letter, Ackerley Tng, 18 Jun 2026',
     partner: 'host-pte-zapped',
-    breaches: [table('host PTE', 'host_pte', (index) => `host PTE[index ${index}], private`, (q, m, _pfn, index) => m[q.at.private + index] === 1)],
+    breaches: [
+      table(
+        'host PTE',
+        'host_pte',
+        (index) => `host PTE[index ${index}], private`,
+        (q, m, _pfn, index) => m[q.at.private + index] === 1,
+      ),
+    ],
   },
   {
     name: 'no-iopte-installed-in-bracket',
     says: 'Between the zap of a range and the end of its bracket only the owner of the bracket installs IOPTEs for it.',
-    source: 'mail 001: "a way to block external IOMMU pagetable updates while guest_memfd is performing conversion"',
+    source:
+      'mail 001: "a way to block external IOMMU pagetable updates while guest_memfd is performing conversion"',
     partner: 'map-meets-invalidation',
-    breaches: [{ outcome: 'iommu_map', event: 'iommu-map-in-bracket', witness: 'an IOPTE is installed after the zap and before the end of the bracket' }],
+    breaches: [
+      {
+        outcome: 'iommu_map',
+        event: 'iommu-map-in-bracket',
+        witness: 'an IOPTE is installed after the zap and before the end of the bracket',
+      },
+    ],
   },
   {
     name: 'no-install-after-stale-snapshot',
     says: 'No SPTE is installed from a snapshot that an invalidation has overtaken.',
     source: 'is_page_fault_stale(), mmu_invalidate_retry_gfn()',
     partner: 'fault-meets-invalidation',
-    breaches: [{ outcome: 'SPTE', event: 'stale-spte-installed', witness: 'an SPTE is installed although its snapshot is stale' }],
+    breaches: [
+      {
+        outcome: 'SPTE',
+        event: 'stale-spte-installed',
+        witness: 'an SPTE is installed although its snapshot is stale',
+      },
+    ],
   },
   /* ---- IOTLB ---- */
   {
@@ -195,14 +259,28 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         outcome: 'stale entry',
         at: (q) => (m) =>
-          inEachPage(q, (iova) => m[q.at.iotlb + iova] !== 0 && m[q.at.iotlb + iova] !== m[q.at.iopte + iova] && m[q.at.gather + iova] === 0),
-        witness: (q, m, iova) => `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}, no IOPTE and no invalidation pending`,
+          inEachPage(
+            q,
+            (iova) =>
+              m[q.at.iotlb + iova] !== 0 &&
+              m[q.at.iotlb + iova] !== m[q.at.iopte + iova] &&
+              m[q.at.gather + iova] === 0,
+          ),
+        witness: (q, m, iova) =>
+          `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}, no IOPTE and no invalidation pending`,
       },
       {
         outcome: 'never invalidated',
         at: (q) => (m) =>
-          inEachPage(q, (iova) => m[q.at.gather + iova] !== 0 && m[q.at.iotlb + iova] !== 0 && isIdle(q, m, m[q.at.gather + iova] - 1)),
-        witness: (q, m, iova) => `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}; the call that cleared the IOPTE has returned`,
+          inEachPage(
+            q,
+            (iova) =>
+              m[q.at.gather + iova] !== 0 &&
+              m[q.at.iotlb + iova] !== 0 &&
+              isIdle(q, m, m[q.at.gather + iova] - 1),
+          ),
+        witness: (q, m, iova) =>
+          `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}; the call that cleared the IOPTE has returned`,
       },
     ],
   },
@@ -219,7 +297,12 @@ export const INVARIANTS: readonly Invariant[] = [
             ? -1
             : inEachPage(q, (iova) => {
                 const pfn = m[q.at.iopte + iova] - 1;
-                return pfn >= 0 && m[q.at.rmp_assigned + pfn] === 1 && m[q.at.rmp_gfn + pfn] === iova && m[q.at.rmp_2m + pfn] !== m[q.at.iopte_huge + iova];
+                return (
+                  pfn >= 0 &&
+                  m[q.at.rmp_assigned + pfn] === 1 &&
+                  m[q.at.rmp_gfn + pfn] === iova &&
+                  m[q.at.rmp_2m + pfn] !== m[q.at.iopte_huge + iova]
+                );
               }),
         witness: (q, m, iova) =>
           `IOPTE[iova ${iova}] is ${m[q.at.iopte_huge + iova] === 1 ? '2M' : '4K'}, RMP[pfn ${m[q.at.iopte + iova] - 1}] is ${m[q.at.iopte_huge + iova] === 1 ? '4K' : '2M'}`,
@@ -233,7 +316,11 @@ export const INVARIANTS: readonly Invariant[] = [
     source: 'gup_put_folio(), folio_put()',
     partner: 'reference-dropped',
     breaches: [
-      { outcome: 'folio_put', event: 'put-without-reference', witness: 'a lookup reference is dropped that nobody holds' },
+      {
+        outcome: 'folio_put',
+        event: 'put-without-reference',
+        witness: 'a lookup reference is dropped that nobody holds',
+      },
       { outcome: 'unpin', event: 'unpin-without-pin', witness: 'a page is unpinned that nobody has pinned' },
     ],
   },
@@ -243,8 +330,16 @@ export const INVARIANTS: readonly Invariant[] = [
     source: 'iommufd A3.14: "unpin must follow unmap"',
     partner: 'unpinned',
     breaches: [
-      { outcome: 'before the unmap', event: 'unpin-before-unmap', witness: 'a page is unpinned while an IOPTE points to it' },
-      { outcome: 'before the sync', event: 'unpin-before-sync', witness: 'a page is unpinned while the IOTLB holds it and its invalidation is pending' },
+      {
+        outcome: 'before the unmap',
+        event: 'unpin-before-unmap',
+        witness: 'a page is unpinned while an IOPTE points to it',
+      },
+      {
+        outcome: 'before the sync',
+        event: 'unpin-before-sync',
+        witness: 'a page is unpinned while the IOTLB holds it and its invalidation is pending',
+      },
     ],
   },
   {
@@ -283,7 +378,13 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'A conversion to private commits only where nobody but the page cache holds the folio.',
     source: 'kvm_gmem_has_safe_refcount(); C11',
     partner: 'conversion-refused',
-    breaches: [{ outcome: 'extra reference', event: 'conversion-with-references', witness: 'a folio with an extra reference becomes private' }],
+    breaches: [
+      {
+        outcome: 'extra reference',
+        event: 'conversion-with-references',
+        witness: 'a folio with an extra reference becomes private',
+      },
+    ],
   },
   {
     name: 'nothing-left-at-release',
@@ -293,12 +394,18 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'IOPTE',
-        at: (q) => (m) => (allIdle(q, m) ? inEachPage(q, (iova) => m[q.at.iopte + iova] !== 0 && m[q.at.area + iova] === AREA.none) : -1),
+        at: (q) => (m) =>
+          allIdle(q, m)
+            ? inEachPage(q, (iova) => m[q.at.iopte + iova] !== 0 && m[q.at.area + iova] === AREA.none)
+            : -1,
         witness: (q, m, iova) => `IOPTE[iova ${iova}] -> pfn ${m[q.at.iopte + iova] - 1}, no area`,
       },
       {
         outcome: 'pin',
-        at: (q) => (m) => (!allIdle(q, m) || inEachPage(q, (iova) => m[q.at.area + iova] !== AREA.none) >= 0 ? -1 : inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0)),
+        at: (q) => (m) =>
+          !allIdle(q, m) || inEachPage(q, (iova) => m[q.at.area + iova] !== AREA.none) >= 0
+            ? -1
+            : inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0),
         witness: (_q, _m, pfn) => `pfn ${pfn} is pinned, no area is left`,
       },
       {
@@ -313,9 +420,12 @@ export const INVARIANTS: readonly Invariant[] = [
             q,
             (t) =>
               isIdle(q, m, t) &&
-              Object.values(q.machine.lockAt).some(({ writer, readers }) => m[writer] === t + 1 || ((m[readers] >> t) & 1) === 1),
+              Object.values(q.machine.lockAt).some(
+                ({ writer, readers }) => m[writer] === t + 1 || ((m[readers] >> t) & 1) === 1,
+              ),
           ),
-        witness: (q, _m, t) => `${q.machine.threads[t]?.name ?? ''} has returned to user space with a lock held`,
+        witness: (q, _m, t) =>
+          `${q.machine.threads[t]?.name ?? ''} has returned to user space with a lock held`,
       },
     ],
   },
@@ -329,8 +439,12 @@ export const INVARIANTS: readonly Invariant[] = [
       { outcome: 'below zero', event: 'in-progress-negative', witness: 'in_progress is decremented at 0' },
       {
         outcome: 'left open',
-        at: (q) => (m) => (allIdle(q, m) && (m[q.at.mmu_invalidate_in_progress] !== 0 || m[q.at.gmem_in_progress] !== 0) ? 0 : -1),
-        witness: (q, m) => `mmu_invalidate_in_progress is ${m[q.at.mmu_invalidate_in_progress]}, gmem's is ${m[q.at.gmem_in_progress]}, no call is in flight`,
+        at: (q) => (m) =>
+          allIdle(q, m) && (m[q.at.mmu_invalidate_in_progress] !== 0 || m[q.at.gmem_in_progress] !== 0)
+            ? 0
+            : -1,
+        witness: (q, m) =>
+          `mmu_invalidate_in_progress is ${m[q.at.mmu_invalidate_in_progress]}, gmem's is ${m[q.at.gmem_in_progress]}, no call is in flight`,
       },
     ],
   },
@@ -343,7 +457,10 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         outcome: 'no range',
         at: (q) => (m) =>
-          (m[q.at.mmu_invalidate_in_progress] > 0 && m[q.at.mmu_invalidate_range] === 0) || (m[q.at.gmem_in_progress] > 0 && m[q.at.gmem_range] === 0) ? 0 : -1,
+          (m[q.at.mmu_invalidate_in_progress] > 0 && m[q.at.mmu_invalidate_range] === 0) ||
+          (m[q.at.gmem_in_progress] > 0 && m[q.at.gmem_range] === 0)
+            ? 0
+            : -1,
         witness: () => 'in_progress is raised and no range was added',
       },
     ],
@@ -353,14 +470,18 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'The end of a bracket moves the sequence number, before the count goes down.',
     source: 'C5: kvm_mmu_invalidate_end()',
     partner: 'bracket-closed',
-    breaches: [{ outcome: 'seq', event: 'end-without-seq', witness: 'the bracket ends and seq stays as it was' }],
+    breaches: [
+      { outcome: 'seq', event: 'end-without-seq', witness: 'the bracket ends and seq stays as it was' },
+    ],
   },
   {
     name: 'zap-in-bracket',
     says: 'SPTEs of a bound slot are zapped inside a bracket only.',
     source: 'C6: kvm_unmap_gfn_range()',
     partner: 'bracket-closed',
-    breaches: [{ outcome: 'zap', event: 'zap-outside-bracket', witness: 'SPTEs are zapped with no bracket open' }],
+    breaches: [
+      { outcome: 'zap', event: 'zap-outside-bracket', witness: 'SPTEs are zapped with no bracket open' },
+    ],
   },
   /* ---- pages and their content ---- */
   {
@@ -376,9 +497,12 @@ export const INVARIANTS: readonly Invariant[] = [
             ? -1
             : inEachPage(q, (index) => {
                 const pfn = m[q.at.page_cache + index] - 1;
-                return pfn >= 0 && m[q.at.private + index] === 0 && q.view.folioPages(m, q.view.head(m, pfn)) > 1;
+                return (
+                  pfn >= 0 && m[q.at.private + index] === 0 && q.view.folioPages(m, q.view.head(m, pfn)) > 1
+                );
               }),
-        witness: (q, m, index) => `index ${index} is shared and inside the huge folio of pfn ${m[q.at.page_cache + index] - 1}`,
+        witness: (q, m, index) =>
+          `index ${index} is shared and inside the huge folio of pfn ${m[q.at.page_cache + index] - 1}`,
       },
     ],
   },
@@ -387,14 +511,27 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'Nobody reads a page of guest_memfd before it was cleared.',
     source: 'C19; R10: the RFC maps pages that nobody has cleared',
     partner: 'page-cleared',
-    breaches: [{ outcome: 'stale data', event: 'stale-data-used', witness: 'a page is read that still holds what its last owner left' }],
+    breaches: [
+      {
+        outcome: 'stale data',
+        event: 'stale-data-used',
+        witness: 'a page is read that still holds what its last owner left',
+      },
+    ],
   },
   {
     name: 'neighbour-content-survives',
     says: 'What guest or device has written stays until its page is converted or truncated.',
     source: 'R10: a later KVM fault clears what the device wrote; D34: a hole wipes data before it',
     partner: 'page-cleared',
-    breaches: [{ outcome: 'wiped', event: 'data-wiped', witness: 'data that guest or device had written is cleared' }],
+    breaches: [
+      { outcome: 'wiped by a hole', event: 'data-wiped', witness: 'a hole zeroes data outside its range' },
+      {
+        outcome: 'cleared after use',
+        event: 'data-cleared',
+        witness: 'a page is cleared that guest or device had written to',
+      },
+    ],
   },
   /* ---- outcomes of accesses ---- */
   {
@@ -410,11 +547,20 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-host-corruption',
     says: 'No access changes memory of the host or of another owner.',
-    source: 'every row FR of the oracle: page-state hardware does not protect host-owned pages from one another',
+    source:
+      'every row FR of the oracle: page-state hardware does not protect host-owned pages from one another',
     partner: 'access-made',
     breaches: [
-      { outcome: 'DMA', event: 'access.host-corruption', witness: 'DMA writes to a page that belongs to somebody else' },
-      { outcome: 'CPU', event: 'access.cpu-corruption', witness: 'a CPU writes to a page that belongs to somebody else' },
+      {
+        outcome: 'DMA',
+        event: 'access.host-corruption',
+        witness: 'DMA writes to a page that belongs to somebody else',
+      },
+      {
+        outcome: 'CPU',
+        event: 'access.cpu-corruption',
+        witness: 'a CPU writes to a page that belongs to somebody else',
+      },
     ],
   },
   {
@@ -423,7 +569,7 @@ export const INVARIANTS: readonly Invariant[] = [
     source: 'every row FR of the oracle; C1',
     partner: 'access-made',
     breaches: [
-      { outcome: 'DMA', event: 'access.leak', witness: 'DMA reads a page that is not the mapper\'s' },
+      { outcome: 'DMA', event: 'access.leak', witness: "DMA reads a page that is not the mapper's" },
       { outcome: 'CPU', event: 'access.cpu-leak', witness: 'user space touches a private page' },
     ],
   },
@@ -432,14 +578,26 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'Private guest data is not altered undetected.',
     source: 'facts on 4.1: what the RMP is for',
     partner: 'access-made',
-    breaches: [{ outcome: 'DMA', event: 'access.integrity', witness: 'untrusted DMA alters a private page and nobody is told' }],
+    breaches: [
+      {
+        outcome: 'DMA',
+        event: 'access.integrity',
+        witness: 'untrusted DMA alters a private page and nobody is told',
+      },
+    ],
   },
   {
     name: 'no-silent-lost-dma',
     says: 'DMA issued with no page-state change going on reaches the page that backs the GPA, or raises an event.',
     source: 'facts on 4.4, and 3.7: reads zeros for ever, no fault',
     partner: 'dma-completed',
-    breaches: [{ outcome: 'DMA', event: 'access.dma-lost-clean', witness: 'DMA lands in a page that nobody reads any more, without an event' }],
+    breaches: [
+      {
+        outcome: 'DMA',
+        event: 'access.dma-lost-clean',
+        witness: 'DMA lands in a page that nobody reads any more, without an event',
+      },
+    ],
   },
   /* ---- calls ---- */
   {
@@ -447,53 +605,99 @@ export const INVARIANTS: readonly Invariant[] = [
     says: 'A map that fails leaves no IOPTE behind.',
     source: 'iopt_area_fill_domains(): "All domains are left unchanged"',
     partner: 'call-failed',
-    breaches: [{ outcome: 'map', event: 'map-failed-leaving-ioptes', witness: 'IOMMU_IOAS_MAP_FILE has failed and IOPTEs of its range are left' }],
+    breaches: [
+      {
+        outcome: 'map',
+        event: 'map-failed-leaving-ioptes',
+        witness: 'IOMMU_IOAS_MAP_FILE has failed and IOPTEs of its range are left',
+      },
+    ],
   },
   {
     name: 'errno-as-documented',
     says: 'A call returns 0 or one of its documented errnos.',
     source: 'facts on E: UAPI and errors',
     partner: 'call-failed',
-    breaches: [{ outcome: 'errno', event: 'errno-undocumented', witness: 'a call returns an errno that it does not document' }],
+    breaches: [
+      {
+        outcome: 'errno',
+        event: 'errno-undocumented',
+        witness: 'a call returns an errno that it does not document',
+      },
+    ],
   },
   {
     name: 'error-offset-in-range',
     says: 'A refused conversion says where, inside its range.',
     source: 'KVM_GMEM_CONVERT_*: error_offset',
     partner: 'conversion-refused',
-    breaches: [{ outcome: 'error_offset', event: 'error-offset-out-of-range', witness: 'error_offset lies outside the range of the call' }],
+    breaches: [
+      {
+        outcome: 'error_offset',
+        event: 'error-offset-out-of-range',
+        witness: 'error_offset lies outside the range of the call',
+      },
+    ],
   },
   {
     name: 'no-unbounded-retry',
     says: 'The kernel does not busy-wait for something that user space may hold for ever.',
     source: 'D17: filemap_remove_folio_for_restructuring() spins with invalidate_lock held',
     partner: 'call-returned',
-    breaches: [{ outcome: 'spin', event: 'spin-on-user-reference', witness: 'folio_ref_freeze() spins on a pin, invalidate_lock held' }],
+    breaches: [
+      {
+        outcome: 'spin',
+        event: 'spin-on-user-reference',
+        witness: 'folio_ref_freeze() spins on a pin, invalidate_lock held',
+      },
+    ],
   },
   {
     name: 'every-call-returns',
     says: 'No call waits for ever: there is always somebody who can go on.',
     source: 'lockdep, hung task detector; facts on 1.2: RMPUPDATE FAIL_OVERLAP loops for ever',
     partner: 'call-returned',
-    breaches: [{ outcome: 'stuck', event: 'stuck', witness: 'a call is blocked, and nobody is left who could unblock it' }],
+    breaches: [
+      {
+        outcome: 'stuck',
+        event: 'stuck',
+        witness: 'a call is blocked, and nobody is left who could unblock it',
+      },
+    ],
   },
 ];
 
 export const SOMETIMES = [
   { name: 'page-freed', event: 'page-freed', says: 'A page went back to the allocator.' },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
-  { name: 'private-page-reachable', event: 'private-page-exists', says: 'A page became the guest\'s while the IOMMU had mapped something.' },
+  {
+    name: 'private-page-reachable',
+    event: 'private-page-exists',
+    says: "A page became the guest's while the IOMMU had mapped something.",
+  },
   { name: 'converted-to-shared', event: 'converted-to-shared', says: 'A conversion to shared committed.' },
   { name: 'spte-installed', event: 'spte-installed', says: 'A fault installed an SPTE.' },
   { name: 'host-pte-zapped', event: 'host-pte-zapped', says: 'A host mapping was zapped.' },
-  { name: 'map-meets-invalidation', event: 'map-meets-invalidation', says: 'A map was in flight while a bracket was open.' },
+  {
+    name: 'map-meets-invalidation',
+    event: 'map-meets-invalidation',
+    says: 'A map was in flight while a bracket was open.',
+  },
   { name: 'fault-meets-invalidation', event: 'fault-retried', says: 'A fault found its snapshot stale.' },
-  { name: 'iotlb-entry-dropped', event: 'iotlb-entry-dropped', says: 'An invalidation dropped an IOTLB entry.' },
+  {
+    name: 'iotlb-entry-dropped',
+    event: 'iotlb-entry-dropped',
+    says: 'An invalidation dropped an IOTLB entry.',
+  },
   { name: 'rmp-assigned', event: 'rmp-assigned', says: 'RMPUPDATE assigned a page to the guest.' },
   { name: 'reference-dropped', event: 'reference-dropped', says: 'A folio reference was dropped.' },
   { name: 'unpinned', event: 'unpinned', says: 'A page was unpinned.' },
   { name: 'pinned', event: 'pinned', says: 'A page was pinned.' },
-  { name: 'conversion-refused', event: 'conversion-refused', says: 'A conversion was refused for its references.' },
+  {
+    name: 'conversion-refused',
+    event: 'conversion-refused',
+    says: 'A conversion was refused for its references.',
+  },
   { name: 'call-returned', event: 'call-returned', says: 'A call returned.' },
   { name: 'call-failed', event: 'call-failed', says: 'A call returned an errno.' },
   { name: 'bracket-closed', event: 'bracket-closed', says: 'A bracket was opened and closed.' },

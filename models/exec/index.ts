@@ -107,8 +107,10 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   };
   const registerSlot = (register: string, slot: number): number => {
     const declared = registerAt[register];
-    if (declared === undefined) throw new NotAStep(`register '${register}' is not declared in Policy.registers`);
-    if (!(slot >= 0 && slot < declared.slots)) throw new NotAStep(`register '${register}' has slots 0 to ${declared.slots - 1}, not ${slot}`);
+    if (declared === undefined)
+      throw new NotAStep(`register '${register}' is not declared in Policy.registers`);
+    if (!(slot >= 0 && slot < declared.slots))
+      throw new NotAStep(`register '${register}' has slots 0 to ${declared.slots - 1}, not ${slot}`);
     return declared.at + slot;
   };
 
@@ -148,7 +150,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'safe_refcount':
         return (m) => memory.safeRefcount(m, s.start, s.end);
       case 'compute_work':
-        return (m) => memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0) * 2 + m[at.huge_inode];
+        return (m) =>
+          memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0) * 2 + m[at.huge_inode];
       case 'store_attributes':
         return (m) => memory.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'wait_for_folio_refs':
@@ -249,7 +252,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'iommu_iova_to_phys':
         return (m) => iommu.iovaToPhys(m, s.iova);
       case 'dma_translate':
-        return (m, t) => iommu.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0, s.honest);
+        return (m, t) =>
+          iommu.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0, s.honest);
       case 'dma_commit':
         return (m, t) => iommu.commit(m, t);
       case 'read_register': {
@@ -303,7 +307,9 @@ function assertNever(step: never): never {
 /** Numbers inside their ranges: a policy may be plain JavaScript. */
 function checkStep(machine: Machine, given: unknown): asserts given is Step {
   if (typeof given !== 'object' || given === null || !('op' in given)) {
-    throw new NotAStep(`a step is made by a constructor of gmem-iommu-conformance/api and yielded with yield*, not ${JSON.stringify(given) ?? String(given)}`);
+    throw new NotAStep(
+      `a step is made by a constructor of gmem-iommu-conformance/api and yielded with yield*, not ${JSON.stringify(given) ?? String(given)}`,
+    );
   }
   const limits: { readonly [name: string]: number } = {
     index: machine.pages - 1,
@@ -317,7 +323,9 @@ function checkStep(machine: Machine, given: unknown): asserts given is Step {
     const max = limits[name];
     if (max === undefined) continue;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max)
-      throw new NotAStep(`${String(given.op)}: ${name} is ${String(value)}, must be a whole number from 0 to ${max}`);
+      throw new NotAStep(
+        `${String(given.op)}: ${name} is ${String(value)}, must be a whole number from 0 to ${max}`,
+      );
   }
   if ('lock' in given && !(LOCKS as readonly unknown[]).includes(given.lock))
     throw new NotAStep(`there is no lock '${String(given.lock)}'; known: ${LOCKS.join(', ')}`);
@@ -352,6 +360,11 @@ function moverOf(step: Step): Mover {
     case 'synchronize_srcu':
     case 'rmp_make_shared':
     case 'pin_folio':
+    /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */
+    case 'iommu_unmap':
+    case 'rmp_make_private':
+    case 'clear_highpage':
+    case 'store_attributes':
       return 'wait';
     default:
       return 'none';
@@ -359,12 +372,18 @@ function moverOf(step: Step): Mover {
 }
 
 /** An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the mapper's. */
-function timelyOf(machine: Machine, view: View, steps: readonly Step[], agents: readonly Agent[]): Interpreter['isTimely'] {
+function timelyOf(
+  machine: Machine,
+  view: View,
+  steps: readonly Step[],
+  agents: readonly Agent[],
+): Interpreter['isTimely'] {
   const { iopte, page_cache, private: attribute } = machine.at;
   const forbids = (m: State, iova: number, op: number): boolean => {
     const step = steps[op];
     if (step.op === 'iommu_unmap') return true;
-    if (step.op === 'rmp_make_private' || step.op === 'clear_highpage') return step.pfn === m[iopte + iova] - 1;
+    if (step.op === 'rmp_make_private' || step.op === 'clear_highpage')
+      return step.pfn === m[iopte + iova] - 1;
     if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
     return step.op === 'dma_translate' && step.iova === iova;
   };
@@ -372,8 +391,15 @@ function timelyOf(machine: Machine, view: View, steps: readonly Step[], agents: 
     const iova = agents[agent].fills;
     if (iova === undefined || m[iopte + iova] === 0) return true;
     const pfn = m[iopte + iova] - 1;
-    if (view.isFree(m, pfn) || m[page_cache + iova] !== pfn + 1 || view.isGuestOwned(m, pfn) || m[attribute + iova] === 1) return true;
-    for (let thread = 0; thread < pending.length; thread++) if (pending[thread] >= 0 && forbids(m, iova, pending[thread])) return true;
+    if (
+      view.isFree(m, pfn) ||
+      m[page_cache + iova] !== pfn + 1 ||
+      view.isGuestOwned(m, pfn) ||
+      m[attribute + iova] === 1
+    )
+      return true;
+    for (let thread = 0; thread < pending.length; thread++)
+      if (pending[thread] >= 0 && forbids(m, iova, pending[thread])) return true;
     return false;
   };
 }
@@ -387,7 +413,11 @@ interface Agent {
   readonly helps?: boolean;
 }
 
-function agentsOf(machine: Machine, iommu: ReturnType<typeof makeIommu>, memory: ReturnType<typeof makeMemory>): Interpreter['agents'] {
+function agentsOf(
+  machine: Machine,
+  iommu: ReturnType<typeof makeIommu>,
+  memory: ReturnType<typeof makeMemory>,
+): Interpreter['agents'] {
   const { threads, pages, config, at } = machine;
   const stream = streamsOf(config)[0];
   const prefetched = config.platform === 'tdx' && stream?.private === true ? undefined : stream;
@@ -400,7 +430,8 @@ function agentsOf(machine: Machine, iommu: ReturnType<typeof makeIommu>, memory:
     ...Array.from({ length: prefetched === undefined ? 0 : pages }, (_, iova) => ({
       name: `IOMMU: IOTLB fill iova ${iova}`,
       fills: iova,
-      act: (m: State) => iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
+      act: (m: State) =>
+        iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
     })),
     { name: 'host: allocator reuses a free page', act: memory.reuse },
     ...(config.fail === null

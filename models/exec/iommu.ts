@@ -33,16 +33,32 @@ export function makeIommu(exec: Exec, memory: Memory) {
   const drains = config.assumptions['iommu.sync-drains-dma'];
 
   const ownsBracket = (m: State, thread: number): boolean =>
-    m[lockAt.invalidate_lock.writer] === thread + 1 || ((m[lockAt.invalidate_lock.readers] >> thread) & 1) === 1;
+    m[lockAt.invalidate_lock.writer] === thread + 1 ||
+    ((m[lockAt.invalidate_lock.readers] >> thread) & 1) === 1;
   const block = (iova: number): number => iova - (iova % huge);
 
-  const verdict = (m: State, iova: number, pfn: number, leafHuge: number, trusted: number, isPrivate: number, write: number, checked: number): number =>
+  const verdict = (
+    m: State,
+    iova: number,
+    pfn: number,
+    leafHuge: number,
+    trusted: number,
+    isPrivate: number,
+    write: number,
+    checked: number,
+  ): number =>
     (checked === 1 ? tables.unchecked : tables.checked)[
       view.verdictIndex(view.pageClass(m, pfn, iova), leafHuge, trusted, isPrivate, write)
     ];
   /** The RMP check that goes with an IOTLB fill; elsewhere nothing is checked at that point. */
-  const mayFill = (m: State, iova: number, pfn: number, leafHuge: number, trusted: number, isPrivate: number): boolean =>
-    !snp || verdict(m, iova, pfn, leafHuge, trusted, isPrivate, 1, 0) !== FAULT;
+  const mayFill = (
+    m: State,
+    iova: number,
+    pfn: number,
+    leafHuge: number,
+    trusted: number,
+    isPrivate: number,
+  ): boolean => !snp || verdict(m, iova, pfn, leafHuge, trusted, isPrivate, 1, 0) !== FAULT;
   const fill = (m: State, iova: number, isPrivate: number): void => {
     const isHuge = m[iopte_huge + iova] === 1;
     const first = isHuge ? block(iova) : iova;
@@ -64,7 +80,8 @@ export function makeIommu(exec: Exec, memory: Memory) {
     }
   };
   const inFlightOn = (m: State, mask: number): boolean => {
-    for (let d = 0; d < devices; d++) if (m[at.dma + d] !== 0 && ((mask >> m[at.dma_iova + d]) & 1) === 1) return true;
+    for (let d = 0; d < devices; d++)
+      if (m[at.dma + d] !== 0 && ((mask >> m[at.dma_iova + d]) & 1) === 1) return true;
     return false;
   };
   const setArea = (m: State, start: number, end: number, value: number): number => {
@@ -110,14 +127,16 @@ export function makeIommu(exec: Exec, memory: Memory) {
         m[iopte + iova + k] = pfn + k + 1;
         m[iopte_huge + iova + k] = isHuge ? 1 : 0;
         if (snp) m[at.iopte_private + iova + k] = m[at.private + iova + k];
-        if (((m[at.gmem_zapped] >> (iova + k)) & 1) === 1 && !ownsBracket(m, thread)) note('iommu-map-in-bracket');
+        if (((m[at.gmem_zapped] >> (iova + k)) & 1) === 1 && !ownsBracket(m, thread))
+          note('iommu-map-in-bracket');
       }
       note('iommu-mapped');
       if (isHuge) note('iommu-mapped-huge');
       return 1;
     },
     unmap: (m: State, thread: number, start: number, end: number): number => {
-      if (m[at.gmem_in_progress] > 0 && ownsBracket(m, thread)) m[at.gmem_zapped] |= maskOf(start, end) & m[at.gmem_range];
+      if (m[at.gmem_in_progress] > 0 && ownsBracket(m, thread))
+        m[at.gmem_zapped] |= maskOf(start, end) & m[at.gmem_range];
       for (let iova = start; iova < end; iova++) {
         if (m[iopte + iova] === 0) continue;
         const first = m[iopte_huge + iova] === 1 ? block(iova) : iova;
@@ -145,7 +164,8 @@ export function makeIommu(exec: Exec, memory: Memory) {
       const mask = m[inv_queue + thread];
       if (mask === 0 || (drains && inFlightOn(m, mask))) return false;
       dropIotlb(m, mask);
-      for (let iova = 0; iova < pages; iova++) if (m[gather + iova] === thread + 1) m[gather + iova] = 0;
+      for (let iova = 0; iova < pages; iova++)
+        if (((mask >> iova) & 1) === 1 && m[gather + iova] === thread + 1) m[gather + iova] = 0;
       m[inv_queue + thread] = 0;
       return true;
     },
@@ -157,7 +177,15 @@ export function makeIommu(exec: Exec, memory: Memory) {
       fill(m, iova, isPrivate);
       return true;
     },
-    translate: (m: State, thread: number, iova: number, write: number, trusted: number, isPrivate: number, honest: boolean): number => {
+    translate: (
+      m: State,
+      thread: number,
+      iova: number,
+      write: number,
+      trusted: number,
+      isPrivate: number,
+      honest: boolean,
+    ): number => {
       if (honest && (m[at.guest_changing + iova] === 1 || m[at.private + iova] !== isPrivate)) return 0;
       const d = thread - firstDevice;
       let pfn = -1;
@@ -196,15 +224,36 @@ export function makeIommu(exec: Exec, memory: Memory) {
       /* MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by the S-EPT leaf. */
       if (tdx && m[at.dma_private + d] === 1)
         outcome = m[at.sept + iova] === SEPT.mapped && m[at.sept_pfn + iova] === pfn + 1 ? OK : FAULT;
-      else outcome = verdict(m, iova, pfn, m[at.dma_huge + d], m[at.dma_trusted + d], m[at.dma_private + d], write, m[at.dma_checked + d]);
-      note(outcome === LOST && m[at.dma_clean + d] === 1 ? 'access.dma-lost-clean' : EVENTS_BY_OUTCOME[outcome]);
+      else
+        outcome = verdict(
+          m,
+          iova,
+          pfn,
+          m[at.dma_huge + d],
+          m[at.dma_trusted + d],
+          m[at.dma_private + d],
+          write,
+          m[at.dma_checked + d],
+        );
+      note(
+        outcome === LOST && m[at.dma_clean + d] === 1 ? 'access.dma-lost-clean' : EVENTS_BY_OUTCOME[outcome],
+      );
       if (outcome === OK) {
         note('dma-completed');
         if (write === 0 && m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
         if (write === 1) m[at.content + pfn] = CONTENT.device;
       }
       if (outcome === FATAL) m[at.host_dead] = 1;
-      for (const field of [at.dma, at.dma_iova, at.dma_write, at.dma_private, at.dma_trusted, at.dma_huge, at.dma_checked, at.dma_clean])
+      for (const field of [
+        at.dma,
+        at.dma_iova,
+        at.dma_write,
+        at.dma_private,
+        at.dma_trusted,
+        at.dma_huge,
+        at.dma_checked,
+        at.dma_clean,
+      ])
         m[field + d] = 0;
       return 0;
     },

@@ -13,7 +13,8 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
   const covers = (m: State, gfn: number): boolean =>
-    m[at.mmu_invalidate_in_progress] > 0 && (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
+    m[at.mmu_invalidate_in_progress] > 0 &&
+    (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
   const die = (m: State, event: 'access.cpu-fatal'): void => {
     note(event);
     m[at.host_dead] = 1;
@@ -32,10 +33,12 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   const touch = (m: State, gfn: number, isPrivate: boolean, pfn: number): void => {
     if (snp) {
       const assigned = m[at.rmp_assigned + pfn] === 1;
-      if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn)) return; /* #NPF with the RMP bit: KVM tells user space */
+      if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn))
+        return; /* #NPF with the RMP bit: KVM tells user space */
       if (assigned) m[at.rmp_validated + pfn] = 1;
     }
-    if (tdx && !isPrivate && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1)) return die(m, 'access.cpu-fatal');
+    if (tdx && !isPrivate && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1))
+      return die(m, 'access.cpu-fatal');
     if (tdx && isPrivate && m[at.td_owned + pfn] === 0) return die(m, 'access.cpu-fatal');
     if (view.isFree(m, pfn)) return note('access.cpu-corruption');
     if (!(tdx && isPrivate)) use(m, pfn);

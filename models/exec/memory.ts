@@ -8,7 +8,18 @@ export type Memory = ReturnType<typeof makeMemory>;
 export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number) => void) {
   const { machine, view, note } = exec;
   const { at, pages, huge, pfns, anonymous, config } = machine;
-  const { page_cache, owner, content, huge_folio, uptodate, hwpoison, folio_lock, lookup_refs, pins, host_pte } = at;
+  const {
+    page_cache,
+    owner,
+    content,
+    huge_folio,
+    uptodate,
+    hwpoison,
+    folio_lock,
+    lookup_refs,
+    pins,
+    host_pte,
+  } = at;
   const pool = anonymous < 0 ? pfns : anonymous;
 
   const failsNow = (m: State, step: string): boolean => {
@@ -42,7 +53,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     const first = index - (index % huge);
     for (let block = 0; block + huge <= pool; block += huge) {
       let usable = true;
-      for (let k = 0; k < huge; k++) if (m[owner + block + k] !== OWNER.free || m[page_cache + first + k] !== 0) usable = false;
+      for (let k = 0; k < huge; k++)
+        if (m[owner + block + k] !== OWNER.free || m[page_cache + first + k] !== 0) usable = false;
       if (!usable) continue;
       let mixed = false;
       for (let k = 0; k < huge; k++) {
@@ -63,7 +75,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     }
     return false;
   };
-  const allocate = (m: State, index: number): boolean => (m[at.huge_inode] === 1 && allocateBlock(m, index)) || allocatePage(m, index);
+  const allocate = (m: State, index: number): boolean =>
+    (m[at.huge_inode] === 1 && allocateBlock(m, index)) || allocatePage(m, index);
 
   const lockFound = (m: State, thread: number, index: number): number => {
     const pfn = m[page_cache + index] - 1;
@@ -73,7 +86,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     m[lookup_refs + first]++;
     return pfn + 1;
   };
-  const covers = (m: State, index: number): boolean => m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> index) & 1) === 1;
+  const covers = (m: State, index: number): boolean =>
+    m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> index) & 1) === 1;
 
   return {
     failsNow,
@@ -83,7 +97,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       if (failsNow(m, 'kvm_gmem_get_folio')) return 0;
       return allocate(m, index) ? lockFound(m, thread, index) : 0;
     },
-    lockFolio: (m: State, thread: number, index: number): number => (m[page_cache + index] === 0 ? 0 : lockFound(m, thread, index)),
+    lockFolio: (m: State, thread: number, index: number): number =>
+      m[page_cache + index] === 0 ? 0 : lockFound(m, thread, index),
     unlockFolio: (m: State, pfn: number): number => {
       m[folio_lock + view.head(m, pfn)] = 0;
       return 0;
@@ -131,7 +146,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       const last = first + view.folioPages(m, first);
       for (let p = first; p < last; p++) {
         if (m[uptodate + p] === 1) continue;
-        if (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device) note('data-wiped');
+        if (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device) note('data-cleared');
         m[content + p] = CONTENT.zero;
         m[uptodate + p] = 1;
         note('page-cleared');
@@ -147,7 +162,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         const from = view.folioPages(m, first) > 1 ? first : pfn;
         for (let p = from; p <= pfn; p++) {
           const beside = p < pfn && view.indexOf(m, p) < start;
-          if (beside && (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device)) note('data-wiped');
+          if (beside && (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device))
+            note('data-wiped');
           m[content + p] = CONTENT.zero;
         }
       }
@@ -159,7 +175,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       const first = view.head(m, pfn);
       const last = first + view.folioPages(m, first);
       for (let p = first; p < last; p++) {
-        for (let iova = 0; iova < pages; iova++) if (m[at.iopte + iova] === p + 1 || m[at.iotlb + iova] === p + 1) note('punch-of-mapped');
+        for (let iova = 0; iova < pages; iova++)
+          if (m[at.iopte + iova] === p + 1 || m[at.iotlb + iova] === p + 1) note('punch-of-mapped');
         const owned = view.indexOf(m, p);
         if (owned >= 0) m[page_cache + owned] = 0;
         releasePageState(m, p);
@@ -184,14 +201,21 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     },
     computeWork: (m: State, start: number, end: number, toPrivate: number): number => {
       let differs = 0;
-      for (let index = start; index < end; index++) if (m[at.private + index] !== toPrivate) differs |= 1 << (index - start);
+      for (let index = start; index < end; index++)
+        if (m[at.private + index] !== toPrivate) differs |= 1 << (index - start);
       return differs;
     },
     storeAttributes: (m: State, start: number, end: number, toPrivate: number): number => {
       for (let index = start; index < end; index++) {
         const pfn = m[page_cache + index] - 1;
         const changes = m[at.private + index] !== toPrivate;
-        if (changes && toPrivate === 1 && inPlace(config) && pfn >= 0 && view.extraReferences(m, view.head(m, pfn)) > 0)
+        if (
+          changes &&
+          toPrivate === 1 &&
+          inPlace(config) &&
+          pfn >= 0 &&
+          view.extraReferences(m, view.head(m, pfn)) > 0
+        )
           note('conversion-with-references');
         m[at.private + index] = toPrivate;
         if (changes && toPrivate === 1 && m[at.iopte + index] !== 0) note('private-page-exists');
@@ -235,7 +259,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       m[at.gmem_in_progress]++;
       m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
       note('bracket-opened');
-      for (let iova = start; iova < end; iova++) if (m[at.area + iova] === AREA.filling) note('map-meets-invalidation');
+      for (let iova = start; iova < end; iova++)
+        if (m[at.area + iova] === AREA.filling) note('map-meets-invalidation');
       if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
       return 0;
     },

@@ -16,7 +16,8 @@ export function makePageState(exec: Exec) {
   const rmpChanged = (m: State, pfn: number): void => {
     if (!flushes) return;
     for (let iova = 0; iova < pages; iova++) if (m[at.iotlb + iova] === pfn + 1) m[at.iotlb + iova] = 0;
-    for (let device = 0; device < devices; device++) if (m[at.dma + device] === pfn + 1) m[at.dma_checked + device] = 0;
+    for (let device = 0; device < devices; device++)
+      if (m[at.dma + device] === pfn + 1) m[at.dma_checked + device] = 0;
   };
   const noteOwned = (m: State): void => {
     for (let iova = 0; iova < pages; iova++) if (m[at.iopte + iova] !== 0) note('private-page-exists');
@@ -92,7 +93,8 @@ export function makePageState(exec: Exec) {
     },
     /** TDH.MEM.TRACK, then every vCPU is kicked: no private TLB entry is left. */
     track: (m: State): number => {
-      for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb_private + k] === 1) m[at.tlb + k] = m[at.tlb_private + k] = 0;
+      for (let k = 0; k < vcpus * pages; k++)
+        if (m[at.tlb_private + k] === 1) m[at.tlb + k] = m[at.tlb_private + k] = 0;
       return 0;
     },
     remove: (m: State, gfn: number): number => {
@@ -117,7 +119,8 @@ export function makePageState(exec: Exec) {
         if (m[at.dma + device] !== 0 && m[at.dma_iova + device] === gfn) m[at.dma_clean + device] = 0;
       if (!snp) return 0;
       const pfn = view.backing(m, gfn);
-      if (pfn >= 0 && m[at.rmp_assigned + pfn] === 1 && m[at.rmp_gfn + pfn] === gfn) m[at.rmp_validated + pfn] = 0;
+      if (pfn >= 0 && m[at.rmp_assigned + pfn] === 1 && m[at.rmp_gfn + pfn] === gfn)
+        m[at.rmp_validated + pfn] = 0;
       return 0;
     },
     accept: (m: State, gfn: number): number => {
