@@ -46,7 +46,9 @@ export interface Policy {
   /** True: its pages are pinned for as long as they are mapped. */
   readonly pins?: boolean;
   /** Small numbers that outlive a call: `slots` of them (or one an index), 0 .. max, 0 at first. */
-  readonly registers?: { readonly [name: string]: { readonly max: number; readonly slots: number | 'index' } };
+  readonly registers?: {
+    readonly [name: string]: { readonly max: number; readonly slots: number | 'index' };
+  };
   /** For a planted fault: the invariant that must catch it, and where. */
   readonly planted?: {
     readonly invariant: string;

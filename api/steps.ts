@@ -12,7 +12,18 @@ export type LockName = (typeof LOCKS)[number];
 export type ZapFilter = 'shared' | 'private' | 'both';
 
 export type Errno =
-  '-ENOMEM' | '-EAGAIN' | '-EINVAL' | '-EEXIST' | '-ENOENT' | '-EBUSY' | '-EFAULT' | '-EBADF' | '-EPERM' | '-EIO' | '-EHWPOISON' | '-SIGBUS';
+  | '-ENOMEM'
+  | '-EAGAIN'
+  | '-EINVAL'
+  | '-EEXIST'
+  | '-ENOENT'
+  | '-EBUSY'
+  | '-EFAULT'
+  | '-EBADF'
+  | '-EPERM'
+  | '-EIO'
+  | '-EHWPOISON'
+  | '-SIGBUS';
 /** What a kernel function returns: 0 or an errno. */
 export type Result = 0 | Errno;
 
@@ -20,26 +31,69 @@ export type Step =
   /* locks */
   | { readonly op: 'lock' | 'unlock'; readonly lock: LockName; readonly mode: 'write' | 'read' }
   /* guest_memfd: page cache, attributes, bracket */
-  | { readonly op: 'kvm_gmem_get_folio' | 'filemap_lock_folio' | 'filemap_remove_folio' | 'unmap_mapping_pages'; readonly index: Index }
-  | { readonly op: 'folio_unlock' | 'folio_put' | 'folio_test_hwpoison' | 'clear_highpage'; readonly pfn: Pfn }
+  | {
+      readonly op:
+        'kvm_gmem_get_folio' | 'filemap_lock_folio' | 'filemap_remove_folio' | 'unmap_mapping_pages';
+      readonly index: Index;
+    }
+  | {
+      readonly op: 'folio_unlock' | 'folio_put' | 'folio_test_hwpoison' | 'clear_highpage';
+      readonly pfn: Pfn;
+    }
   | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
   | { readonly op: 'iopt_pages_add_npinned' | 'iopt_pages_sub_npinned'; readonly pages: number }
   | { readonly op: 'safe_refcount'; readonly start: Index; readonly end: Index }
-  | { readonly op: 'compute_work'; readonly start: Index; readonly end: Index; readonly to: 'private' | 'shared' }
-  | { readonly op: 'store_attributes'; readonly start: Index; readonly end: Index; readonly to: 'private' | 'shared' }
+  | {
+      readonly op: 'compute_work';
+      readonly start: Index;
+      readonly end: Index;
+      readonly to: 'private' | 'shared';
+    }
+  | {
+      readonly op: 'store_attributes';
+      readonly start: Index;
+      readonly end: Index;
+      readonly to: 'private' | 'shared';
+    }
   | { readonly op: 'wait_for_folio_refs' | 'split_folio' | 'merge_folio'; readonly index: Index }
   | { readonly op: 'set_hwpoison'; readonly index: Index }
   | { readonly op: 'gmem_is_private'; readonly index: Index }
-  | { readonly op: 'gmem_invalidate_start' | 'gmem_invalidate_end'; readonly start: Index; readonly end: Index; readonly fault?: string }
+  | {
+      readonly op: 'gmem_invalidate_start' | 'gmem_invalidate_end';
+      readonly start: Index;
+      readonly end: Index;
+      readonly fault?: string;
+    }
   | { readonly op: 'gmem_invalidate_seq' }
-  | { readonly op: 'gmem_invalidate_retry'; readonly seq: number; readonly index: Index; readonly fault?: string }
+  | {
+      readonly op: 'gmem_invalidate_retry';
+      readonly seq: number;
+      readonly index: Index;
+      readonly fault?: string;
+    }
   | { readonly op: 'fget' | 'get_file_active' | 'gmem_huge_inode' | 'close_file' }
   | { readonly op: 'fput'; readonly counted: boolean }
   | { readonly op: 'gmem_zero_range'; readonly start: Index; readonly end: Index }
   /* KVM */
-  | { readonly op: 'kvm_mmu_invalidate_start'; readonly start: Index; readonly end: Index; readonly fault?: string }
-  | { readonly op: 'kvm_mmu_invalidate_end'; readonly start: Index; readonly end: Index; readonly fault?: string }
-  | { readonly op: 'kvm_mmu_unmap_gfn_range'; readonly start: Index; readonly end: Index; readonly filter: ZapFilter; readonly flush: boolean }
+  | {
+      readonly op: 'kvm_mmu_invalidate_start';
+      readonly start: Index;
+      readonly end: Index;
+      readonly fault?: string;
+    }
+  | {
+      readonly op: 'kvm_mmu_invalidate_end';
+      readonly start: Index;
+      readonly end: Index;
+      readonly fault?: string;
+    }
+  | {
+      readonly op: 'kvm_mmu_unmap_gfn_range';
+      readonly start: Index;
+      readonly end: Index;
+      readonly filter: ZapFilter;
+      readonly flush: boolean;
+    }
   | { readonly op: 'srcu_read_lock' | 'mmu_invalidate_seq' | 'srcu_read_unlock' | 'synchronize_srcu' }
   | { readonly op: 'kvm_mem_is_private' | 'hva_to_pfn'; readonly index: Index }
   | {
@@ -59,21 +113,40 @@ export type Step =
   | { readonly op: 'rmp_make_private'; readonly index: Index; readonly pfn: Pfn }
   | { readonly op: 'rmp_level'; readonly pfn: Pfn }
   | { readonly op: 'rmp_make_shared' | 'psmash'; readonly index: Index }
-  | { readonly op: 'tdh_mem_range_block' | 'tdh_mem_track' | 'tdh_mem_page_remove' | 'tdh_phymem_page_wbinvd'; readonly index: Index }
+  | {
+      readonly op: 'tdh_mem_range_block' | 'tdh_mem_track' | 'tdh_mem_page_remove' | 'tdh_phymem_page_wbinvd';
+      readonly index: Index;
+    }
   | { readonly op: 'guest_rescind' | 'guest_accept'; readonly index: Index }
   /* iommufd and the IOMMU */
-  | { readonly op: 'iopt_insert_area' | 'iopt_area_ready' | 'iopt_area_begin_unmap' | 'iopt_abort_area'; readonly start: Iova; readonly end: Iova }
+  | {
+      readonly op: 'iopt_insert_area' | 'iopt_area_ready' | 'iopt_area_begin_unmap' | 'iopt_abort_area';
+      readonly start: Iova;
+      readonly end: Iova;
+    }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
   | { readonly op: 'iommu_unmap'; readonly start: Iova; readonly end: Iova }
   | { readonly op: 'iotlb_gather_sync' | 'iommu_completion_wait'; readonly start: Iova; readonly end: Iova }
   | { readonly op: 'iommu_iova_to_phys'; readonly iova: Iova }
   | { readonly op: 'iopt_area_of'; readonly iova: Iova }
   /* devices */
-  | { readonly op: 'dma_translate'; readonly iova: Iova; readonly write: boolean; readonly trusted: boolean; readonly private: boolean; readonly honest: boolean }
+  | {
+      readonly op: 'dma_translate';
+      readonly iova: Iova;
+      readonly write: boolean;
+      readonly trusted: boolean;
+      readonly private: boolean;
+      readonly honest: boolean;
+    }
   | { readonly op: 'dma_commit' }
   /* state of the policy's own that outlives a call */
   | { readonly op: 'read_register'; readonly register: string; readonly slot: number }
-  | { readonly op: 'write_register'; readonly register: string; readonly slot: number; readonly value: number };
+  | {
+      readonly op: 'write_register';
+      readonly register: string;
+      readonly slot: number;
+      readonly value: number;
+    };
 
 /** Answer of `iopt_area_of`: 0 for none, else 1 + start, end - 1 side by side. */
 export const AREA_END_BITS = 3;
@@ -108,12 +181,18 @@ function* askPfn(step: Step): Steps<Pfn | null> {
 }
 
 /** Call a kernel function: its name appears in reports; only its result is remembered. Arguments are plain data. */
-export function* call<A extends readonly PlainArgument[], R>(fn: (...args: A) => Steps<R>, ...args: A): Steps<R> {
+export function* call<A extends readonly PlainArgument[], R>(
+  fn: (...args: A) => Steps<R>,
+  ...args: A
+): Steps<R> {
   return (yield { op: 'call', fn: fn as unknown as EnterRequest['fn'], args }) as R;
 }
 
 /** Run the function until it returns something else than 'again'; each round starts with nothing remembered. */
-export function* repeat<A extends readonly PlainArgument[], R>(fn: (...args: A) => Steps<R | 'again'>, ...args: A): Steps<R> {
+export function* repeat<A extends readonly PlainArgument[], R>(
+  fn: (...args: A) => Steps<R | 'again'>,
+  ...args: A
+): Steps<R> {
   return (yield { op: 'call', fn: fn as unknown as EnterRequest['fn'], args, repeat: true }) as R;
 }
 
@@ -133,9 +212,11 @@ export const up_read = (name: LockName): Steps<void> => tell({ op: 'unlock', loc
 /* ---- guest_memfd ---- */
 
 /** kvm_gmem_get_folio(): find and lock, else allocate, insert and lock; takes a reference. null: -ENOMEM. Content is not cleared. */
-export const kvm_gmem_get_folio = (index: Index): Steps<Pfn | null> => askPfn({ op: 'kvm_gmem_get_folio', index });
+export const kvm_gmem_get_folio = (index: Index): Steps<Pfn | null> =>
+  askPfn({ op: 'kvm_gmem_get_folio', index });
 /** filemap_lock_folio(): as above, but null on a hole. */
-export const filemap_lock_folio = (index: Index): Steps<Pfn | null> => askPfn({ op: 'filemap_lock_folio', index });
+export const filemap_lock_folio = (index: Index): Steps<Pfn | null> =>
+  askPfn({ op: 'filemap_lock_folio', index });
 export const folio_unlock = (pfn: Pfn): Steps<void> => tell({ op: 'folio_unlock', pfn });
 /** Drop a lookup reference; the last one gives the page back to the allocator. */
 export const folio_put = (pfn: Pfn): Steps<void> => tell({ op: 'folio_put', pfn });
@@ -145,22 +226,28 @@ export const clear_highpage = (pfn: Pfn): Steps<void> => tell({ op: 'clear_highp
 /** FOLL_PIN: one pin on one page. */
 export const pin_folio = (pfn: Pfn): Steps<void> => tell({ op: 'pin_folio', pfn });
 export const unpin_folio = (pfn: Pfn): Steps<void> => tell({ op: 'unpin_folio', pfn });
-export const iopt_pages_add_npinned = (pages: number): Steps<void> => tell({ op: 'iopt_pages_add_npinned', pages });
-export const iopt_pages_sub_npinned = (pages: number): Steps<void> => tell({ op: 'iopt_pages_sub_npinned', pages });
+export const iopt_pages_add_npinned = (pages: number): Steps<void> =>
+  tell({ op: 'iopt_pages_add_npinned', pages });
+export const iopt_pages_sub_npinned = (pages: number): Steps<void> =>
+  tell({ op: 'iopt_pages_sub_npinned', pages });
 /** kvm_gmem_has_safe_refcount(): null, or the first index whose folio has more than its expected references. */
 export function* kvm_gmem_has_safe_refcount(range: Range): Steps<Index | null> {
   const answer = (yield { op: 'safe_refcount', start: range.start, end: range.end }) as number;
   return answer === 0 ? null : answer - 1;
 }
 /** The maximal subranges whose attribute differs from `to`; and whether the inode is backed by huge pages. */
-export function* kvm_gmem_convert_compute_work(range: Range, to: 'private' | 'shared'): Steps<{ works: Range[]; huge_inode: boolean }> {
+export function* kvm_gmem_convert_compute_work(
+  range: Range,
+  to: 'private' | 'shared',
+): Steps<{ works: Range[]; huge_inode: boolean }> {
   const answer = (yield { op: 'compute_work', start: range.start, end: range.end, to }) as number;
   const differs = answer >> 1;
   const works: Range[] = [];
   for (let index = range.start; index < range.end; index++) {
     if (((differs >> (index - range.start)) & 1) === 0) continue;
     const last = works.at(-1);
-    if (last !== undefined && last.end === index) works[works.length - 1] = { start: last.start, end: index + 1 };
+    if (last !== undefined && last.end === index)
+      works[works.length - 1] = { start: last.start, end: index + 1 };
     else works.push({ start: index, end: index + 1 });
   }
   return { works, huge_inode: (answer & 1) === 1 };
@@ -171,7 +258,8 @@ export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<
 /** unmap_mapping_pages(): the host PTE of this index goes. */
 export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'unmap_mapping_pages', index });
 /** Remove from the page cache; free_folio hook; the cache's reference goes. Under the folio lock. */
-export const filemap_remove_folio = (index: Index): Steps<void> => tell({ op: 'filemap_remove_folio', index });
+export const filemap_remove_folio = (index: Index): Steps<void> =>
+  tell({ op: 'filemap_remove_folio', index });
 /**
  * folio_ref_freeze() of the huge folio around the index, and its split into 4K folios, pfns unchanged: 'split', 'none' where there is
  * no huge folio, 'busy' while it has more references than the page cache's.
@@ -185,7 +273,8 @@ export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wa
 /** The 4K folios around the index become a huge one where they are contiguous and all private. */
 export const merge_folio = (index: Index): Steps<boolean> => askFlag({ op: 'merge_folio', index });
 /** Zero the present pages of a hole that does not cover a whole huge page. */
-export const gmem_zero_range = (range: Range): Steps<void> => tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
+export const gmem_zero_range = (range: Range): Steps<void> =>
+  tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
 /** False where no page is present. */
 export const set_hwpoison = (index: Index): Steps<boolean> => askFlag({ op: 'set_hwpoison', index });
 /** kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is rechecked. */
@@ -203,10 +292,20 @@ export const fput = (counted = true): Steps<boolean> => askFlag({ op: 'fput', co
 
 /** Inode-level bracket, for consumers that are no VMs: in_progress++ and the range, whether a slot is bound or not. */
 export const gmem_invalidate_start = (range: Range, fault?: string): Steps<void> =>
-  tell({ op: 'gmem_invalidate_start', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+  tell({
+    op: 'gmem_invalidate_start',
+    start: range.start,
+    end: range.end,
+    ...(fault === undefined ? {} : { fault }),
+  });
 /** seq++, then in_progress--. */
 export const gmem_invalidate_end = (range: Range, fault?: string): Steps<void> =>
-  tell({ op: 'gmem_invalidate_end', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+  tell({
+    op: 'gmem_invalidate_end',
+    start: range.start,
+    end: range.end,
+    ...(fault === undefined ? {} : { fault }),
+  });
 /** Snapshot; everything that may be stale must be read after this. */
 export const gmem_invalidate_seq = (): Steps<number> => ask({ op: 'gmem_invalidate_seq' });
 /** True: an invalidation covers the index, or one has ended since the snapshot. Meaningful only under a lock that start takes. */
@@ -217,10 +316,20 @@ export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string)
 
 /** mmu_lock for write, in_progress++, range_add; leaves mmu_lock held. False, and nothing held, where no slot is bound in the range. */
 export const kvm_mmu_invalidate_start = (range: Range, fault?: string): Steps<boolean> =>
-  askFlag({ op: 'kvm_mmu_invalidate_start', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+  askFlag({
+    op: 'kvm_mmu_invalidate_start',
+    start: range.start,
+    end: range.end,
+    ...(fault === undefined ? {} : { fault }),
+  });
 /** seq++, in_progress--, under mmu_lock. Nothing where no slot is bound in the range. */
 export const kvm_mmu_invalidate_end = (range: Range, fault?: string): Steps<void> =>
-  tell({ op: 'kvm_mmu_invalidate_end', start: range.start, end: range.end, ...(fault === undefined ? {} : { fault }) });
+  tell({
+    op: 'kvm_mmu_invalidate_end',
+    start: range.start,
+    end: range.end,
+    ...(fault === undefined ? {} : { fault }),
+  });
 /** Zap SPTEs of the roots that the filter names and flush remote TLBs, under mmu_lock. Private S-EPT leaves go by the tdh_ steps. */
 export const kvm_mmu_unmap_gfn_range = (range: Range, filter: ZapFilter, flush = true): Steps<void> =>
   tell({ op: 'kvm_mmu_unmap_gfn_range', start: range.start, end: range.end, filter, flush });
@@ -229,16 +338,31 @@ export const srcu_read_unlock = (): Steps<void> => tell({ op: 'srcu_read_unlock'
 export const synchronize_srcu = (): Steps<void> => tell({ op: 'synchronize_srcu' });
 /** Snapshot of kvm->mmu_invalidate_seq. */
 export const mmu_invalidate_seq = (): Steps<number> => ask({ op: 'mmu_invalidate_seq' });
-export const kvm_mem_is_private = (index: Index): Steps<boolean> => askFlag({ op: 'kvm_mem_is_private', index });
+export const kvm_mem_is_private = (index: Index): Steps<boolean> =>
+  askFlag({ op: 'kvm_mem_is_private', index });
 /** The page that backs a shared gfn where shared memory is the VMM's own (Linux 7.2). */
 export const hva_to_pfn = (index: Index): Steps<Pfn | null> => askPfn({ op: 'hva_to_pfn', index });
 /** Under mmu_lock: is_page_fault_stale(), then install. False: stale, retry. */
-export const kvm_tdp_mmu_map = (index: Index, pfn: Pfn, isPrivate: boolean, seq: number, fault?: string): Steps<boolean> =>
-  askFlag({ op: 'kvm_tdp_mmu_map', index, pfn, private: isPrivate, seq, ...(fault === undefined ? {} : { fault }) });
+export const kvm_tdp_mmu_map = (
+  index: Index,
+  pfn: Pfn,
+  isPrivate: boolean,
+  seq: number,
+  fault?: string,
+): Steps<boolean> =>
+  askFlag({
+    op: 'kvm_tdp_mmu_map',
+    index,
+    pfn,
+    private: isPrivate,
+    seq,
+    ...(fault === undefined ? {} : { fault }),
+  });
 export const slot_state = (to: 'bound' | 'invalid' | 'none'): Steps<void> => tell({ op: 'slot_state', to });
 export const slot_bound = (): Steps<boolean> => askFlag({ op: 'slot_bound' });
 /** The guest touches the page through its TLB or S2: true when it got through or was stopped for good, false: S2 fault, ask KVM. */
-export const guest_access = (index: Index, isPrivate: boolean): Steps<boolean> => askFlag({ op: 'guest_access', index, private: isPrivate });
+export const guest_access = (index: Index, isPrivate: boolean): Steps<boolean> =>
+  askFlag({ op: 'guest_access', index, private: isPrivate });
 /** User space touches its mapping: true when it got through, false: page fault. */
 export const host_access = (index: Index): Steps<boolean> => askFlag({ op: 'host_access', index });
 export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'map_host_pte', index, pfn });
@@ -246,18 +370,21 @@ export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 
 /* ---- page-state instructions ---- */
 
 /** RMPUPDATE to private at the gfn of the index, 2M where the folio is huge and all of it unassigned. Nothing if already assigned. */
-export const rmp_make_private = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'rmp_make_private', index, pfn });
+export const rmp_make_private = (index: Index, pfn: Pfn): Steps<void> =>
+  tell({ op: 'rmp_make_private', index, pfn });
 /** RMPUPDATE to shared, 4K. Livelocks (blocks) on a 2M entry: PSMASH first. */
 export const rmp_make_shared = (index: Index): Steps<void> => tell({ op: 'rmp_make_shared', index });
 /** True where the RMP entry of the page is 2M: snp_lookup_rmpentry(). */
 export const rmp_level_is_2m = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'rmp_level', pfn });
 export const psmash = (index: Index): Steps<void> => tell({ op: 'psmash', index });
 /** TDH.MEM.RANGE.BLOCK; false where no leaf is present. */
-export const tdh_mem_range_block = (index: Index): Steps<boolean> => askFlag({ op: 'tdh_mem_range_block', index });
+export const tdh_mem_range_block = (index: Index): Steps<boolean> =>
+  askFlag({ op: 'tdh_mem_range_block', index });
 /** TDH.MEM.TRACK and the kick of all vCPUs. */
 export const tdh_mem_track = (index: Index): Steps<void> => tell({ op: 'tdh_mem_track', index });
 export const tdh_mem_page_remove = (index: Index): Steps<void> => tell({ op: 'tdh_mem_page_remove', index });
-export const tdh_phymem_page_wbinvd = (index: Index): Steps<void> => tell({ op: 'tdh_phymem_page_wbinvd', index });
+export const tdh_phymem_page_wbinvd = (index: Index): Steps<void> =>
+  tell({ op: 'tdh_phymem_page_wbinvd', index });
 /** The guest gives the page up before it asks for shared: PVALIDATE(rescind), or nothing on a platform without. */
 export const guest_rescind = (index: Index): Steps<void> => tell({ op: 'guest_rescind', index });
 /** The guest has been told that its page-state change is complete. */
@@ -271,45 +398,60 @@ export function* iopt_insert_area(range: Range): Steps<0 | '-EBADF' | '-EEXIST'>
   return answer === 0 ? 0 : answer === 1 ? '-EBADF' : '-EEXIST';
 }
 /** area->pages = pages. */
-export const iopt_area_ready = (range: Range): Steps<void> => tell({ op: 'iopt_area_ready', start: range.start, end: range.end });
+export const iopt_area_ready = (range: Range): Steps<void> =>
+  tell({ op: 'iopt_area_ready', start: range.start, end: range.end });
 /** The lowest area that meets the range gets area->pages = NULL: it, or null where there is none, or why it may not go. */
 export function* iopt_area_begin_unmap(range: Range): Steps<Range | null | 'busy' | 'cut'> {
   const answer = (yield { op: 'iopt_area_begin_unmap', start: range.start, end: range.end }) as number;
   if (answer < 3) return answer === 0 ? null : answer === 1 ? 'busy' : 'cut';
   return { start: (answer - 3) >> AREA_END_BITS, end: ((answer - 3) & AREA_END_MASK) + 1 };
 }
-export const iopt_abort_area = (range: Range): Steps<void> => tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
+export const iopt_abort_area = (range: Range): Steps<void> =>
+  tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
 /** Write the IOPTEs of one run: one leaf when `pages` is a whole aligned huge page, else 4K leaves. False: -ENOMEM, nothing written. */
-export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> => askFlag({ op: 'iommu_map', iova, pfn, pages });
+export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> =>
+  askFlag({ op: 'iommu_map', iova, pfn, pages });
 /** Clear the IOPTEs of the range (a huge leaf goes whole) and add them to this thread's gather; no flush. */
-export const iommu_unmap = (range: Range): Steps<void> => tell({ op: 'iommu_unmap', start: range.start, end: range.end });
+export const iommu_unmap = (range: Range): Steps<void> =>
+  tell({ op: 'iommu_unmap', start: range.start, end: range.end });
 /** iommu_iotlb_sync(): queue the invalidation of the range. Complete only after iommu_completion_wait(). */
-export const iotlb_gather_sync = (range: Range): Steps<void> => tell({ op: 'iotlb_gather_sync', start: range.start, end: range.end });
+export const iotlb_gather_sync = (range: Range): Steps<void> =>
+  tell({ op: 'iotlb_gather_sync', start: range.start, end: range.end });
 /** Waits until the invalidations that this thread queued are done. */
-export const iommu_completion_wait = (range: Range): Steps<void> => tell({ op: 'iommu_completion_wait', start: range.start, end: range.end });
+export const iommu_completion_wait = (range: Range): Steps<void> =>
+  tell({ op: 'iommu_completion_wait', start: range.start, end: range.end });
 /** iommu_iotlb_sync() as drivers do it: queue, then wait. */
 export function* iotlb_sync(range: Range): Steps<void> {
   yield* iotlb_gather_sync(range);
   yield* iommu_completion_wait(range);
 }
 /** The pfn that the IOPTE at this iova points to, or null. */
-export const iommu_iova_to_phys = (iova: Iova): Steps<Pfn | null> => askPfn({ op: 'iommu_iova_to_phys', iova });
+export const iommu_iova_to_phys = (iova: Iova): Steps<Pfn | null> =>
+  askPfn({ op: 'iommu_iova_to_phys', iova });
 /** The mapped (or filling) area that covers the iova, or null. */
 export function* iopt_area_of(iova: Iova): Steps<Range | null> {
   const answer = (yield { op: 'iopt_area_of', iova }) as number;
-  return answer === 0 ? null : { start: (answer - 1) >> AREA_END_BITS, end: ((answer - 1) & AREA_END_MASK) + 1 };
+  return answer === 0
+    ? null
+    : { start: (answer - 1) >> AREA_END_BITS, end: ((answer - 1) & AREA_END_MASK) + 1 };
 }
 
 /* ---- devices ---- */
 
 /** Translation through IOTLB or table walk; true: in flight, false: faulted, or not issued by an honest guest that thinks otherwise of the page. */
-export const dma_translate = (iova: Iova, write: boolean, trusted: boolean, isPrivate: boolean, honest: boolean): Steps<boolean> =>
-  askFlag({ op: 'dma_translate', iova, write, trusted, private: isPrivate, honest });
+export const dma_translate = (
+  iova: Iova,
+  write: boolean,
+  trusted: boolean,
+  isPrivate: boolean,
+  honest: boolean,
+): Steps<boolean> => askFlag({ op: 'dma_translate', iova, write, trusted, private: isPrivate, honest });
 export const dma_commit = (): Steps<void> => tell({ op: 'dma_commit' });
 
 /* ---- registers of a policy ---- */
 
 /** State of the policy's own that outlives a call; declared in Policy.registers, 0 at first. */
-export const read_register = (register: string, slot = 0): Steps<number> => ask({ op: 'read_register', register, slot });
+export const read_register = (register: string, slot = 0): Steps<number> =>
+  ask({ op: 'read_register', register, slot });
 export const write_register = (register: string, slot: number, value: number): Steps<void> =>
   tell({ op: 'write_register', register, slot, value });

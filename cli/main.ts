@@ -66,25 +66,47 @@ function programOf(run: (status: number | Promise<number>) => Promise<void>): Co
         complain(text.replace(/^error: /, '').trimEnd());
       },
     });
-  const add = (usage: string, says: string): Command => program.command(usage).description(says).exitOverride().allowExcessArguments(false);
-  withOptions(add('check [policies...]', 'judge: corpus, exhaustive search, sampling; minimise, report'), [...MODEL_OPTIONS, ...RUN_OPTIONS]).action(
-    (words: string[], options: RawOptions) => run(checkCommand(words, options)),
-  );
-  withOptions(add('matrix [policies...]', 'all policies on all platforms'), [...MODEL_OPTIONS, ...RUN_OPTIONS]).action(
-    (words: string[], options: RawOptions) => run(matrixCommand(words, options)),
-  );
-  withOptions(add('try <scenario>', 'all interleavings of the calls given, every final outcome'), [...MODEL_OPTIONS, ...RUN_OPTIONS])
+  const add = (usage: string, says: string): Command =>
+    program.command(usage).description(says).exitOverride().allowExcessArguments(false);
+  withOptions(add('check [policies...]', 'judge: corpus, exhaustive search, sampling; minimise, report'), [
+    ...MODEL_OPTIONS,
+    ...RUN_OPTIONS,
+  ]).action((words: string[], options: RawOptions) => run(checkCommand(words, options)));
+  withOptions(add('matrix [policies...]', 'all policies on all platforms'), [
+    ...MODEL_OPTIONS,
+    ...RUN_OPTIONS,
+  ]).action((words: string[], options: RawOptions) => run(matrixCommand(words, options)));
+  withOptions(add('try <scenario>', 'all interleavings of the calls given, every final outcome'), [
+    ...MODEL_OPTIONS,
+    ...RUN_OPTIONS,
+  ])
     .option('--policy <name>', 'the policy; default: vmm-remap')
     .option('--initial <word>', 'shared, private, shared-huge or private-huge; default: shared')
-    .action((scenario: string, options: RawOptions & { policy?: string; initial?: string }) => run(tryCommand(scenario, options)));
-  withOptions(add('replay <token...>', 'the same report again, from a token or a file; quoted by mail or wrapped'), [...MODEL_OPTIONS, ...RUN_OPTIONS])
+    .action((scenario: string, options: RawOptions & { policy?: string; initial?: string }) =>
+      run(tryCommand(scenario, options)),
+    );
+  withOptions(
+    add('replay <token...>', 'the same report again, from a token or a file; quoted by mail or wrapped'),
+    [...MODEL_OPTIONS, ...RUN_OPTIONS],
+  )
     .option('--policy <file>', 'the policy file, where the trace is of a policy of your own')
-    .action((words: string[], options: RawOptions & { policy?: string }) => run(replayCommand(words, options)));
-  withOptions(add('faults [names...]', 'planted faults: caught by, in how many seeds, shortest trace'), RUN_OPTIONS)
+    .action((words: string[], options: RawOptions & { policy?: string }) =>
+      run(replayCommand(words, options)),
+    );
+  withOptions(
+    add('faults [names...]', 'planted faults: caught by, in how many seeds, shortest trace'),
+    RUN_OPTIONS,
+  )
     .option('--seeds <n>', 'seeds to sample with; default: 20')
-    .action((names: string[], options: RawOptions & { seeds?: string }) => run(faultsCommand(names, options)));
-  add('new-policy <name>', 'write a policy of your own to start from').action((name: string) => run(newPolicyCommand(name)));
-  add('list <what>', 'policies, bases, platforms, invariants, assumptions, calls, bounds, locks').action((what: string) => run(listCommand(what)));
+    .action((names: string[], options: RawOptions & { seeds?: string }) =>
+      run(faultsCommand(names, options)),
+    );
+  add('new-policy <name>', 'write a policy of your own to start from').action((name: string) =>
+    run(newPolicyCommand(name)),
+  );
+  add('list <what>', 'policies, bases, platforms, invariants, assumptions, calls, bounds, locks').action(
+    (what: string) => run(listCommand(what)),
+  );
   return program;
 }
 

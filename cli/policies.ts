@@ -16,7 +16,14 @@ export interface Named {
 
 const isFile = (word: string): boolean => /[\\/]|\.[mc]?[jt]s$/.test(word);
 
-const HOOKS = ['ioas_map_file', 'ioas_unmap', 'invalidate_prepare', 'invalidate_start', 'invalidate_end', 'replaces'] as const;
+const HOOKS = [
+  'ioas_map_file',
+  'ioas_unmap',
+  'invalidate_prepare',
+  'invalidate_start',
+  'invalidate_end',
+  'replaces',
+] as const;
 
 /** Says what a policy object lacks. Throws PolicyError. */
 function checked(candidate: unknown, file: string): Policy {
@@ -25,12 +32,17 @@ function checked(candidate: unknown, file: string): Policy {
   };
   if (typeof candidate !== 'object' || candidate === null) return bad('a policy is an object');
   const policy = candidate as Partial<Record<string, unknown>>;
-  if (typeof policy.name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(policy.name)) bad(`policy.name is ${JSON.stringify(policy.name)}, must be kebab-case text`);
-  for (const field of ['title', 'source'] as const) if (typeof policy[field] !== 'string') bad(`policy.${field} is ${JSON.stringify(policy[field])}, must be text`);
-  if (!(BASES as readonly unknown[]).includes(policy.base)) bad(`policy.base is ${JSON.stringify(policy.base)}, must be one of ${BASES.join(', ')}`);
+  if (typeof policy.name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(policy.name))
+    bad(`policy.name is ${JSON.stringify(policy.name)}, must be kebab-case text`);
+  for (const field of ['title', 'source'] as const)
+    if (typeof policy[field] !== 'string')
+      bad(`policy.${field} is ${JSON.stringify(policy[field])}, must be text`);
+  if (!(BASES as readonly unknown[]).includes(policy.base))
+    bad(`policy.base is ${JSON.stringify(policy.base)}, must be one of ${BASES.join(', ')}`);
   for (const hook of HOOKS) {
     const value = policy[hook];
-    if (value !== undefined && typeof value !== 'function') bad(`policy.${hook} is ${typeof value}, must be a generator function`);
+    if (value !== undefined && typeof value !== 'function')
+      bad(`policy.${hook} is ${typeof value}, must be a generator function`);
     if (typeof value === 'function' && hook !== 'replaces' && value.constructor.name !== 'GeneratorFunction')
       bad(`policy.${hook} is a plain function, must be a generator function: write *${hook}(range) { ... }`);
   }
@@ -41,7 +53,9 @@ async function fromFile(file: string): Promise<Named[]> {
   const module = await loadPolicyModule(file);
   const found = pickPolicies(module);
   if (found.length === 0)
-    throw new PolicyError(`${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`);
+    throw new PolicyError(
+      `${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`,
+    );
   return found.map((candidate) => ({ policy: checked(candidate, file), bundled: false }));
 }
 

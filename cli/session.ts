@@ -29,7 +29,8 @@ export function openSession(limitSeconds: number | null): Session {
   };
   process.on('SIGINT', onInterrupt);
   const seconds = (): number => (Date.now() - start) / MS;
-  const left = (): string => (limitSeconds === null ? '' : `, ${Math.max(0, Math.ceil(limitSeconds - seconds()))} s left`);
+  const left = (): string =>
+    limitSeconds === null ? '' : `, ${Math.max(0, Math.ceil(limitSeconds - seconds()))} s left`;
   return {
     stop: () => interrupted || (limitSeconds !== null && seconds() > limitSeconds),
     interrupted: () => interrupted,
@@ -67,7 +68,9 @@ export function prepareOut(folder: string): void {
     writeFileSync(probe, '');
     fstatSync(1);
   } catch (error) {
-    throw new UsageError(`--out ${folder}: cannot be written (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `--out ${folder}: cannot be written (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }
 

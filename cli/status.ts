@@ -1,6 +1,14 @@
 // Exit statuses, and which of several wins.
 
-export const STATUS = { conformant: 0, violated: 1, usage: 2, policyError: 3, bug: 4, vacuous: 5, interrupted: 130 } as const;
+export const STATUS = {
+  conformant: 0,
+  violated: 1,
+  usage: 2,
+  policyError: 3,
+  bug: 4,
+  vacuous: 5,
+  interrupted: 130,
+} as const;
 
 const ORDER = [STATUS.bug, STATUS.policyError, STATUS.violated, STATUS.vacuous, STATUS.conformant] as const;
 

@@ -111,7 +111,9 @@ export function parseAssumptions(text: string | undefined): Assumptions {
       ASSUMPTIONS.map((a) => a.name),
     );
     if (value !== 'true' && value !== 'false')
-      throw new UsageError(`--assume ${name}: the value is '${value}', must be true or false (write ${name}=false)`);
+      throw new UsageError(
+        `--assume ${name}: the value is '${value}', must be true or false (write ${name}=false)`,
+      );
     changed[known] = value === 'true';
   }
   return assumptions(changed);
@@ -127,7 +129,8 @@ export function parseOnly(text: string | undefined): readonly Key[] | undefined 
   return KEYS.filter((key) => names.includes(key.invariant.name));
 }
 
-export const platformsOf = (options: RawOptions): PlatformName[] => listOf('platform', options.platform, PLATFORMS);
+export const platformsOf = (options: RawOptions): PlatformName[] =>
+  listOf('platform', options.platform, PLATFORMS);
 export const vmmsOf = (options: RawOptions): Vmm[] => listOf('vmm', options.vmm, VMMS);
 export const formatOf = (options: RawOptions): Format => oneOf('format', options.format ?? 'text', FORMATS);
 
@@ -141,7 +144,13 @@ export function failOf(options: RawOptions): readonly (Failable | null)[] {
   return [oneOf('step that can fail', options.fail, FAILABLE)];
 }
 
-export function configOf(options: RawOptions, defaultBase: string, platform: PlatformName, vmm: Vmm, preset: BoundName): Config {
+export function configOf(
+  options: RawOptions,
+  defaultBase: string,
+  platform: PlatformName,
+  vmm: Vmm,
+  preset: BoundName,
+): Config {
   return {
     base: baseOf(options, defaultBase),
     platform,

@@ -34,7 +34,15 @@ export const BOUND_LIMITS = {
 } as const;
 
 export function boundsOf(name: BoundName): Bounds {
-  return { name, ...PRESETS[name], vmmThreads: 2, vcpus: 1, devices: 1, preemptions: null, maxStates: 8_000_000 };
+  return {
+    name,
+    ...PRESETS[name],
+    vmmThreads: 2,
+    vcpus: 1,
+    devices: 1,
+    preemptions: null,
+    maxStates: 8_000_000,
+  };
 }
 
 export interface Assumption {
@@ -105,7 +113,11 @@ export function assumptions(changed: Partial<Assumptions> = {}): Assumptions {
 
 /** Assumptions that can matter on this platform and base. */
 export function relevantAssumptions(platform: PlatformName, base: Base): readonly Assumption[] {
-  return ASSUMPTIONS.filter((a) => (a.platform === 'all' || a.platform === platform) && (!/^rfc-v2|^vmm/.test(a.name) || base === 'rfc-v2'));
+  return ASSUMPTIONS.filter(
+    (a) =>
+      (a.platform === 'all' || a.platform === platform) &&
+      (!/^rfc-v2|^vmm/.test(a.name) || base === 'rfc-v2'),
+  );
 }
 
 /** Taken for granted, printed with a pass. */

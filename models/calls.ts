@@ -1,19 +1,19 @@
 // Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
 
-import {
-  type Arch,
-  type BaseCalls,
-  type Policy,
-  type Range,
-  type Steps,
-  showRange,
-} from '../api/index.ts';
+import { type Arch, type BaseCalls, type Policy, type Range, type Steps, showRange } from '../api/index.ts';
 import type { Config } from './bounds.ts';
 import { makeDma } from './devices.ts';
 import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
 import { makeConvertRange } from './guest-memfd/rfc-v2/convert-range.ts';
 import { consumerOf } from './guest-memfd/invalidate.ts';
-import { makeAllocate, makeBind, makeMemoryFailure, makePunchHole, makeRelease, makeUnbind } from './guest-memfd/truncate.ts';
+import {
+  makeAllocate,
+  makeBind,
+  makeMemoryFailure,
+  makePunchHole,
+  makeRelease,
+  makeUnbind,
+} from './guest-memfd/truncate.ts';
 import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
 import { makeFault } from './kvm/fault.ts';
 import { host_write } from './kvm/host-mapping.ts';
@@ -58,7 +58,12 @@ export function rangesOf(pages: number): Range[] {
 
 /* An index is handed over as a range of one page where the function takes a range. */
 function expand(kind: CallKind, pages: number): Call[] {
-  const ranges = kind.takes === 'nothing' || kind.takes === 'all' ? [{ start: 0, end: pages }] : kind.takes === 'range' ? rangesOf(pages) : rangesOf(pages).slice(0, pages);
+  const ranges =
+    kind.takes === 'nothing' || kind.takes === 'all'
+      ? [{ start: 0, end: pages }]
+      : kind.takes === 'range'
+        ? rangesOf(pages)
+        : rangesOf(pages).slice(0, pages);
   return ranges.map((range) => ({
     word: kind.word,
     thread: kind.thread,
@@ -94,7 +99,14 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const { gmem_fput, close_gmem, onFd } = makeRelease(truncate, pages);
   const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] =>
     inPlace(config)
-      ? onFd(makeConvertRange(to, { arch, consumer, notifies, snpAsInV8: config.assumptions['rfc-v2.snp-as-in-v8'] }))
+      ? onFd(
+          makeConvertRange(to, {
+            arch,
+            consumer,
+            notifies,
+            snpAsInV8: config.assumptions['rfc-v2.snp-as-in-v8'],
+          }),
+        )
       : makeSetMemoryAttributes(to, arch);
   const plain: BaseCalls = {
     convert_private: convert('private'),
@@ -107,23 +119,35 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
   const fault = makeFault(arch, gmem_fput);
   const fd = { close: close_gmem, allocate: onFd(makeAllocate()), bind: onFd(makeBind()) };
-  const kinds = [...userCalls(config, base, fd, truncate), ...guestCalls(config, policy, base, arch, fault), ...deviceCalls(config, policy)];
+  const kinds = [
+    ...userCalls(config, base, fd, truncate),
+    ...guestCalls(config, policy, base, arch, fault),
+    ...deviceCalls(config, policy),
+  ];
   const wanted = kinds.filter((kind) => kind.vmm === 'both' || kind.vmm === config.vmm);
   const hasIommu = policy.ioas_map_file !== undefined;
-  const calls = wanted.filter((kind) => hasIommu || !/^(map|unmap|plug)$/.test(kind.word)).flatMap((kind) => expand(kind, pages));
+  const calls = wanted
+    .filter((kind) => hasIommu || !/^(map|unmap|plug)$/.test(kind.word))
+    .flatMap((kind) => expand(kind, pages));
   return { arch, calls, words: [...new Set(calls.map((call) => call.word))] };
 }
 
 function userCalls(
   config: Config,
   base: BaseCalls,
-  fd: { readonly close: () => Steps<unknown>; readonly allocate: (range: Range) => Steps<unknown>; readonly bind: (range: Range) => Steps<unknown> },
+  fd: {
+    readonly close: () => Steps<unknown>;
+    readonly allocate: (range: Range) => Steps<unknown>;
+    readonly bind: (range: Range) => Steps<unknown>;
+  },
   truncate: Parameters<typeof makePunchHole>[0],
 ): CallKind[] {
   const adversarial = 'adversarial' as const;
   const ioctl = inPlace(config) ? 'KVM_GMEM_CONVERT' : 'KVM_SET_MEMORY_ATTRIBUTES';
   const convertName = (to: string) => (range: Range) =>
-    inPlace(config) ? `${ioctl}_${to.toUpperCase()} index ${showRange(range)}` : `${ioctl} gfn ${showRange(range)} to ${to}`;
+    inPlace(config)
+      ? `${ioctl}_${to.toUpperCase()} index ${showRange(range)}`
+      : `${ioctl} gfn ${showRange(range)} to ${to}`;
   return [
     {
       word: 'map',
@@ -134,32 +158,171 @@ function userCalls(
       fn: base.map_file,
       errnos: ['-EBADF', '-EEXIST', '-ENOMEM', '-EPERM', '-EFAULT', '-EHWPOISON', '-EAGAIN'],
     },
-    { word: 'unmap', thread: 'vmm', vmm: adversarial, takes: 'range', name: (range) => `IOMMU_IOAS_UNMAP iova ${showRange(range)}`, fn: base.unmap, errnos: ['-ENOENT', '-EBUSY'] },
-    { word: 'convert_private', thread: 'vmm', vmm: adversarial, takes: 'range', name: convertName('private'), fn: base.convert_private, errnos: ['-EBADF', '-EAGAIN', '-ENOMEM'] },
-    { word: 'convert_shared', thread: 'vmm', vmm: adversarial, takes: 'range', name: convertName('shared'), fn: base.convert_shared, errnos: ['-EBADF', '-EAGAIN', '-ENOMEM'] },
-    { word: 'punch_hole', thread: 'vmm', vmm: adversarial, takes: 'range', name: (range) => `fallocate(PUNCH_HOLE) index ${showRange(range)}`, fn: base.punch_hole, errnos: ['-EBADF'] },
-    { word: 'allocate', thread: 'vmm', vmm: adversarial, takes: 'range', name: (range) => `fallocate() index ${showRange(range)}`, fn: fd.allocate, errnos: ['-EBADF', '-ENOMEM'] },
+    {
+      word: 'unmap',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'range',
+      name: (range) => `IOMMU_IOAS_UNMAP iova ${showRange(range)}`,
+      fn: base.unmap,
+      errnos: ['-ENOENT', '-EBUSY'],
+    },
+    {
+      word: 'convert_private',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'range',
+      name: convertName('private'),
+      fn: base.convert_private,
+      errnos: ['-EBADF', '-EAGAIN', '-ENOMEM'],
+    },
+    {
+      word: 'convert_shared',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'range',
+      name: convertName('shared'),
+      fn: base.convert_shared,
+      errnos: ['-EBADF', '-EAGAIN', '-ENOMEM'],
+    },
+    {
+      word: 'punch_hole',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'range',
+      name: (range) => `fallocate(PUNCH_HOLE) index ${showRange(range)}`,
+      fn: base.punch_hole,
+      errnos: ['-EBADF'],
+    },
+    {
+      word: 'allocate',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'range',
+      name: (range) => `fallocate() index ${showRange(range)}`,
+      fn: fd.allocate,
+      errnos: ['-EBADF', '-ENOMEM'],
+    },
     ...(inPlace(config)
-      ? [{ word: 'host_write', thread: 'vmm', vmm: 'both', takes: 'index', name: (range: Range) => `user space writes to its mapping of index ${range.start}`, fn: host_write, errnos: ['-SIGBUS'] } as const]
+      ? [
+          {
+            word: 'host_write',
+            thread: 'vmm',
+            vmm: 'both',
+            takes: 'index',
+            name: (range: Range) => `user space writes to its mapping of index ${range.start}`,
+            fn: host_write,
+            errnos: ['-SIGBUS'],
+          } as const,
+        ]
       : []),
-    { word: 'close', thread: 'vmm', vmm: adversarial, takes: 'nothing', name: () => 'close(gmem fd)', fn: fd.close, errnos: ['-EBADF'] },
-    { word: 'bind', thread: 'vmm', vmm: adversarial, takes: 'all', name: () => 'KVM_SET_USER_MEMORY_REGION2 new slot', fn: fd.bind, errnos: ['-EBADF', '-EEXIST'] },
-    { word: 'unbind', thread: 'vmm', vmm: adversarial, takes: 'nothing', name: () => 'KVM_SET_USER_MEMORY_REGION2 delete slot', fn: makeUnbind(truncate, config.bounds.pages), errnos: ['-EINVAL'] },
-    { word: 'memory_failure', thread: 'mf', vmm: 'both', takes: 'index', name: (range) => `memory_failure() of index ${range.start}`, fn: onePage(base.memory_failure) },
+    {
+      word: 'close',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'nothing',
+      name: () => 'close(gmem fd)',
+      fn: fd.close,
+      errnos: ['-EBADF'],
+    },
+    {
+      word: 'bind',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'all',
+      name: () => 'KVM_SET_USER_MEMORY_REGION2 new slot',
+      fn: fd.bind,
+      errnos: ['-EBADF', '-EEXIST'],
+    },
+    {
+      word: 'unbind',
+      thread: 'vmm',
+      vmm: adversarial,
+      takes: 'nothing',
+      name: () => 'KVM_SET_USER_MEMORY_REGION2 delete slot',
+      fn: makeUnbind(truncate, config.bounds.pages),
+      errnos: ['-EINVAL'],
+    },
+    {
+      word: 'memory_failure',
+      thread: 'mf',
+      vmm: 'both',
+      takes: 'index',
+      name: (range) => `memory_failure() of index ${range.start}`,
+      fn: onePage(base.memory_failure),
+    },
   ];
 }
 
-function guestCalls(config: Config, policy: Policy, base: BaseCalls, arch: Arch, fault: ReturnType<typeof makeFault>): CallKind[] {
+function guestCalls(
+  config: Config,
+  policy: Policy,
+  base: BaseCalls,
+  arch: Arch,
+  fault: ReturnType<typeof makeFault>,
+): CallKind[] {
   const { plug, psc, unplug } = makeCooperative(policy, base, arch, config.bounds.pages);
   const faults = ['-EFAULT', '-ENOMEM', '-EHWPOISON'];
   return [
-    { word: 'plug', thread: 'vmm', vmm: 'cooperative', takes: 'nothing', name: () => 'user space maps what may be used for DMA', fn: plug },
-    { word: 'psc_private', thread: 'vcpu', vmm: 'cooperative', takes: 'range', name: (range) => `guest asks for gfn ${showRange(range)} private`, fn: psc('private') },
-    { word: 'psc_shared', thread: 'vcpu', vmm: 'cooperative', takes: 'range', name: (range) => `guest asks for gfn ${showRange(range)} shared`, fn: psc('shared') },
-    { word: 'unplug', thread: 'vcpu', vmm: 'cooperative', takes: 'range', name: (range) => `guest gives gfn ${showRange(range)} back (unplug)`, fn: unplug },
-    { word: 'access', thread: 'vcpu', vmm: 'cooperative', takes: 'index', name: (range) => `guest touches gfn ${range.start}`, fn: fault.honest, errnos: faults },
-    { word: 'fault_private', thread: 'vcpu', vmm: 'adversarial', takes: 'index', name: (range) => `guest touches gfn ${range.start} as private`, fn: fault.as(true), errnos: faults },
-    { word: 'fault_shared', thread: 'vcpu', vmm: 'adversarial', takes: 'index', name: (range) => `guest touches gfn ${range.start} as shared`, fn: fault.as(false), errnos: faults },
+    {
+      word: 'plug',
+      thread: 'vmm',
+      vmm: 'cooperative',
+      takes: 'nothing',
+      name: () => 'user space maps what may be used for DMA',
+      fn: plug,
+    },
+    {
+      word: 'psc_private',
+      thread: 'vcpu',
+      vmm: 'cooperative',
+      takes: 'range',
+      name: (range) => `guest asks for gfn ${showRange(range)} private`,
+      fn: psc('private'),
+    },
+    {
+      word: 'psc_shared',
+      thread: 'vcpu',
+      vmm: 'cooperative',
+      takes: 'range',
+      name: (range) => `guest asks for gfn ${showRange(range)} shared`,
+      fn: psc('shared'),
+    },
+    {
+      word: 'unplug',
+      thread: 'vcpu',
+      vmm: 'cooperative',
+      takes: 'range',
+      name: (range) => `guest gives gfn ${showRange(range)} back (unplug)`,
+      fn: unplug,
+    },
+    {
+      word: 'access',
+      thread: 'vcpu',
+      vmm: 'cooperative',
+      takes: 'index',
+      name: (range) => `guest touches gfn ${range.start}`,
+      fn: fault.honest,
+      errnos: faults,
+    },
+    {
+      word: 'fault_private',
+      thread: 'vcpu',
+      vmm: 'adversarial',
+      takes: 'index',
+      name: (range) => `guest touches gfn ${range.start} as private`,
+      fn: fault.as(true),
+      errnos: faults,
+    },
+    {
+      word: 'fault_shared',
+      thread: 'vcpu',
+      vmm: 'adversarial',
+      takes: 'index',
+      name: (range) => `guest touches gfn ${range.start} as shared`,
+      fn: fault.as(false),
+      errnos: faults,
+    },
   ];
 }
 

@@ -28,7 +28,19 @@ const COUNT_BITS = 3;
 /** Most references of one kind. */
 export const COUNT_MAX = 2 ** COUNT_BITS - 1;
 
-export type FieldKind = 'pfn' | 'thread' | 'flag' | 'number' | 'owner' | 'content' | 'area' | 'sept' | 'slot' | 'file' | 'mask' | 'index';
+export type FieldKind =
+  | 'pfn'
+  | 'thread'
+  | 'flag'
+  | 'number'
+  | 'owner'
+  | 'content'
+  | 'area'
+  | 'sept'
+  | 'slot'
+  | 'file'
+  | 'mask'
+  | 'index';
 
 export interface MachineField {
   readonly name: string;
@@ -58,7 +70,9 @@ export interface Machine {
   readonly vcpus: number;
   readonly devices: number;
   readonly lockAt: { readonly [K in LockName]: { readonly writer: number; readonly readers: number } };
-  readonly registerAt: { readonly [name: string]: { readonly at: number; readonly max: number; readonly slots: number } };
+  readonly registerAt: {
+    readonly [name: string]: { readonly at: number; readonly max: number; readonly slots: number };
+  };
 }
 
 export const inPlace = (config: Config): boolean => config.base !== 'linux-7.2';
@@ -69,7 +83,12 @@ function threadsOf(config: Config): Threads[] {
   const { vmmThreads, vcpus, devices } = config.bounds;
   const many = (n: number, name: string, kind: Threads['kind']): Threads[] =>
     Array.from({ length: n }, (_, k) => ({ name: `${name} ${k}`, kind }));
-  return [...many(vmmThreads, 'VMM', 'vmm'), ...many(vcpus, 'vCPU', 'vcpu'), ...many(devices, 'DEV', 'device'), { name: 'MF', kind: 'mf' }];
+  return [
+    ...many(vmmThreads, 'VMM', 'vmm'),
+    ...many(vcpus, 'vCPU', 'vcpu'),
+    ...many(devices, 'DEV', 'device'),
+    { name: 'MF', kind: 'mf' },
+  ];
 }
 
 /** The fields of a machine for these bounds, this platform and this policy's registers. */
@@ -183,7 +202,9 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     anonymous: inPlace(config) ? -1 : pool,
     vcpus,
     devices,
-    lockAt: Object.fromEntries(LOCKS.map((name) => [name, { writer: at[name], readers: at[`${name}.readers`] }])) as Machine['lockAt'],
+    lockAt: Object.fromEntries(
+      LOCKS.map((name) => [name, { writer: at[name], readers: at[`${name}.readers`] }]),
+    ) as Machine['lockAt'],
     registerAt: Object.fromEntries(
       Object.entries(policy.registers ?? {}).map(([name, { max, slots }]) => [
         name,

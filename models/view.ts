@@ -35,15 +35,18 @@ export function makeView(machine: Machine): View {
   const pool = anonymous < 0 ? pfns : anonymous;
 
   const blockOf = (pfn: number): number => pfn - (pfn % huge);
-  const head = (m: MachineState, pfn: number): number => (pfn < pool && m[huge_folio + blockOf(pfn)] === 1 ? blockOf(pfn) : pfn);
-  const folioPages = (m: MachineState, first: number): number => (first < pool && m[huge_folio + first] === 1 ? huge : 1);
+  const head = (m: MachineState, pfn: number): number =>
+    pfn < pool && m[huge_folio + blockOf(pfn)] === 1 ? blockOf(pfn) : pfn;
+  const folioPages = (m: MachineState, first: number): number =>
+    first < pool && m[huge_folio + first] === 1 ? huge : 1;
   const indexOf = (m: MachineState, pfn: number): number => {
     for (let index = 0; index < pages; index++) if (m[page_cache + index] === pfn + 1) return index;
     return -1;
   };
   const backing = (m: MachineState, gfn: number): number =>
     anonymous >= 0 && m[at.private + gfn] === 0 ? anonymous + gfn : m[page_cache + gfn] - 1;
-  const isFree = (m: MachineState, pfn: number): boolean => m[owner + pfn] === OWNER.free || m[owner + pfn] === OWNER.host;
+  const isFree = (m: MachineState, pfn: number): boolean =>
+    m[owner + pfn] === OWNER.free || m[owner + pfn] === OWNER.host;
 
   const isGuestOwned = (m: MachineState, pfn: number): boolean => {
     if (snp) return m[at.rmp_assigned + pfn] === 1;
@@ -73,7 +76,13 @@ export function makeView(machine: Machine): View {
   const isReached = (m: MachineState, pfn: number): boolean => {
     const want = pfn + 1;
     for (let g = 0; g < pages; g++) {
-      if (m[at.iopte + g] === want || m[at.iotlb + g] === want || m[at.spte_shared + g] === want || m[at.spte_private + g] === want) return true;
+      if (
+        m[at.iopte + g] === want ||
+        m[at.iotlb + g] === want ||
+        m[at.spte_shared + g] === want ||
+        m[at.spte_private + g] === want
+      )
+        return true;
       if (inPlace(config) && m[host_pte + g] === want) return true;
     }
     for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb + k] === want) return true;
@@ -91,5 +100,16 @@ export function makeView(machine: Machine): View {
     }
     return references;
   };
-  return { backing, indexOf, head, folioPages, extraReferences, isFree, isGuestOwned, pageClass, isReached, verdictIndex: dmaIndex };
+  return {
+    backing,
+    indexOf,
+    head,
+    folioPages,
+    extraReferences,
+    isFree,
+    isGuestOwned,
+    pageClass,
+    isReached,
+    verdictIndex: dmaIndex,
+  };
 }

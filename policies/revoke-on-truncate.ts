@@ -47,7 +47,8 @@ function* unmap_area(range: Range): Steps<void> {
 export const revokeOnTruncate: Policy = {
   name: 'revoke-on-truncate',
   title: 'revoke-on-truncate (Gunthorpe, 26 Feb 2026)',
-  source: 'Re: [RFC PATCH kernel] iommufd: Allow mapping from KVM guest_memfd, 26 Feb 2026; iopt_revoke_notify()',
+  source:
+    'Re: [RFC PATCH kernel] iommufd: Allow mapping from KVM guest_memfd, 26 Feb 2026; iopt_revoke_notify()',
   base: 'rfc-v2',
   registers: { revoked: { max: 1, slots: 'index' } },
 

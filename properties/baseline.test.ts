@@ -9,8 +9,13 @@ import { type Survey, survey, surveyConfigs } from './survey.ts';
 const baseline = JSON.parse(readFileSync(new URL('./baseline.json', import.meta.url), 'utf8')) as Survey[];
 
 describe.each(POLICIES.map((policy) => [policy.name, policy] as const))('%s', (name, policy) => {
-  test.each(surveyConfigs(policy).map((config) => [`${config.platform}, VMM ${config.vmm}`, config] as const))('%s', (_label, config) => {
-    const pinned = baseline.find((s) => s.policy === name && s.base === config.base && s.platform === config.platform && s.vmm === config.vmm);
+  test.each(
+    surveyConfigs(policy).map((config) => [`${config.platform}, VMM ${config.vmm}`, config] as const),
+  )('%s', (_label, config) => {
+    const pinned = baseline.find(
+      (s) =>
+        s.policy === name && s.base === config.base && s.platform === config.platform && s.vmm === config.vmm,
+    );
     expect(survey(config, policy)).toEqual(pinned);
   });
 });

@@ -7,7 +7,13 @@ import { type Exploration, explore } from '../engine/explore.ts';
 import { certifyAll } from '../engine/minimise.ts';
 import { ranked } from '../engine/ranked.ts';
 import { type System, withPlaceBits } from '../engine/system.ts';
-import { type Assumptions, type AssumptionName, type Config, assumptions, relevantAssumptions } from '../models/bounds.ts';
+import {
+  type Assumptions,
+  type AssumptionName,
+  type Config,
+  assumptions,
+  relevantAssumptions,
+} from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import type { Blame, InvariantResult, Result, Verdict, Violation } from '../models/results.ts';
 import { none } from '../policies/none.ts';
@@ -106,7 +112,13 @@ function search(model: Model, options: CheckOptions): Searched {
   bounded.hits.forEach((count, property) => (hits[property] += count));
   states = Math.max(states, bounded.states);
   steps += bounded.transitions;
-  return { hits, states, steps, complete: bounded.complete, preemptionBound: bounded.complete ? null : bounded.rankCompleted };
+  return {
+    hits,
+    states,
+    steps,
+    complete: bounded.complete,
+    preemptionBound: bounded.complete ? null : bounded.rankCompleted,
+  };
 }
 
 /** What the base does without any IOMMU consumer: searched once for each configuration. */
@@ -132,13 +144,18 @@ export function makeBaseFindings(): BaseFindings {
 function minimised(model: Model, keys: readonly Key[], options: CheckOptions): Finding[] {
   if (keys.length === 0) return [];
   const { calls, maxStates } = model.config.bounds;
-  const certified = certifyAll((n, bits) => build(model, n)(bits), keys.map((key) => key.property), calls, {
-    statesMax: maxStates,
-    stop: () => {
-      options.progress?.({ phase: 'minimising', states: 0, runs: 0, found: keys.length });
-      return options.stop?.() === true;
+  const certified = certifyAll(
+    (n, bits) => build(model, n)(bits),
+    keys.map((key) => key.property),
+    calls,
+    {
+      statesMax: maxStates,
+      stop: () => {
+        options.progress?.({ phase: 'minimising', states: 0, runs: 0, found: keys.length });
+        return options.stop?.() === true;
+      },
     },
-  });
+  );
   return keys.flatMap((key) => {
     const certificate = certified.get(key.property)?.certificate;
     if (certificate !== undefined && certificate !== null)
@@ -151,18 +168,37 @@ function minimised(model: Model, keys: readonly Key[], options: CheckOptions): F
 /** A shortest path by steps alone, where the exact search did not fit: said to be uncertified. */
 function firstPath(model: Model, key: Key, calls: number): Finding | null {
   return withPlaceBits(build(model, calls), (system) => {
-    const found = explore(system, { eager: true, until: [key.property], statesMax: model.config.bounds.maxStates });
+    const found = explore(system, {
+      eager: true,
+      until: [key.property],
+      statesMax: model.config.bounds.maxStates,
+    });
     const path = found.pathTo(key.property);
     if (path === null) return null;
     const actors = path.moves.map((move) => system.actorOf(move));
     const switches = actors.filter((actor, k) => k > 0 && actor !== actors[k - 1]).length;
     const started = path.moves.filter((move) => system.offerOf(move) >= 0).length;
-    return { key, system, path, calls: started, switches, steps: path.moves.length, certified: false, certifiedStates: 0 };
+    return {
+      key,
+      system,
+      path,
+      calls: started,
+      switches,
+      steps: path.moves.length,
+      certified: false,
+      certifiedStates: 0,
+    };
   });
 }
 
 /** Assumptions of this platform that change whether the key is hit, and those that were tried without effect. */
-function flips(config: Config, policy: Policy, key: Key, options: CheckOptions, calls: number): { on: string[]; without: string[] } {
+function flips(
+  config: Config,
+  policy: Policy,
+  key: Key,
+  options: CheckOptions,
+  calls: number,
+): { on: string[]; without: string[] } {
   const on: string[] = [];
   const without: string[] = [];
   for (const { name } of relevantAssumptions(config.platform, config.base)) {
@@ -189,12 +225,21 @@ const modelOptions = (options: CheckOptions): { guard?: Guard; only?: readonly K
 });
 
 /** A finding as a report says it; with traces and reasons where it is explained. */
-export function toViolation(model: Model, finding: Finding, blame: Blame, options: CheckOptions, explained: boolean): Violation {
+export function toViolation(
+  model: Model,
+  finding: Finding,
+  blame: Blame,
+  options: CheckOptions,
+  explained: boolean,
+): Violation {
   const { key, calls, switches, steps, certified, certifiedStates } = finding;
   const { invariant, breach } = key;
   const { trace, initially, witness, state } = explain(model, finding);
   const token = options.token === null ? null : encodeFinding(model, finding, { blame }, options.token);
-  const depends = explained && options.flip ? flips(model.config, model.policy, key, options, calls) : { on: [], without: [] };
+  const depends =
+    explained && options.flip
+      ? flips(model.config, model.policy, key, options, calls)
+      : { on: [], without: [] };
   return {
     invariant: invariant.name,
     outcome: breach.outcome,
@@ -223,9 +268,17 @@ export function toViolation(model: Model, finding: Finding, blame: Blame, option
 function invariantResults(model: Model, hits: Float64Array): InvariantResult[] {
   const always = INVARIANTS.map(({ name }): InvariantResult => {
     const judgement = judgementOf(name, model.config);
-    const count = KEYS.filter((key) => key.invariant.name === name).reduce((sum, key) => sum + hits[key.property], 0);
+    const count = KEYS.filter((key) => key.invariant.name === name).reduce(
+      (sum, key) => sum + hits[key.property],
+      0,
+    );
     const broken = judgement === 'flag' ? ('flagged' as const) : ('violated' as const);
-    return { name, expectation: 'always', hits: count, verdict: judgement === 'not judged' ? 'not-judged' : count > 0 ? broken : 'holds' };
+    return {
+      name,
+      expectation: 'always',
+      hits: count,
+      verdict: judgement === 'not judged' ? 'not-judged' : count > 0 ? broken : 'holds',
+    };
   });
   const sometimes = SOMETIMES.map(({ name, event }): InvariantResult => {
     const count = hits[EVENT[event]];
@@ -248,7 +301,10 @@ function verdictOf(model: Model, searched: Searched, runs: number, broken: boole
   if (searched.complete) return { verdict: 'exhausted' };
   if (searched.preemptionBound !== null && searched.preemptionBound >= 0)
     return { verdict: 'bounded', reason: `preemptions <= ${searched.preemptionBound}` };
-  return { verdict: 'sampled', reason: `${runs} runs; the exhaustive search ended at ${searched.states} states` };
+  return {
+    verdict: 'sampled',
+    reason: `${runs} runs; the exhaustive search ended at ${searched.states} states`,
+  };
 }
 
 /** Keys that are hit here, the gravest invariant first. */
@@ -266,19 +322,32 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const sampled =
     searched.complete || options.runs === 0
       ? { runs: 0, steps: 0 }
-      : sample(model, { seed: options.seed, runs: options.runs, keys: model.keys, ...(options.stop === undefined ? {} : { stop: options.stop }) });
+      : sample(model, {
+          seed: options.seed,
+          runs: options.runs,
+          keys: model.keys,
+          ...(options.stop === undefined ? {} : { stop: options.stop }),
+        });
   if ('hits' in sampled) sampled.hits.forEach((count, property) => (searched.hits[property] += count));
 
   const keys = brokenKeys(model, searched.hits);
   const ofBase = policy.name === none.name || keys.length === 0 ? searched.hits : base.of(config, options);
-  const blameOf = (key: Key): Blame => (policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy');
+  const blameOf = (key: Key): Blame =>
+    policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';
   const guilty = keys.filter((key) => isAxiom(key) && blameOf(key) === 'policy');
-  const wanted = options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
+  const wanted =
+    options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
   const findings = minimised(model, wanted, options);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
   const violations = findings.map((finding) =>
-    toViolation(model, finding, blameOf(finding.key), options, options.explain === 'all' || finding === gravest),
+    toViolation(
+      model,
+      finding,
+      blameOf(finding.key),
+      options,
+      options.explain === 'all' || finding === gravest,
+    ),
   );
   const { hits } = searched;
   return {

@@ -15,7 +15,8 @@ async function dropped(): Promise<Policy[]> {
     .map((name) => new URL(name, folder).pathname);
   const named = process.env.GMEM_POLICY === undefined ? [] : [process.env.GMEM_POLICY];
   const found: Policy[] = [];
-  for (const file of [...files, ...named]) found.push(...(pickPolicies(await loadPolicyModule(file)) as Policy[]));
+  for (const file of [...files, ...named])
+    found.push(...(pickPolicies(await loadPolicyModule(file)) as Policy[]));
   const bundled = new Set(POLICIES.map(({ name }) => name));
   return found.filter(({ name }) => !bundled.has(name));
 }
@@ -23,11 +24,15 @@ async function dropped(): Promise<Policy[]> {
 const policies = await dropped();
 
 test('every bundled proposal is found by its file, so that a dropped one would be', () => {
-  expect(readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'index.ts').length).toBeGreaterThanOrEqual(POLICIES.length);
+  expect(
+    readdirSync(folder).filter((name) => name.endsWith('.ts') && name !== 'index.ts').length,
+  ).toBeGreaterThanOrEqual(POLICIES.length);
 });
 
 describe.each(policies.map((policy) => [policy.name, policy] as const))('%s conforms', (_name, policy) => {
-  test.each(surveyConfigs(policy).map((config) => [`${config.platform}, VMM ${config.vmm}`, config] as const))('%s', (_label, config) => {
+  test.each(
+    surveyConfigs(policy).map((config) => [`${config.platform}, VMM ${config.vmm}`, config] as const),
+  )('%s', (_label, config) => {
     const { policyBreaks, vacuous } = survey(config, policy);
     expect({ policyBreaks, vacuous }).toEqual({ policyBreaks: [], vacuous: [] });
   });

@@ -39,7 +39,9 @@ export const keyOf = (invariant: string, outcome: string): Key | undefined =>
 
 /** A judge over the keys given: appends the numbers of those that are broken in a state. */
 export function makeJudge(q: Questions, keys: readonly Key[]): (m: Int32Array, hits: number[]) => void {
-  const asked = keys.flatMap(({ breach, property }) => ('event' in breach ? [] : [{ at: breach.at(q), property }]));
+  const asked = keys.flatMap(({ breach, property }) =>
+    'event' in breach ? [] : [{ at: breach.at(q), property }],
+  );
   return (m, hits) => {
     for (let k = 0; k < asked.length; k++) if (asked[k].at(m) >= 0) hits.push(asked[k].property);
   };

@@ -42,5 +42,7 @@ export const inKvmBracket = (q: Questions, m: Int32Array, gfn: number): boolean 
 /** `pfn 5, which is free`; `pfn 5 (gmem, guest data)`. */
 export function pfnName(q: Questions, m: Int32Array, pfn: number): string {
   const owner = OWNER_NAMES[m[q.at.owner + pfn]] ?? 'unknown';
-  return q.view.isFree(m, pfn) ? `pfn ${pfn}, which is ${owner}` : `pfn ${pfn} (${owner}, ${CONTENT_NAMES[m[q.at.content + pfn]] ?? 'unknown'})`;
+  return q.view.isFree(m, pfn)
+    ? `pfn ${pfn}, which is ${owner}`
+    : `pfn ${pfn} (${owner}, ${CONTENT_NAMES[m[q.at.content + pfn]] ?? 'unknown'})`;
 }

@@ -6,15 +6,17 @@ import type { Config } from '../models/bounds.ts';
 export type Judgement = 'axiom' | 'flag' | 'not judged';
 
 export function judgementOf(invariant: string, config: Config): Judgement {
-  return match<readonly [string, string, string], Judgement>([invariant, config.platform, config.vmm])
-    /* a stale shared IOPTE takes the host down on TDX only; on SNP its use is a contained fault */
-    .with(['no-stale-shared-iopte', 'sev-snp', P._], () => 'flag')
-    .with(['no-stale-private-iopte', P.union('sev-snp', 'bare'), P._], () => 'not judged')
-    /* liveness of the guest's devices is user space's to keep: judged where it does as documented */
-    .with(['no-silent-lost-dma', P._, 'adversarial'], () => 'not judged')
-    .with(['rmp-size-matches-s2', 'sev-snp', 'cooperative'], () => 'axiom')
-    .with(['rmp-size-matches-s2', P._, P._], () => 'not judged')
-    .otherwise(() => 'axiom');
+  return (
+    match<readonly [string, string, string], Judgement>([invariant, config.platform, config.vmm])
+      /* a stale shared IOPTE takes the host down on TDX only; on SNP its use is a contained fault */
+      .with(['no-stale-shared-iopte', 'sev-snp', P._], () => 'flag')
+      .with(['no-stale-private-iopte', P.union('sev-snp', 'bare'), P._], () => 'not judged')
+      /* liveness of the guest's devices is user space's to keep: judged where it does as documented */
+      .with(['no-silent-lost-dma', P._, 'adversarial'], () => 'not judged')
+      .with(['rmp-size-matches-s2', 'sev-snp', 'cooperative'], () => 'axiom')
+      .with(['rmp-size-matches-s2', P._, P._], () => 'not judged')
+      .otherwise(() => 'axiom')
+  );
 }
 
 /** Where DMA to what somebody else owns goes first, then what stays mapped, then the rest: which axiom a mail is about. */

@@ -32,7 +32,15 @@ export interface Survey {
 /** Every platform and both kinds of VMM, on the base that the policy names. */
 export function surveyConfigs(policy: Policy, bounds = boundsOf('quick')): Config[] {
   return PLATFORMS.flatMap((platform) =>
-    VMMS.map((vmm) => ({ base: policy.base as Base, platform, vmm, bounds, device: null, assumptions: assumptions(), fail: null })),
+    VMMS.map((vmm) => ({
+      base: policy.base as Base,
+      platform,
+      vmm,
+      bounds,
+      device: null,
+      assumptions: assumptions(),
+      fail: null,
+    })),
   );
 }
 
@@ -47,7 +55,8 @@ function hitsOf(config: Config, policy: Policy) {
 
 export function survey(config: Config, policy: Policy): Survey {
   const { model, found } = hitsOf(config, policy);
-  if (!found.complete) throw new RangeError(`${policy.name}: ${found.states} states are more than the survey's bounds allow`);
+  if (!found.complete)
+    throw new RangeError(`${policy.name}: ${found.states} states are more than the survey's bounds allow`);
   const base = policy.name === none.name ? found : hitsOf(config, none).found;
   const hit = (keys: readonly Key[]): string[] => keys.map(({ name }) => name);
   const broken = model.keys.filter((key) => found.hits[key.property] > 0);

@@ -39,11 +39,15 @@ export interface ModelOptions {
 
 /** The offers of a thread: the calls of its kind. */
 export const offersOf = (table: CallTable, kind: string): CallOffer[] =>
-  table.calls.filter((call) => call.thread === kind).map(({ name, fn, args }) => ({ name, fn, args }) as CallOffer);
+  table.calls
+    .filter((call) => call.thread === kind)
+    .map(({ name, fn, args }) => ({ name, fn, args }) as CallOffer);
 
 /** Errors of the interpreter are the policy's: they are raised by what it yields. */
 function asPolicyError(error: unknown): unknown {
-  return error instanceof NotAStep || error instanceof NotHeld ? new PolicyError(error.message, { cause: error }) : error;
+  return error instanceof NotAStep || error instanceof NotHeld
+    ? new PolicyError(error.message, { cause: error })
+    : error;
 }
 
 function resultText(result: unknown): string {
@@ -93,7 +97,9 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     streams: streamsOf(config),
     placeAt: [],
   };
-  const judged = (options.only ?? KEYS).filter((key) => judgementOf(key.invariant.name, config) !== 'not judged');
+  const judged = (options.only ?? KEYS).filter(
+    (key) => judgementOf(key.invariant.name, config) !== 'not judged',
+  );
   const byName = new Map(table.calls.map((call) => [call.name, call]));
   const returned = judgeResult(machine, byName, events);
   const { host_dead } = machine.at;
@@ -145,8 +151,17 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     domain,
     guard: options.guard,
     system: (environment, placeBits, initial) => {
-      const chosen = initial === undefined ? domain : { ...domain, initial: (fresh: () => Int32Array) => domain.initial(fresh).slice(initial, initial + 1) };
-      const system = makeSystem(chosen, environment, { placeBits, ...(options.guard === undefined ? {} : { guard: options.guard }) });
+      const chosen =
+        initial === undefined
+          ? domain
+          : {
+              ...domain,
+              initial: (fresh: () => Int32Array) => domain.initial(fresh).slice(initial, initial + 1),
+            };
+      const system = makeSystem(chosen, environment, {
+        placeBits,
+        ...(options.guard === undefined ? {} : { guard: options.guard }),
+      });
       (questions as { placeAt: readonly number[] }).placeAt = system.placeAt;
       return system;
     },
@@ -155,5 +170,9 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
 
 /** Any thread may start any of its calls, `calls` in all. */
 export function freeEnvironment(model: Model, calls: number): Environment {
-  return { kind: 'free', calls, offers: model.machine.threads.map((thread) => offersOf(model.table, thread.kind)) };
+  return {
+    kind: 'free',
+    calls,
+    offers: model.machine.threads.map((thread) => offersOf(model.table, thread.kind)),
+  };
 }

@@ -28,7 +28,11 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
   'rmp-assigned': (config) => config.platform === 'sev-snp',
   pinned: (_config, policy) => policy.pins === true,
-  'conversion-refused': and((config) => inPlace(config), (_config, policy) => policy.pins === true, adversarial),
+  'conversion-refused': and(
+    (config) => inPlace(config),
+    (_config, policy) => policy.pins === true,
+    adversarial,
+  ),
   'folio-split': (config) => inPlace(config) && config.bounds.pages >= config.bounds.hugePages,
 };
 

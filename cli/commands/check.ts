@@ -15,7 +15,18 @@ import { corpusFiles, readText } from '../files.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Session, complain, openSession, prepareOut, print, writeOut } from '../session.ts';
 import { STATUS, worstStatus } from '../status.ts';
-import { type Format, type RawOptions, UsageError, configOf, failOf, formatOf, numberOf, parseOnly, platformsOf, vmmsOf } from '../usage.ts';
+import {
+  type Format,
+  type RawOptions,
+  UsageError,
+  configOf,
+  failOf,
+  formatOf,
+  numberOf,
+  parseOnly,
+  platformsOf,
+  vmmsOf,
+} from '../usage.ts';
 import { guardWith } from '../watchdog.ts';
 
 const GUARD_MS = 2000;
@@ -47,7 +58,13 @@ interface Ran {
 }
 
 /** One policy on all the platforms asked for; what was found before an error of the policy is kept. */
-function runPolicy({ policy, bundled }: Named, options: RawOptions, session: Session, base: BaseFindings, corpus: readonly CorpusEntry[]): Ran {
+function runPolicy(
+  { policy, bundled }: Named,
+  options: RawOptions,
+  session: Session,
+  base: BaseFindings,
+  corpus: readonly CorpusEntry[],
+): Ran {
   const results: Result[] = [];
   const statuses: number[] = [];
   const only = parseOnly(options.only);
@@ -71,15 +88,25 @@ function runPolicy({ policy, bundled }: Named, options: RawOptions, session: Ses
             ...(bundled ? {} : { guard: guardWith(GUARD_MS) }),
           });
           results.push(result);
-          statuses.push(result.verdict === 'violated' ? STATUS.violated : result.verdict === 'vacuous' ? STATUS.vacuous : STATUS.conformant);
+          statuses.push(
+            result.verdict === 'violated'
+              ? STATUS.violated
+              : result.verdict === 'vacuous'
+                ? STATUS.vacuous
+                : STATUS.conformant,
+          );
         } catch (error) {
           session.clearProgress();
           if (error instanceof PolicyError) {
-            complain(`${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: the policy breaks the API: ${error.message}`);
+            complain(
+              `${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: the policy breaks the API: ${error.message}`,
+            );
             return { results, statuses: [...statuses, STATUS.policyError] };
           }
           if (!(error instanceof SuiteError)) throw error;
-          complain(`${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: a bug of the suite: ${error.message}. Please report it.`);
+          complain(
+            `${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: a bug of the suite: ${error.message}. Please report it.`,
+          );
           return { results, statuses: [...statuses, STATUS.bug] };
         }
       }
@@ -96,10 +123,16 @@ export function render(report: RunReport, format: Format, all: boolean): string 
     case 'text':
       return text(report, { all });
     case 'mail': {
-      const found = report.results.flatMap((result) => result.violations.map((violation) => ({ result, violation })));
-      const guilty = found.filter(({ violation }) => isGuilt(violation)).sort((a, b) => byGravity(a.violation, b.violation));
+      const found = report.results.flatMap((result) =>
+        result.violations.map((violation) => ({ result, violation })),
+      );
+      const guilty = found
+        .filter(({ violation }) => isGuilt(violation))
+        .sort((a, b) => byGravity(a.violation, b.violation));
       const chosen = all ? found : guilty.length > 0 ? guilty.slice(0, 1) : found.slice(0, 1);
-      return chosen.length === 0 ? text(report) : chosen.map(({ result, violation }) => mail(result, violation)).join('\n');
+      return chosen.length === 0
+        ? text(report)
+        : chosen.map(({ result, violation }) => mail(result, violation)).join('\n');
     }
   }
 }
@@ -109,13 +142,24 @@ function writeFiles(options: RawOptions, report: RunReport): void {
   if (options.out === undefined) return;
   for (const result of report.results)
     for (const violation of result.violations)
-      if (violation.replay !== undefined) writeOut(options.out, replayFileName(result, violation), `${JSON.stringify(violation.replay, null, 2)}\n`);
+      if (violation.replay !== undefined)
+        writeOut(
+          options.out,
+          replayFileName(result, violation),
+          `${JSON.stringify(violation.replay, null, 2)}\n`,
+        );
   writeOut(options.out, 'report.json', runJson(report));
 }
 
 export async function checkCommand(words: readonly string[], options: RawOptions): Promise<number> {
   const format = formatOf(options);
-  configOf(options, 'rfc-v2', platformsOf(options)[0] ?? 'bare', vmmsOf(options)[0] ?? 'adversarial', 'small');
+  configOf(
+    options,
+    'rfc-v2',
+    platformsOf(options)[0] ?? 'bare',
+    vmmsOf(options)[0] ?? 'adversarial',
+    'small',
+  );
   failOf(options);
   parseOnly(options.only);
   const policies = await policiesOf(words);

@@ -10,11 +10,16 @@ import { type RawOptions, UsageError, formatOf, numberOf } from '../usage.ts';
 
 const SEEDS_MAX = 1000;
 
-export function faultsCommand(names: readonly string[], options: RawOptions & { readonly seeds?: string }): number {
+export function faultsCommand(
+  names: readonly string[],
+  options: RawOptions & { readonly seeds?: string },
+): number {
   const format = formatOf(options);
   const unknown = names.find((name) => BROKEN.every((policy) => policy.name !== name));
   if (unknown !== undefined)
-    throw new UsageError(`there is no planted fault '${unknown}'; known: ${BROKEN.map((policy) => policy.name).join(', ')}`);
+    throw new UsageError(
+      `there is no planted fault '${unknown}'; known: ${BROKEN.map((policy) => policy.name).join(', ')}`,
+    );
   const seeds = options.seeds === undefined ? SEEDS : numberOf('--seeds', options.seeds, 0, SEEDS_MAX);
   const session = openSession(null);
   const chosen = BROKEN.filter((policy) => names.length === 0 || names.includes(policy.name));

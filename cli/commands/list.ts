@@ -1,7 +1,15 @@
 // list: what there is, by name.
 
 import { LOCKS } from '../../api/index.ts';
-import { ASSUMPTIONS, BASES, BOUND_NAMES, PLATFORMS, TAKEN_FOR_GRANTED, assumptions, boundsOf } from '../../models/bounds.ts';
+import {
+  ASSUMPTIONS,
+  BASES,
+  BOUND_NAMES,
+  PLATFORMS,
+  TAKEN_FOR_GRANTED,
+  assumptions,
+  boundsOf,
+} from '../../models/bounds.ts';
 import { callTable } from '../../models/calls.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
 import { POLICIES } from '../../policies/index.ts';
@@ -11,7 +19,16 @@ import { print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { oneOf } from '../usage.ts';
 
-const WHAT = ['policies', 'bases', 'platforms', 'invariants', 'assumptions', 'calls', 'bounds', 'locks'] as const;
+const WHAT = [
+  'policies',
+  'bases',
+  'platforms',
+  'invariants',
+  'assumptions',
+  'calls',
+  'bounds',
+  'locks',
+] as const;
 
 const entry = (name: string, says: string): string => [name, ...hang('    ', says)].join('\n');
 
@@ -20,8 +37,17 @@ function callsText(): string[] {
   for (const base of BASES)
     for (const vmm of ['adversarial', 'cooperative'] as const)
       for (const policy of POLICIES) {
-        const config = { base, platform: 'sev-snp', vmm, bounds: boundsOf('small'), device: null, assumptions: assumptions(), fail: null } as const;
-        for (const call of callTable(config, policy).calls) if (!words.has(call.word)) words.set(call.word, `${call.thread}: ${call.name}`);
+        const config = {
+          base,
+          platform: 'sev-snp',
+          vmm,
+          bounds: boundsOf('small'),
+          device: null,
+          assumptions: assumptions(),
+          fail: null,
+        } as const;
+        for (const call of callTable(config, policy).calls)
+          if (!words.has(call.word)) words.set(call.word, `${call.thread}: ${call.name}`);
       }
   return [...words].map(([word, name]) => entry(word, name));
 }
@@ -30,7 +56,9 @@ export function listCommand(what: string): number {
   const lines: { readonly [K in (typeof WHAT)[number]]: () => string[] } = {
     policies: () => [
       ...POLICIES.map(({ name, title, base, source }) => entry(name, `${title}; base ${base}; ${source}`)),
-      ...BROKEN.map(({ name, planted }) => entry(name, `planted fault: ${planted?.fault ?? ''} Must be caught by ${planted?.invariant ?? ''}.`)),
+      ...BROKEN.map(({ name, planted }) =>
+        entry(name, `planted fault: ${planted?.fault ?? ''} Must be caught by ${planted?.invariant ?? ''}.`),
+      ),
     ],
     bases: () => [...BASES],
     platforms: () => [...PLATFORMS],

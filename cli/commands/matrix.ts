@@ -22,7 +22,11 @@ interface Cell {
 }
 
 const word = (result: Result): string =>
-  result.verdict === 'violated' || result.preemptionBound === null ? 'exhausted' : result.preemptionBound >= 0 ? 'bounded' : 'sampled';
+  result.verdict === 'violated' || result.preemptionBound === null
+    ? 'exhausted'
+    : result.preemptionBound >= 0
+      ? 'bounded'
+      : 'sampled';
 
 export async function matrixCommand(words: readonly string[], options: RawOptions): Promise<number> {
   const seconds = timeOf(options) ?? SECONDS_DEFAULT;
@@ -44,16 +48,28 @@ export async function matrixCommand(words: readonly string[], options: RawOption
       for (const platform of platformsOf(options)) {
         if (session.interrupted()) break;
         const config = configOf(options, named.policy.base, platform, vmm, 'quick');
-        const result = check(config, named.policy, base, checkOptions(`${named.policy.name} ${platform} ${vmm}`, session.interrupted));
+        const result = check(
+          config,
+          named.policy,
+          base,
+          checkOptions(`${named.policy.name} ${platform} ${vmm}`, session.interrupted),
+        );
         cells.push({ named, config, result, reached: `${config.bounds.name} ${word(result)}` });
       }
   /* What is violated already needs no larger bounds; the rest goes on, the smallest first, while time lasts. */
   const deadline = (): boolean => session.interrupted() || session.seconds() > seconds;
-  const open = cells.filter((cell) => cell.result.verdict !== 'violated').sort((a, b) => a.result.states - b.result.states);
+  const open = cells
+    .filter((cell) => cell.result.verdict !== 'violated')
+    .sort((a, b) => a.result.states - b.result.states);
   for (const cell of options.bounds === undefined && options.calls === undefined ? open : []) {
     if (deadline()) break;
     const config = { ...cell.config, bounds: boundsOf('small') };
-    const result = check(config, cell.named.policy, base, checkOptions(`${cell.named.policy.name} ${config.platform} ${config.vmm}, small`, deadline));
+    const result = check(
+      config,
+      cell.named.policy,
+      base,
+      checkOptions(`${cell.named.policy.name} ${config.platform} ${config.vmm}, small`, deadline),
+    );
     if (result.preemptionBound !== null && result.verdict !== 'violated') break;
     cell.result = result;
     cell.reached = `small ${word(result)}`;
@@ -68,6 +84,10 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     result,
     reached,
   }));
-  print(options.format === 'json' ? matrixJson(seedOf(options), rows) : matrix(rows, { settings: `seed ${seedOf(options)}, ${seconds} s` }));
+  print(
+    options.format === 'json'
+      ? matrixJson(seedOf(options), rows)
+      : matrix(rows, { settings: `seed ${seedOf(options)}, ${seconds} s` }),
+  );
   return session.interrupted() ? STATUS.interrupted : STATUS.conformant;
 }

@@ -9,15 +9,20 @@ import { STATUS } from '../status.ts';
 import { UsageError } from '../usage.ts';
 
 export function newPolicyCommand(name: string): number {
-  if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) throw new UsageError(`a policy's name is kebab-case text, not '${name}'`);
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name))
+    throw new UsageError(`a policy's name is kebab-case text, not '${name}'`);
   const file = `${name}.ts`;
   if (existsSync(file)) throw new UsageError(`./${file} is there already; choose another name or remove it`);
-  const constant = name.replace(/-+([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase()).replace(/^(\d)/, 'policy$1');
+  const constant = name
+    .replace(/-+([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase())
+    .replace(/^(\d)/, 'policy$1');
   const template = readText(join(packageRoot(), 'templates', 'policy.ts.txt'));
   try {
     writeFileSync(file, template.replaceAll('POLICY_NAME', name).replaceAll('POLICY_CONSTANT', constant));
   } catch (error) {
-    throw new UsageError(`./${file} cannot be written (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `./${file} cannot be written (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
   print(`wrote ./${file}; judge it with: gmem-conform check ./${file}`);
   return STATUS.conformant;

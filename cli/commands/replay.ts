@@ -7,7 +7,14 @@ import type { Blame, Result, RunReport } from '../../models/results.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
 import { POLICIES } from '../../policies/index.ts';
 import { type CheckOptions, makeBaseFindings, recertify, replayed } from '../../properties/check.ts';
-import { type CorpusEntry, CorpusError, configOfEntry, loadCorpus, runEntry, toCorpus } from '../../properties/corpus.ts';
+import {
+  type CorpusEntry,
+  CorpusError,
+  configOfEntry,
+  loadCorpus,
+  runEntry,
+  toCorpus,
+} from '../../properties/corpus.ts';
 import { type Key, keyName, keyOf } from '../../properties/properties.ts';
 import type { Finding } from '../../properties/suite-types.ts';
 import { type Model, freeEnvironment, makeModel } from '../../properties/system.ts';
@@ -41,7 +48,8 @@ interface Subject {
 function fromToken(text: string): Subject {
   try {
     const decoded = decodeFinding(text, BUNDLED, tokenText);
-    if (decoded.model === null || decoded.key === null) throw new UsageError(`the token cannot be replayed here: ${decoded.stale.join('; ')}`);
+    if (decoded.model === null || decoded.key === null)
+      throw new UsageError(`the token cannot be replayed here: ${decoded.stale.join('; ')}`);
     const written = findingOf(decoded, PLACE_BITS);
     return {
       model: decoded.model,
@@ -83,12 +91,16 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
     if (error instanceof CorpusError) throw new UsageError(error.message);
     throw error;
   }
-  const candidates = options.policy === undefined ? BUNDLED : (await policiesOf([options.policy])).map(({ policy }) => policy);
+  const candidates =
+    options.policy === undefined ? BUNDLED : (await policiesOf([options.policy])).map(({ policy }) => policy);
   const policy = candidates.find(({ name }) => name === entry.policy);
   if (policy === undefined)
-    throw new UsageError(`${file} is about the policy '${entry.policy}', which is not bundled: name its file with --policy ./${entry.policy}.ts`);
+    throw new UsageError(
+      `${file} is about the policy '${entry.policy}', which is not bundled: name its file with --policy ./${entry.policy}.ts`,
+    );
   const key = keyOf(entry.invariant, entry.outcome);
-  if (key === undefined) throw new UsageError(`${file}: there is no invariant ${keyName(entry.invariant, entry.outcome)} here`);
+  if (key === undefined)
+    throw new UsageError(`${file}: there is no invariant ${keyName(entry.invariant, entry.outcome)} here`);
   const bundled = BUNDLED.includes(policy);
   const config = configOfEntry(entry, {
     base: entry.base,
@@ -102,7 +114,14 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
   const model = makeModel(config, policy, bundled ? {} : { guard: guardWith(GUARD_MS) });
   const written = writtenOn(model, entry, key);
   const base = makeBaseFindings().of(config, checkOptions(options, bundled));
-  return { model, key, blame: base[key.property] > 0 ? 'base' : 'policy', written, stale: written === null ? ['its calls do not break the invariant any more'] : [], bundled };
+  return {
+    model,
+    key,
+    blame: base[key.property] > 0 ? 'base' : 'policy',
+    written,
+    stale: written === null ? ['its calls do not break the invariant any more'] : [],
+    bundled,
+  };
 }
 
 const checkOptions = (options: Options, bundled: boolean): CheckOptions => ({
@@ -119,10 +138,17 @@ function elsewhere(subject: Subject, options: Options): Subject {
   const { model, key, written } = subject;
   if (options.platform === undefined && options.assume === undefined) return subject;
   if (written === null) throw new UsageError('there is no schedule to take elsewhere');
-  const platform = options.platform === undefined ? model.config.platform : oneOf('platform', options.platform, PLATFORMS);
+  const platform =
+    options.platform === undefined ? model.config.platform : oneOf('platform', options.platform, PLATFORMS);
   const given = parseAssumptions(options.assume);
-  const changed = Object.fromEntries(ASSUMPTIONS.filter((a) => given[a.name] !== a.default).map((a) => [a.name, given[a.name]]));
-  const config: Config = { ...model.config, platform, assumptions: { ...model.config.assumptions, ...changed } };
+  const changed = Object.fromEntries(
+    ASSUMPTIONS.filter((a) => given[a.name] !== a.default).map((a) => [a.name, given[a.name]]),
+  );
+  const config: Config = {
+    ...model.config,
+    platform,
+    assumptions: { ...model.config.assumptions, ...changed },
+  };
   const entry = toCorpus(model, written, 'replayed elsewhere');
   const other = makeModel(config, model.policy);
   return { ...subject, model: other, written: writtenOn(other, entry, key), stale: [] };
@@ -143,7 +169,9 @@ export async function replayCommand(words: readonly string[], options: Options):
   for (const sentence of stale) complain(sentence);
   session.close();
   if (finding === null) {
-    print(`${model.policy.name} on ${model.config.base}, ${model.config.platform}: these calls do not break ${key.name} here.`);
+    print(
+      `${model.policy.name} on ${model.config.base}, ${model.config.platform}: these calls do not break ${key.name} here.`,
+    );
     return STATUS.conformant;
   }
   const result: Result = replayed(model, finding, blame, checking);
@@ -151,5 +179,7 @@ export async function replayCommand(words: readonly string[], options: Options):
   const rendered = render(report, format, true);
   print(rendered);
   if (options.out !== undefined) writeOut(options.out, 'report.txt', rendered);
-  return blame === 'policy' && result.violations.some(({ severity }) => severity === 'axiom') ? STATUS.violated : STATUS.conformant;
+  return blame === 'policy' && result.violations.some(({ severity }) => severity === 'axiom')
+    ? STATUS.violated
+    : STATUS.conformant;
 }

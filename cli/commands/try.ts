@@ -15,7 +15,10 @@ import { timeOf } from './check.ts';
 
 const INITIALS = ['shared', 'private', 'shared-huge', 'private-huge'] as const;
 
-export async function tryCommand(scenario: string, options: RawOptions & { readonly policy?: string; readonly initial?: string }): Promise<number> {
+export async function tryCommand(
+  scenario: string,
+  options: RawOptions & { readonly policy?: string; readonly initial?: string },
+): Promise<number> {
   const format = formatOf(options);
   const named = (await policiesOf([options.policy ?? 'vmm-remap']))[0];
   if (named === undefined) throw new UsageError(`--policy ${options.policy ?? ''} names no policy`);
@@ -25,7 +28,9 @@ export async function tryCommand(scenario: string, options: RawOptions & { reado
   const results = platformsOf(options).map((platform) => {
     const config = configOf(options, named.policy.base, platform, vmm, 'small');
     if (initial >= initialStates(config).length)
-      throw new UsageError(`--initial ${INITIALS[initial]}: base ${config.base} has no huge pages; known there: ${INITIALS.slice(0, 2).join(', ')}`);
+      throw new UsageError(
+        `--initial ${INITIALS[initial]}: base ${config.base} has no huge pages; known there: ${INITIALS.slice(0, 2).join(', ')}`,
+      );
     try {
       return tryScenario(makeModel(config, named.policy), scenario, {
         initial,

@@ -46,7 +46,12 @@ export function* kvm_gmem_invalidate_begin(range: Range, consumer: boolean): Ste
 }
 
 /** linux-7.2: count, range_add, zap and flush, all before mmu_lock is dropped. */
-export function* kvm_gmem_invalidate_start(range: Range, filter: ZapFilter, consumer: boolean, arch: Arch): Steps<void> {
+export function* kvm_gmem_invalidate_start(
+  range: Range,
+  filter: ZapFilter,
+  consumer: boolean,
+  arch: Arch,
+): Steps<void> {
   if (consumer) yield* gmem_invalidate_start(range);
   if (!(yield* kvm_mmu_invalidate_start(range))) return;
   yield* kvm_unmap_gfn_range(range, filter, arch);

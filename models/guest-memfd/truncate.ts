@@ -30,7 +30,12 @@ import {
   up_read,
   up_write,
 } from '../../api/index.ts';
-import { type Consumer, kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_gfn_range } from './invalidate.ts';
+import {
+  type Consumer,
+  kvm_gmem_invalidate_end,
+  kvm_gmem_invalidate_start,
+  kvm_unmap_gfn_range,
+} from './invalidate.ts';
 
 /** kvm_gmem_allocate(). Not cleared, not prepared, no invalidation. */
 export function makeAllocate() {

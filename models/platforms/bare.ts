@@ -6,8 +6,32 @@ import type { DmaCase, Outcome, Verdicts } from './outcomes.ts';
 export const bareVerdicts = (): Verdicts => (dma) =>
   match<DmaCase, Outcome>(dma)
     .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
-    .with({ page: P.union('private 4K', 'private 2M', 'private elsewhere', 'private unaccepted', 'private removed'), write: true }, () => 'integrity violation')
-    .with({ page: P.union('private 4K', 'private 2M', 'private elsewhere', 'private unaccepted', 'private removed'), write: false }, () => 'confidential leak')
+    .with(
+      {
+        page: P.union(
+          'private 4K',
+          'private 2M',
+          'private elsewhere',
+          'private unaccepted',
+          'private removed',
+        ),
+        write: true,
+      },
+      () => 'integrity violation',
+    )
+    .with(
+      {
+        page: P.union(
+          'private 4K',
+          'private 2M',
+          'private elsewhere',
+          'private unaccepted',
+          'private removed',
+        ),
+        write: false,
+      },
+      () => 'confidential leak',
+    )
     .with({ page: 'stale' }, () => 'DMA lost silently')
     .with({ page: 'free', write: true }, () => 'host corruption')
     .with({ page: 'free', write: false }, () => 'confidential leak')

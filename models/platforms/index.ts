@@ -38,7 +38,9 @@ export function archOf(config: Config): Arch {
 }
 
 /** The streams that the devices of this configuration issue. */
-export function streamsOf(config: Config): readonly { readonly trusted: boolean; readonly private: boolean; readonly name: string }[] {
+export function streamsOf(
+  config: Config,
+): readonly { readonly trusted: boolean; readonly private: boolean; readonly name: string }[] {
   const t0 = { trusted: false, private: false, name: 'T=0' };
   const t1 = { trusted: true, private: true, name: 'T=1 private' };
   if (config.platform === 'bare' || config.device === 'T0') return [t0];

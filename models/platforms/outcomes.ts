@@ -69,4 +69,6 @@ export function verdictTable(verdicts: Verdicts): Uint8Array {
 }
 
 export const dmaIndex = codeOf;
-export const PAGE_CLASS = Object.fromEntries(PAGE_CLASSES.map((name, k) => [name, k])) as { readonly [K in PageClass]: number };
+export const PAGE_CLASS = Object.fromEntries(PAGE_CLASSES.map((name, k) => [name, k])) as {
+  readonly [K in PageClass]: number;
+};

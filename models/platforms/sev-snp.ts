@@ -5,7 +5,13 @@ import { P, match } from 'ts-pattern';
 import type { Assumptions } from '../bounds.ts';
 import type { DmaCase, Outcome, Verdicts } from './outcomes.ts';
 
-const PRIVATE = P.union('private 4K', 'private 2M', 'private elsewhere', 'private unaccepted', 'private removed');
+const PRIVATE = P.union(
+  'private 4K',
+  'private 2M',
+  'private elsewhere',
+  'private unaccepted',
+  'private removed',
+);
 
 export const sevSnpVerdicts =
   (assumed: Assumptions): Verdicts =>
@@ -19,11 +25,15 @@ export const sevSnpVerdicts =
       )
       .with({ trusted: true, private: true }, () => 'contained fault')
       /* every other access is the hypervisor's: no page in the region may be assigned */
-      .with({ page: PRIVATE, write: false }, () => (assumed['snp.io-read-of-private-faults'] ? 'contained fault' : 'ciphertext read'))
+      .with({ page: PRIVATE, write: false }, () =>
+        assumed['snp.io-read-of-private-faults'] ? 'contained fault' : 'ciphertext read',
+      )
       .with({ page: PRIVATE, write: true }, () => 'contained fault')
       .with({ page: 'shared in mixed 2M', leaf: '2M' }, () => 'contained fault')
       .with({ page: 'shared in mixed 2M', leaf: '4K' }, () => 'ok')
-      .with({ page: 'shared', leaf: '2M' }, () => (assumed['snp.2m-iopte-over-4k-shared-rmp-is-ok'] ? 'ok' : 'contained fault'))
+      .with({ page: 'shared', leaf: '2M' }, () =>
+        assumed['snp.2m-iopte-over-4k-shared-rmp-is-ok'] ? 'ok' : 'contained fault',
+      )
       .with({ page: 'shared', leaf: '4K' }, () => 'ok')
       .with({ page: 'stale' }, () => 'DMA lost silently')
       .with({ page: 'free', write: true }, () => 'host corruption')
@@ -33,7 +43,10 @@ export const sevSnpVerdicts =
 /** The access went through an IOTLB entry whose check was made when the page was shared: RMPUPDATE did not flush it. */
 export const uncheckedSnpVerdict = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
-    .with({ trusted: true, private: true, page: P.union('private 4K', 'private 2M', 'private unaccepted') }, () => 'ok')
+    .with(
+      { trusted: true, private: true, page: P.union('private 4K', 'private 2M', 'private unaccepted') },
+      () => 'ok',
+    )
     .with({ page: PRIVATE, write: true }, () => 'integrity violation')
     .with({ page: PRIVATE, write: false }, () => 'ciphertext read')
     .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')

@@ -9,9 +9,31 @@ export const tdxVerdicts =
   (assumed: Assumptions): Verdicts =>
   (dma) =>
     match<DmaCase, Outcome>(dma)
-      .with({ page: P.union('private 4K', 'private 2M', 'private elsewhere', 'private unaccepted', 'private removed'), write: true }, () => 'host fatal')
-      .with({ page: P.union('private 4K', 'private 2M', 'private elsewhere', 'private unaccepted', 'private removed'), write: false }, () =>
-        assumed['tdx.shared-read-of-private-is-fatal'] ? 'host fatal' : 'ciphertext read',
+      .with(
+        {
+          page: P.union(
+            'private 4K',
+            'private 2M',
+            'private elsewhere',
+            'private unaccepted',
+            'private removed',
+          ),
+          write: true,
+        },
+        () => 'host fatal',
+      )
+      .with(
+        {
+          page: P.union(
+            'private 4K',
+            'private 2M',
+            'private elsewhere',
+            'private unaccepted',
+            'private removed',
+          ),
+          write: false,
+        },
+        () => (assumed['tdx.shared-read-of-private-is-fatal'] ? 'host fatal' : 'ciphertext read'),
       )
       .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
       .with({ page: 'stale' }, () => 'DMA lost silently')

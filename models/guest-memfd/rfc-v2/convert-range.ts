@@ -21,7 +21,13 @@ import {
   up_write,
   wait_for_folio_refs,
 } from '../../../api/index.ts';
-import { type Consumer, kvm_gmem_invalidate_begin, kvm_gmem_invalidate_end, kvm_gmem_unmap, unmap_mapping_range } from '../invalidate.ts';
+import {
+  type Consumer,
+  kvm_gmem_invalidate_begin,
+  kvm_gmem_invalidate_end,
+  kvm_gmem_unmap,
+  unmap_mapping_range,
+} from '../invalidate.ts';
 
 export interface ConvertOptions {
   readonly arch: Arch;
@@ -47,7 +53,9 @@ export function makeConvertRange(to: 'private' | 'shared', options: ConvertOptio
   const { arch, consumer, notifies, snpAsInV8 } = options;
   const reason: Reason = to === 'private' ? 'to private' : 'to shared';
   const hugeIn = (range: Range, hugeInode: boolean): number[] =>
-    hugeInode ? each_page(roundOut(range, true, arch.huge_pages)).filter((index) => index % arch.huge_pages === 0) : [];
+    hugeInode
+      ? each_page(roundOut(range, true, arch.huge_pages)).filter((index) => index % arch.huge_pages === 0)
+      : [];
 
   /** null, or the index at which a reference forbids it. */
   function* kvm_gmem_convert_should_proceed(work: Range): Steps<number | null> {
@@ -87,11 +95,13 @@ export function makeConvertRange(to: 'private' | 'shared', options: ConvertOptio
       yield* up_write('invalidate_lock');
       return { errno: '-EAGAIN', error_offset: range.start };
     }
-    for (const work of works) yield* call(kvm_gmem_invalidate_begin, roundOut(work, huge_inode, arch.huge_pages), consumer.present);
+    for (const work of works)
+      yield* call(kvm_gmem_invalidate_begin, roundOut(work, huge_inode, arch.huge_pages), consumer.present);
     for (const work of works) {
       if (error_index === null) error_index = yield* call(kvm_gmem_convert_should_proceed, work);
     }
-    if (error_index === null) for (const work of works) yield* call(kvm_gmem_convert_execute_work, work, huge_inode);
+    if (error_index === null)
+      for (const work of works) yield* call(kvm_gmem_convert_execute_work, work, huge_inode);
     for (const work of works) {
       yield* call(kvm_gmem_invalidate_end, roundOut(work, huge_inode, arch.huge_pages), consumer.present);
       yield* consumer.end(work, reason, error_index === null);

@@ -1,0 +1,282 @@
+// Words for states: named facts, each made of the fields that belong together, and what differs between two states.
+// The names are those that the witnesses in properties/invariants.ts use.
+
+import { LOCKS, showRange } from '../api/index.ts';
+import {
+  AREA_NAMES,
+  CONTENT_NAMES,
+  type Machine,
+  OWNER,
+  OWNER_NAMES,
+  SEPT,
+  SEPT_NAMES,
+  inPlace,
+} from './machine.ts';
+import type { FieldChange } from './results.ts';
+import type { MachineState } from './view.ts';
+
+/** Something that a reader wants to know of a state: which slots it is made of, and how it reads. */
+interface Fact {
+  readonly field: string;
+  readonly slots: readonly number[];
+  readonly value: (m: MachineState) => string;
+}
+
+const FILE_NAMES = ['released', 'held by calls or areas, fd closed', 'open'];
+const SLOT_NAMES = ['none', 'bound', 'invalid'];
+const range = (n: number): number[] => Array.from({ length: n }, (_, k) => k);
+
+/** `[0,2)` of the bits set. */
+function showMask(mask: number, space: string): string {
+  if (mask === 0) return 'none';
+  const bits = range(32).filter((bit) => ((mask >> bit) & 1) === 1);
+  const runs: { start: number; end: number }[] = [];
+  for (const bit of bits) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.end === bit) last.end++;
+    else runs.push({ start: bit, end: bit + 1 });
+  }
+  return `${space} ${runs.map(showRange).join(', ')}`;
+}
+
+/** A table of translations with a leaf size and, on SNP, the kind at the time of the install. */
+function translations(machine: Machine, name: string, table: string): Fact[] {
+  const { at, pages } = machine;
+  const huge = at[`${table}_huge`];
+  const kind = at[`${table}_private`];
+  return range(pages).map((page) => ({
+    field: `${name}[iova ${page}]`,
+    slots: [at[table] + page, huge + page, ...(kind === undefined ? [] : [kind + page])],
+    value: (m) => {
+      const pfn = m[at[table] + page] - 1;
+      if (pfn < 0) return 'none';
+      const isPrivate = kind !== undefined && m[kind + page] === 1 ? ', private' : '';
+      return `pfn ${pfn}, ${m[huge + page] === 1 ? '2M' : '4K'}${isPrivate}`;
+    },
+  }));
+}
+
+function cpuFacts(machine: Machine): Fact[] {
+  const { at, pages, vcpus, config } = machine;
+  const spte = (gfn: number): Fact => ({
+    field: `SPTE[gfn ${gfn}]`,
+    slots: [at.spte_shared + gfn, at.spte_private + gfn],
+    value: (m) => {
+      const parts = [
+        m[at.spte_shared + gfn] === 0 ? '' : `pfn ${m[at.spte_shared + gfn] - 1}, shared`,
+        m[at.spte_private + gfn] === 0 ? '' : `pfn ${m[at.spte_private + gfn] - 1}, private`,
+      ].filter((part) => part !== '');
+      return parts.length === 0 ? 'none' : parts.join('; ');
+    },
+  });
+  const tlb = (k: number): Fact => ({
+    field: `TLB[gfn ${k % pages}] of vCPU ${Math.floor(k / pages)}`,
+    slots: [at.tlb + k, at.tlb_private + k],
+    value: (m) =>
+      m[at.tlb + k] === 0
+        ? 'none'
+        : `pfn ${m[at.tlb + k] - 1}, ${m[at.tlb_private + k] === 1 ? 'private' : 'shared'}`,
+  });
+  const hostPte = (index: number): Fact => ({
+    field: `host PTE[index ${index}]`,
+    slots: [at.host_pte + index],
+    value: (m) => (m[at.host_pte + index] === 0 ? 'none' : `pfn ${m[at.host_pte + index] - 1}`),
+  });
+  return [
+    ...range(pages).map(spte),
+    ...range(vcpus * pages).map(tlb),
+    ...(inPlace(config) ? range(pages).map(hostPte) : []),
+  ];
+}
+
+function dmaFacts(machine: Machine): Fact[] {
+  const { at, devices } = machine;
+  const parts = ['dma', 'dma_iova', 'dma_write', 'dma_private', 'dma_trusted', 'dma_huge', 'dma_checked'];
+  return range(devices).map((device) => ({
+    field: `DMA of DEV ${device}`,
+    slots: [...parts, 'dma_clean'].map((part) => at[part] + device),
+    value: (m) => {
+      if (m[at.dma + device] === 0) return 'none';
+      const kind = m[at.dma_private + device] === 1 ? 'private ' : '';
+      const what = m[at.dma_write + device] === 1 ? 'write' : 'read';
+      const checked = m[at.dma_checked + device] === 1 ? '' : ', to be checked again';
+      return `${kind}${what} to iova ${m[at.dma_iova + device]} -> pfn ${m[at.dma + device] - 1}, in flight${checked}`;
+    },
+  }));
+}
+
+function hardwareFacts(machine: Machine): Fact[] {
+  const { at, pages, pfns, config } = machine;
+  const rmp = (pfn: number): Fact => ({
+    field: `RMP[pfn ${pfn}]`,
+    slots: ['rmp_assigned', 'rmp_2m', 'rmp_gfn', 'rmp_validated'].map((part) => at[part] + pfn),
+    value: (m) => {
+      if (m[at.rmp_assigned + pfn] === 0) return 'shared';
+      const size = m[at.rmp_2m + pfn] === 1 ? '2M' : '4K';
+      const validated = m[at.rmp_validated + pfn] === 1 ? '' : 'not ';
+      return `gfn ${m[at.rmp_gfn + pfn]}, ${size}, ${validated}validated`;
+    },
+  });
+  const sept = (gfn: number): Fact => ({
+    field: `S-EPT[gfn ${gfn}]`,
+    slots: [at.sept + gfn, at.sept_pfn + gfn],
+    value: (m) => {
+      const state = SEPT_NAMES[m[at.sept + gfn]] ?? 'unknown';
+      return m[at.sept + gfn] === SEPT.free ? state : `pfn ${m[at.sept_pfn + gfn] - 1}, ${state}`;
+    },
+  });
+  const pamt = (pfn: number): Fact => ({
+    field: `PAMT[pfn ${pfn}]`,
+    slots: [at.td_owned + pfn, at.td_dirty + pfn],
+    value: (m) => {
+      if (m[at.td_owned + pfn] === 1) return 'owned by the TD';
+      return m[at.td_dirty + pfn] === 1 ? 'removed, caches not written back' : 'not owned';
+    },
+  });
+  if (config.platform === 'sev-snp') return range(pfns).map(rmp);
+  if (config.platform === 'tdx') return [...range(pages).map(sept), ...range(pfns).map(pamt)];
+  return [];
+}
+
+function pageFacts(machine: Machine): Fact[] {
+  const { at, pages, pfns, anonymous } = machine;
+  const pool = anonymous < 0 ? pfns : anonymous;
+  const indexAt = (m: MachineState, pfn: number): number =>
+    range(pages).findIndex((index) => m[at.page_cache + index] === pfn + 1);
+  const owner = (pfn: number): Fact => ({
+    field: `pfn ${pfn}`,
+    slots: [at.owner + pfn],
+    value: (m) => {
+      if (m[at.owner + pfn] !== OWNER.gmem) return OWNER_NAMES[m[at.owner + pfn]] ?? 'unknown';
+      const index = indexAt(m, pfn);
+      return index < 0 ? 'gmem, out of the page cache' : `gmem index ${index}`;
+    },
+  });
+  const content = (pfn: number): Fact => ({
+    field: `content of pfn ${pfn}`,
+    slots: [at.content + pfn],
+    value: (m) => CONTENT_NAMES[m[at.content + pfn]] ?? 'unknown',
+  });
+  const named =
+    (name: string, part: string, off: string, on: string) =>
+    (pfn: number): Fact => ({
+      field: `${name} of pfn ${pfn}`,
+      slots: [at[part] + pfn],
+      value: (m) => (m[at[part] + pfn] === 0 ? off : on),
+    });
+  const pins = (pfn: number): Fact => ({
+    field: `pins of pfn ${pfn}`,
+    slots: [at.pins + pfn],
+    value: (m) => String(m[at.pins + pfn]),
+  });
+  return [
+    ...range(pfns).map(owner),
+    ...range(pfns).map(content),
+    ...range(pool).map(named('folio', 'huge_folio', '4K', '2M')),
+    ...range(pool).map(named('hwpoison', 'hwpoison', 'clear', 'set')),
+    ...range(pool).map(pins),
+  ];
+}
+
+function indexFacts(machine: Machine): Fact[] {
+  const { at, pages } = machine;
+  return range(pages).map((index) => ({
+    field: `index ${index}`,
+    slots: [at.private + index, at.page_cache + index],
+    value: (m) => {
+      const pfn = m[at.page_cache + index] - 1;
+      return `${m[at.private + index] === 1 ? 'private' : 'shared'}, ${pfn < 0 ? 'not allocated' : `pfn ${pfn}`}`;
+    },
+  }));
+}
+
+function otherFacts(machine: Machine): Fact[] {
+  const { at, pages, threads, registerAt } = machine;
+  const bracket = (field: string, count: string, mask: string, space: string): Fact => ({
+    field,
+    slots: [at[count], at[mask]],
+    value: (m) => (m[at[count]] === 0 ? '0' : `${m[at[count]]}, ${showMask(m[at[mask]], space)}`),
+  });
+  const single = (field: string, slot: number, value: (n: number) => string): Fact => ({
+    field,
+    slots: [slot],
+    value: (m) => value(m[slot]),
+  });
+  return [
+    bracket('gmem in_progress', 'gmem_in_progress', 'gmem_range', 'index'),
+    bracket('mmu_invalidate_in_progress', 'mmu_invalidate_in_progress', 'mmu_invalidate_range', 'gfn'),
+    ...range(pages).map((page) =>
+      single(`area[iova ${page}]`, at.area + page, (n) => AREA_NAMES[n] ?? 'unknown'),
+    ),
+    ...threads.map(({ name }, t) =>
+      single(`invalidation queued by ${name}`, at.inv_queue + t, (n) => showMask(n, 'iova')),
+    ),
+    single('npinned', at.npinned, String),
+    single('gmem file', at.file, (n) => FILE_NAMES[n] ?? 'unknown'),
+    single('slot', at.slot, (n) => SLOT_NAMES[n] ?? 'unknown'),
+    ...range(pages).map((gfn) =>
+      single(`guest's change of gfn ${gfn}`, at.guest_changing + gfn, (n) => (n === 1 ? 'going on' : 'none')),
+    ),
+    single('host', at.host_dead, (n) => (n === 1 ? 'down' : 'up')),
+    ...Object.entries(registerAt).flatMap(([name, { at: first, slots }]) =>
+      range(slots).map((k) => single(`${name}[${k}]`, first + k, String)),
+    ),
+  ];
+}
+
+const known = new WeakMap<Machine, readonly Fact[]>();
+
+function factsOf(machine: Machine): readonly Fact[] {
+  const made = known.get(machine) ?? [
+    ...translations(machine, 'IOPTE', 'iopte'),
+    ...translations(machine, 'IOTLB', 'iotlb'),
+    ...dmaFacts(machine),
+    ...cpuFacts(machine),
+    ...hardwareFacts(machine),
+    ...pageFacts(machine),
+    ...indexFacts(machine),
+    ...otherFacts(machine),
+  ];
+  known.set(machine, made);
+  return made;
+}
+
+const factOf = (machine: Machine, slot: number): Fact | undefined =>
+  factsOf(machine).find((fact) => fact.slots.includes(slot));
+
+/** Name of what the slot is part of: `IOPTE[iova 0]`. Empty for what reports leave out: counters, locks, places. */
+export const fieldName = (machine: Machine, slot: number): string => factOf(machine, slot)?.field ?? '';
+
+/** How the part of the state that the slot belongs to reads: `pfn 5, 4K`. */
+export const describeField = (machine: Machine, slot: number, m: MachineState): string =>
+  factOf(machine, slot)?.value(m) ?? '';
+
+/** How each named part of the state reads. */
+export function describeState(machine: Machine, m: MachineState): ReadonlyMap<string, string> {
+  return new Map(factsOf(machine).map(({ field, value }) => [field, value(m)]));
+}
+
+/** What differs, slots that belong together as one; counters, locks and places left out. */
+export function diffStates(machine: Machine, before: MachineState, after: MachineState): FieldChange[] {
+  return factsOf(machine).flatMap(({ field, slots, value }) => {
+    if (!field.startsWith('pfn ') && slots.every((slot) => before[slot] === after[slot])) return [];
+    const [was, is] = [value(before), value(after)];
+    return was === is ? [] : [{ field, before: was, after: is }];
+  });
+}
+
+/** Locks that the thread holds, in the order in which they nest; read locks are said to be shared. */
+export function locksHeld(machine: Machine, m: MachineState, thread: number): string[] {
+  const { at, lockAt, pfns, anonymous, threads } = machine;
+  const locks = LOCKS.flatMap((name) => {
+    const { writer, readers } = lockAt[name];
+    if (m[writer] === thread + 1) return [name];
+    return ((m[readers] >> thread) & 1) === 1 ? [`${name} shared`] : [];
+  });
+  const folios = range(anonymous < 0 ? pfns : anonymous).filter(
+    (pfn) => m[at.folio_lock + pfn] === thread + 1,
+  );
+  const vcpu = thread - threads.findIndex(({ kind }) => kind === 'vcpu');
+  const srcu = threads[thread]?.kind === 'vcpu' && m[at.srcu + vcpu] === 1;
+  return [...(srcu ? ['srcu'] : []), ...locks, ...folios.map((pfn) => `folio ${pfn}`)];
+}
