@@ -55,7 +55,7 @@ function cellText(cell: MatrixCell, numbers: ReadonlyMap<string, number>): reado
   const broken = firstBroken(result);
   const key = broken === null ? '' : ` ${numbers.get(broken) ?? ''}`;
   const flips = result.dependsOn.length > 0 ? '?' : '';
-  const pass = result.violations.some(isBaseFinding) ? `base${key}` : 'none found';
+  const pass = result.violations.some(isBaseFinding) ? `base only${key}` : 'none found';
   const verdict = match(result.verdict)
     .with('violated', () => `VIOLATED${key}`)
     .with('exhausted', 'bounded', 'sampled', () => pass)
@@ -132,7 +132,8 @@ function gridLines(grid: Grid, vmm: Vmm, texts: (cell: MatrixCell) => readonly [
 }
 
 const LEGEND = [
-  'VIOLATED n: the policy breaks invariant n. base n: its base alone does.',
+  'VIOLATED n: the policy breaks invariant n. base only n: it adds nothing',
+  'to what its base breaks alone, n the gravest. none found: no violation.',
   'Below it the bounds: all = exhausted, part = bounded, runs = sampled.',
 ];
 
