@@ -120,6 +120,13 @@ export function relevantAssumptions(platform: PlatformName, base: Base): readonl
   );
 }
 
+/** The values of those, as reports print them. */
+export function shownAssumptions({ platform, base, assumptions: values }: Config): { readonly [name: string]: boolean } {
+  return Object.fromEntries(
+    relevantAssumptions(platform, base).map(({ name }) => [name, values[name as AssumptionName]]),
+  );
+}
+
 /** Taken for granted, printed with a pass. */
 export const TAKEN_FOR_GRANTED = ['tdx.removal-never-fails', 'tdx.trusted-iotlb-flushed-by-module'] as const;
 

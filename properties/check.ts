@@ -13,6 +13,7 @@ import {
   type Config,
   assumptions,
   relevantAssumptions,
+  shownAssumptions,
 } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import type { Blame, InvariantResult, Result, Verdict, Violation } from '../models/results.ts';
@@ -378,7 +379,7 @@ function headOf(config: Config, policy: Policy): Head {
     platform: config.platform,
     vmm: config.vmm,
     bounds: config.bounds,
-    assumptions: config.assumptions,
+    assumptions: shownAssumptions(config),
   };
 }
 

@@ -2,7 +2,13 @@
 
 import { type Path, explore } from '../engine/explore.ts';
 import { type CallOffer, type System, makeSystem, withPlaceBits } from '../engine/system.ts';
-import { type AssumptionName, type Assumptions, assumptions, relevantAssumptions } from '../models/bounds.ts';
+import {
+  type AssumptionName,
+  type Assumptions,
+  assumptions,
+  relevantAssumptions,
+  shownAssumptions,
+} from '../models/bounds.ts';
 import type { Call } from '../models/calls.ts';
 import type { TraceStep, TryOutcome, TryResult } from '../models/results.ts';
 import { type Model, makeModel } from './system.ts';
@@ -141,7 +147,7 @@ export function tryScenario(model: Model, text: string, options: TryOptions = {}
     scenario: text,
     states,
     complete,
-    assumptions: config.assumptions,
+    assumptions: shownAssumptions(config),
     outcomes,
     notes: flip ? notesOf(model, text, tried, options) : [],
   };
