@@ -7,26 +7,20 @@ import type { CallOffer, System } from '../engine/system.ts';
 import type { Key } from './properties.ts';
 import { PLACE_BITS, campaignOf, runPlan, scenarioTable } from './sampling-campaign.ts';
 import { inOrderOfStart, movesOfNames, namesOf, shorterCalls, systemFor } from './sampling-paths.ts';
+import type { Finding } from './suite-types.ts';
 import { type Model, freeEnvironment } from './system.ts';
 
 const SHRINK_ATTEMPTS = 400;
 const SHRINK_STATES = 60_000;
 const SHRINK_SCENARIOS = 400;
 
-/** A key that a sampled run broke. */
-export interface Sampled {
-  readonly key: Key;
+/** A key that a sampled run broke: the smallest path found, on a free system of as many calls as it has. */
+export interface Sampled extends Finding {
   /** Number of the run, from 0. */
   readonly run: number;
   /** Replays the run by itself, schedule included; as far as fast-check shrank it. */
   readonly data: ScenarioData;
   readonly scenario: Scenario;
-  /** The smallest path found, on a free system of as many calls as it has. */
-  readonly system: System;
-  readonly path: Path;
-  readonly calls: number;
-  readonly switches: number;
-  readonly steps: number;
   /** No fewer of its calls and no shorter one breaks the key; no path has fewer switches, then steps. */
   readonly minimal: boolean;
 }
@@ -77,7 +71,7 @@ export function shrink(model: Model, key: Key, { run, data: found }: Hit, callsM
     if (named === null) throw new RangeError('a call of a scenario is a call of the free system');
     return { initial, moves: named };
   };
-  const common = { key, run, data, system, calls };
+  const common = { key, run, data, system, calls, certified: false, certifiedStates: 0 };
   if (least === null) {
     const path = onFree(system, pathOf(data));
     const steps = path.moves.length;
