@@ -1,6 +1,6 @@
 // The edges of one run: clock, signals, progress on a terminal, standard output.
 
-import { fstatSync, mkdirSync, writeFileSync, accessSync, constants } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from '../properties/check.ts';
 import { UsageError } from './usage.ts';
@@ -61,12 +61,12 @@ export function complain(message: string): void {
 /** Before anything is searched: a folder that cannot be written would lose what is found. Throws UsageError. */
 export function prepareOut(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK);
-    /* access() answers yes to root: write something */
+    /* not recursive: below /proc a recursive mkdir never ends */
+    if (!existsSync(folder)) mkdirSync(folder);
+    /* root is told yes by access(): write something */
     const probe = join(folder, '.gmem-conform');
     writeFileSync(probe, '');
-    fstatSync(1);
+    rmSync(probe);
   } catch (error) {
     throw new UsageError(
       `--out ${folder}: cannot be written (${error instanceof Error ? error.message : String(error)})`,

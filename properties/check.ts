@@ -25,6 +25,7 @@ import { INVARIANTS, SOMETIMES } from './invariants.ts';
 import { KEYS, type Key } from './properties.ts';
 import { sample } from './sampling.ts';
 import { gravity, judgementOf } from './severity.ts';
+import { runEachAlone } from './solo.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, freeEnvironment, makeModel } from './system.ts';
 import { type TokenText, encodeFinding } from './token.ts';
@@ -317,6 +318,7 @@ function brokenKeys(model: Model, hits: Float64Array): Key[] {
 
 export function check(config: Config, policy: Policy, base: BaseFindings, options: CheckOptions): Result {
   const model = makeModel(config, policy, modelOptions(options));
+  runEachAlone(model);
   const fromCorpus = runCorpus(model, options.corpus ?? []);
   const searched = search(model, options);
   for (const property of fromCorpus.keys()) searched.hits[property] = Math.max(1, searched.hits[property]);
