@@ -12,7 +12,10 @@ export interface InitialState {
 
 /** All shared and all private; on rfc-v2 also backed by huge pages. */
 export function initialStates(config: Config): readonly InitialState[] {
-  const sizes = inPlace(config) && config.bounds.pages >= config.bounds.hugePages ? [false, true] : [false];
+  const sizes =
+    inPlace(config) && config.bounds.hugePages > 1 && config.bounds.pages >= config.bounds.hugePages
+      ? [false, true]
+      : [false];
   return sizes.flatMap((huge) =>
     [false, true].map((isPrivate) => ({
       private: isPrivate,

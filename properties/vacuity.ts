@@ -33,7 +33,7 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
     (_config, policy) => policy.pins === true,
     adversarial,
   ),
-  'folio-split': (config) => inPlace(config) && config.bounds.pages >= config.bounds.hugePages,
+  'folio-split': (config) => inPlace(config) && config.bounds.hugePages > 1,
 };
 
 const CALLS_MIN = 2;
