@@ -428,7 +428,7 @@ export function* iotlb_sync(range: Range): Steps<void> {
 /** The pfn that the IOPTE at this iova points to, or null. */
 export const iommu_iova_to_phys = (iova: Iova): Steps<Pfn | null> =>
   askPfn({ op: 'iommu_iova_to_phys', iova });
-/** The mapped (or filling) area that covers the iova, or null. */
+/** The area that covers the iova, be it filling, mapped or leaving; or null. */
 export function* iopt_area_of(iova: Iova): Steps<Range | null> {
   const answer = (yield { op: 'iopt_area_of', iova }) as number;
   return answer === 0

@@ -8,7 +8,7 @@ import type { Config } from './bounds.ts';
 /** Who owns a page. */
 export const OWNER = { free: 0, gmem: 1, host: 2, vmm: 3 } as const;
 /** What a page holds: enough to see a leak, a lost write, a wiped page, a first use without zeroing. */
-export const CONTENT = { zero: 0, stale: 1, guest: 2, device: 3, host: 4 } as const;
+export const CONTENT = { zero: 0, stale: 1, guest: 2, device: 3, host: 4, scrambled: 5 } as const;
 export const SLOT = { none: 0, bound: 1, invalid: 2 } as const;
 export const AREA = { none: 0, filling: 1, mapped: 2, leaving: 3 } as const;
 /** S-EPT leaf states. */
@@ -17,7 +17,14 @@ export const SEPT = { free: 0, pending: 1, mapped: 2, blocked: 3 } as const;
 export const FILE = { released: 0, held: 1, open: 2 } as const;
 
 export const OWNER_NAMES = ['free', 'gmem', 'host (reused)', 'VMM memory'] as const;
-export const CONTENT_NAMES = ['zeroes', 'stale host data', 'guest data', 'device data', 'host data'] as const;
+export const CONTENT_NAMES = [
+  'zeroes',
+  'stale host data',
+  'guest data',
+  'device data',
+  'host data',
+  'scrambled (another key)',
+] as const;
 export const AREA_NAMES = ['none', 'being filled', 'mapped', 'being unmapped'] as const;
 export const SEPT_NAMES = ['FREE', 'PENDING', 'MAPPED', 'BLOCKED'] as const;
 

@@ -23,7 +23,7 @@ import { type CorpusEntry, runCorpus, toCorpus } from './corpus.ts';
 import { explain } from './explain.ts';
 import { INVARIANTS, SOMETIMES } from './invariants.ts';
 import { KEYS, type Key } from './properties.ts';
-import { sample } from './sampling.ts';
+import { type Sampling, sample } from './sampling.ts';
 import { gravity, judgementOf } from './severity.ts';
 import { runEachAlone } from './solo.ts';
 import type { Finding } from './suite-types.ts';
@@ -135,7 +135,10 @@ export function makeBaseFindings(): BaseFindings {
       const key = JSON.stringify(config);
       const found = known.get(key);
       if (found !== undefined) return found;
-      const { hits } = exhaust(makeModel(config, none), options, config.bounds.calls);
+      const model = makeModel(config, none);
+      const { hits } = exhaust(model, options, config.bounds.calls);
+      if (options.runs > 0)
+        sampleOf(model, options).hits.forEach((count, property) => (hits[property] += count));
       known.set(key, hits);
       return hits;
     },
@@ -143,7 +146,12 @@ export function makeBaseFindings(): BaseFindings {
 }
 
 /** The lowest path to each key that was hit, in (calls, switches, steps). */
-function minimised(model: Model, keys: readonly Key[], options: CheckOptions): Finding[] {
+function minimised(
+  model: Model,
+  keys: readonly Key[],
+  options: CheckOptions,
+  sampled: ReadonlyMap<number, Finding> = new Map(),
+): Finding[] {
   if (keys.length === 0) return [];
   const { calls, maxStates } = model.config.bounds;
   const certified = certifyAll(
@@ -162,7 +170,7 @@ function minimised(model: Model, keys: readonly Key[], options: CheckOptions): F
     const certificate = certified.get(key.property)?.certificate;
     if (certificate !== undefined && certificate !== null)
       return [{ ...certificate, key, certifiedStates: certificate.states, certified: true }];
-    const known = firstPath(model, key, calls);
+    const known = sampled.get(key.property) ?? firstPath(model, key, calls);
     return known === null ? [] : [known];
   });
 }
@@ -316,22 +324,23 @@ function brokenKeys(model: Model, hits: Float64Array): Key[] {
     .sort((a, b) => gravity(a.invariant.name) - gravity(b.invariant.name));
 }
 
+/** Random runs at larger bounds: more calls than were exhausted. */
+const sampleOf = (model: Model, options: CheckOptions): Sampling =>
+  sample(model, {
+    seed: options.seed,
+    runs: options.runs,
+    keys: model.keys,
+    ...(options.stop === undefined ? {} : { stop: options.stop }),
+  });
+
 export function check(config: Config, policy: Policy, base: BaseFindings, options: CheckOptions): Result {
   const model = makeModel(config, policy, modelOptions(options));
   runEachAlone(model);
   const fromCorpus = runCorpus(model, options.corpus ?? []);
   const searched = search(model, options);
   for (const property of fromCorpus.keys()) searched.hits[property] = Math.max(1, searched.hits[property]);
-  const sampled =
-    searched.complete || options.runs === 0
-      ? { runs: 0, steps: 0 }
-      : sample(model, {
-          seed: options.seed,
-          runs: options.runs,
-          keys: model.keys,
-          ...(options.stop === undefined ? {} : { stop: options.stop }),
-        });
-  if ('hits' in sampled) sampled.hits.forEach((count, property) => (searched.hits[property] += count));
+  const sampled = options.runs === 0 || options.stop?.() === true ? null : sampleOf(model, options);
+  if (sampled !== null) sampled.hits.forEach((count, property) => (searched.hits[property] += count));
 
   const keys = brokenKeys(model, searched.hits);
   const ofBase = policy.name === none.name || keys.length === 0 ? searched.hits : base.of(config, options);
@@ -341,7 +350,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const guilty = keys.filter((key) => isAxiom(key) && blameOf(key) === 'policy');
   const wanted =
     options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
-  const findings = minimised(model, wanted, options);
+  const findings = minimised(model, wanted, options, sampled?.found);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
   const violations = findings.map((finding) =>
     toViolation(
@@ -355,10 +364,10 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const { hits } = searched;
   return {
     ...headOf(config, policy),
-    ...verdictOf(model, searched, sampled.runs, guilty.length > 0),
-    runs: sampled.runs,
+    ...verdictOf(model, searched, sampled?.runs ?? 0, guilty.length > 0),
+    runs: sampled?.runs ?? 0,
     states: searched.states,
-    steps: searched.steps + sampled.steps,
+    steps: searched.steps + (sampled?.steps ?? 0),
     preemptionBound: searched.preemptionBound,
     flags: {
       'contained-fault': hits[EVENT['access.contained-fault']],

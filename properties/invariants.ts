@@ -96,6 +96,10 @@ const guestOwned = (q: Questions, m: M, pfn: number): boolean =>
 const sharedReach = (q: Questions, m: M, pfn: number, iova: number): boolean =>
   guestOwned(q, m, pfn) && (q.at.iopte_private === undefined || m[q.at.iopte_private + iova] === 0);
 
+/** The same for what is cached: an entry knows which kind of stream filled it. */
+const sharedCached = (q: Questions, m: M, pfn: number, iova: number): boolean =>
+  guestOwned(q, m, pfn) && (q.at.iotlb_private === undefined || m[q.at.iotlb_private + iova] === 0);
+
 export const INVARIANTS: readonly Invariant[] = [
   /* ---- what outlives a page ---- */
   {
@@ -158,7 +162,7 @@ export const INVARIANTS: readonly Invariant[] = [
     partner: 'private-page-reachable',
     breaches: [
       table('IOPTE', 'iopte', iopte, sharedReach),
-      table('IOTLB', 'iotlb', iotlb, sharedReach),
+      table('IOTLB', 'iotlb', iotlb, sharedCached),
       inFlight((q, m, pfn, d) => m[q.at.dma_private + d] === 0 && guestOwned(q, m, pfn)),
     ],
   },

@@ -113,7 +113,7 @@ export function makeIommu(exec: Exec, memory: Memory) {
       return 3 + (from << AREA_END_BITS) + to - 1;
     },
     areaOf: (m: State, iova: number): number => {
-      if (m[area + iova] !== AREA.mapped && m[area + iova] !== AREA.filling) return 0;
+      if (m[area + iova] === AREA.none) return 0;
       const start = m[area_start + iova];
       let end = iova + 1;
       while (end < pages && m[area + end] === m[area + iova] && m[area_start + end] === start) end++;

@@ -103,7 +103,8 @@ export function makePageState(exec: Exec) {
       m[at.sept + gfn] = SEPT.free;
       m[at.td_owned + pfn] = 0;
       m[at.td_dirty + pfn] = 1;
-      m[at.content + pfn] = CONTENT.stale;
+      /* what was written with the TD's key cannot be read without it: garbage, nobody's data */
+      m[at.content + pfn] = CONTENT.scrambled;
       note('private-leaf-removed');
       return 0;
     },
