@@ -1,5 +1,7 @@
-// What the documentation quotes from the program: lists of invariants and policies, one mail, and what the tool says of the
-// policies in docs/writing-a-policy.md. `node --import tsx tests/docs-lists.ts --write` writes all of it; docs.test.ts compares.
+// What the documentation quotes from the program: lists of invariants and policies, one mail, and what the
+// tool says of the
+// policies in docs/writing-a-policy.md. `node --import tsx tests/docs-lists.ts --write` writes all of it;
+// docs.test.ts compares.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -197,7 +199,10 @@ export async function guidePolicies(page: string): Promise<Map<string, Policy>> 
   }
 }
 
-/** Blocks of the guide by name: the verdict of each file, on bare at quick bounds with the `--only` of its command, and the race. */
+/**
+ * Blocks of the guide by name: the verdict of each file, on bare at quick bounds with the `--only` of its
+ * command, and the race.
+ */
 export function guideOutput(page: string, policies: ReadonlyMap<string, Policy>): Map<string, string> {
   const base = makeBaseFindings();
   const out = new Map<string, string>();

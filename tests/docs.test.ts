@@ -1,4 +1,5 @@
-// What the documentation says of the program is what the program does: quoted output, quoted commands, code, names, links.
+// What the documentation says of the program is what the program does: quoted output, quoted commands, code,
+// names, links.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
