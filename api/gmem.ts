@@ -16,7 +16,10 @@ import {
 } from './steps.ts';
 import type { Index, Pfn } from './units.ts';
 
-/** Zero once, prepare the page state, unlock; the caller gets the page with one lookup reference: folio_put() it. */
+/**
+ * Zero once, prepare the page state, unlock; the caller gets the page with one lookup reference: folio_put()
+ * it.
+ */
 function* __kvm_gmem_get_pfn(index: Index, arch: Arch): Steps<Pfn | Errno> {
   const pfn = yield* kvm_gmem_get_folio(index);
   if (pfn === null) return '-ENOMEM';

@@ -10,9 +10,14 @@ export type Reason = 'to private' | 'to shared' | 'truncation' | 'memory failure
 export interface Arch {
   readonly platform: 'bare' | 'sev-snp' | 'arm-cca' | 'tdx';
   readonly base: BaseName;
-  /** Shared and private are two states of one page (rfc-v2, v8); in linux-7.2 shared memory is the VMM's own. */
+  /**
+   * Shared and private are two states of one page (rfc-v2, v8); in linux-7.2 shared memory is the VMM's own.
+   */
   readonly in_place: boolean;
-  /** Private pages belong into the host's IO page table (AMD); elsewhere the secure world translates for T=1 streams. */
+  /**
+   * Private pages belong into the host's IO page table (AMD); elsewhere the secure world translates for T=1
+   * streams.
+   */
   readonly maps_private: boolean;
   /** IOPTE leaf size must equal the RMP entry's. */
   readonly leaf_size_is_checked: boolean;
@@ -58,18 +63,26 @@ export interface Policy {
     readonly fault: string;
   };
 
-  /** Fill the IOPTEs of a new area (IOMMU_IOAS_MAP_FILE); the area is reserved already. Nothing may be left on error. */
+  /**
+   * Fill the IOPTEs of a new area (IOMMU_IOAS_MAP_FILE); the area is reserved already. Nothing may be left on
+   * error.
+   */
   readonly ioas_map_file?: (range: Range, arch: Arch) => Steps<Result>;
   /** Clear the IOPTEs of an area that goes away (IOMMU_IOAS_UNMAP). Cannot fail. */
   readonly ioas_unmap?: (range: Range, arch: Arch) => Steps<void>;
   /** Before the bracket opens; may refuse the change. Under invalidate_lock. */
   readonly invalidate_prepare?: (range: Range, reason: Reason, arch: Arch) => Steps<Result>;
-  /** Inside the bracket, before the change. Cannot fail. Under invalidate_lock, not under mmu_lock: may sleep. */
+  /**
+   * Inside the bracket, before the change. Cannot fail. Under invalidate_lock, not under mmu_lock: may sleep.
+   */
   readonly invalidate_start?: (range: Range, reason: Reason, arch: Arch) => Steps<void>;
   /** Inside the bracket, after the change, or after it was refused (`committed` false). */
   readonly invalidate_end?: (range: Range, reason: Reason, committed: boolean, arch: Arch) => Steps<void>;
 
-  /** What user space has to do around a conversion under this proposal, when it does as documented. Default: nothing but the conversion. */
+  /**
+   * What user space has to do around a conversion under this proposal, when it does as documented. Default:
+   * nothing but the conversion.
+   */
   readonly vmm?: {
     /** IOMMU_IOAS_UNMAP before the conversion. */
     readonly unmap_before?: boolean;

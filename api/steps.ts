@@ -1,10 +1,15 @@
-// The step vocabulary: each constructor is one atomic step and one preemption point. Names are the kernel's (Linux 7.2).
+// tidy: long because the vocabulary is one list
+// The step vocabulary: each constructor is one atomic step and one preemption point. Names are the kernel's
+// (Linux 7.2).
 // A step is plain data; only models/exec.ts knows what it does to the machine.
 
 import type { Arch } from './policy.ts';
 import type { Iova, Index, Pfn, Range } from './units.ts';
 
-/* MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and invalidate_lock are held over steps. */
+/*
+ * MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and
+ * invalidate_lock are held over steps.
+ */
 export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex', 'vmm_lock'] as const;
 export type LockName = (typeof LOCKS)[number];
 
@@ -180,7 +185,10 @@ function* askPfn(step: Step): Steps<Pfn | null> {
   return answer === 0 ? null : answer - 1;
 }
 
-/** Call a kernel function: its name appears in reports; only its result is remembered. Arguments are plain data. */
+/**
+ * Call a kernel function: its name appears in reports; only its result is remembered. Arguments are plain
+ * data.
+ */
 export function* call<A extends readonly PlainArgument[], R>(
   fn: (...args: A) => Steps<R>,
   ...args: A
@@ -211,7 +219,10 @@ export const up_read = (name: LockName): Steps<void> => tell({ op: 'unlock', loc
 
 /* ---- guest_memfd ---- */
 
-/** kvm_gmem_get_folio(): find and lock, else allocate, insert and lock; takes a reference. null: -ENOMEM. Content is not cleared. */
+/**
+ * kvm_gmem_get_folio(): find and lock, else allocate, insert and lock; takes a reference. null: -ENOMEM.
+ * Content is not cleared.
+ */
 export const kvm_gmem_get_folio = (index: Index): Steps<Pfn | null> =>
   askPfn({ op: 'kvm_gmem_get_folio', index });
 /** filemap_lock_folio(): as above, but null on a hole. */
@@ -261,14 +272,18 @@ export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'un
 export const filemap_remove_folio = (index: Index): Steps<void> =>
   tell({ op: 'filemap_remove_folio', index });
 /**
- * folio_ref_freeze() of the huge folio around the index, and its split into 4K folios, pfns unchanged: 'split', 'none' where there is
+ * folio_ref_freeze() of the huge folio around the index, and its split into 4K folios, pfns unchanged:
+ * 'split', 'none' where there is
  * no huge folio, 'busy' while it has more references than the page cache's.
  */
 export function* split_folio(index: Index): Steps<'none' | 'split' | 'busy'> {
   const answer = (yield { op: 'split_folio', index }) as number;
   return answer === 0 ? 'none' : answer === 1 ? 'split' : 'busy';
 }
-/** Waits until the huge folio around the index has no reference but the page cache's: a busy loop in the kernel. */
+/**
+ * Waits until the huge folio around the index has no reference but the page cache's: a busy loop in the
+ * kernel.
+ */
 export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wait_for_folio_refs', index });
 /** The 4K folios around the index become a huge one where they are contiguous and all private. */
 export const merge_folio = (index: Index): Steps<boolean> => askFlag({ op: 'merge_folio', index });
@@ -277,7 +292,10 @@ export const gmem_zero_range = (range: Range): Steps<void> =>
   tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
 /** False where no page is present. */
 export const set_hwpoison = (index: Index): Steps<boolean> => askFlag({ op: 'set_hwpoison', index });
-/** kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is rechecked. */
+/**
+ * kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is
+ * rechecked.
+ */
 export const gmem_is_private = (index: Index): Steps<boolean> => askFlag({ op: 'gmem_is_private', index });
 /** Is the inode backed by huge pages? Never changes. */
 export const gmem_huge_inode = (): Steps<boolean> => askFlag({ op: 'gmem_huge_inode' });
@@ -287,10 +305,16 @@ export const fget = (): Steps<boolean> => askFlag({ op: 'fget' });
 export const get_file_active = (): Steps<boolean> => askFlag({ op: 'get_file_active' });
 /** The fd goes; its reference stays with the caller. False where it was closed before. */
 export const close_file = (): Steps<boolean> => askFlag({ op: 'close_file' });
-/** Drop a reference that fget(), get_file_active() or close_file() left (or, not counted, an area's). True: it was the last one. */
+/**
+ * Drop a reference that fget(), get_file_active() or close_file() left (or, not counted, an area's). True: it
+ * was the last one.
+ */
 export const fput = (counted = true): Steps<boolean> => askFlag({ op: 'fput', counted });
 
-/** Inode-level bracket, for consumers that are no VMs: in_progress++ and the range, whether a slot is bound or not. */
+/**
+ * Inode-level bracket, for consumers that are no VMs: in_progress++ and the range, whether a slot is bound or
+ * not.
+ */
 export const gmem_invalidate_start = (range: Range, fault?: string): Steps<void> =>
   tell({
     op: 'gmem_invalidate_start',
@@ -308,13 +332,19 @@ export const gmem_invalidate_end = (range: Range, fault?: string): Steps<void> =
   });
 /** Snapshot; everything that may be stale must be read after this. */
 export const gmem_invalidate_seq = (): Steps<number> => ask({ op: 'gmem_invalidate_seq' });
-/** True: an invalidation covers the index, or one has ended since the snapshot. Meaningful only under a lock that start takes. */
+/**
+ * True: an invalidation covers the index, or one has ended since the snapshot. Meaningful only under a lock
+ * that start takes.
+ */
 export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string): Steps<boolean> =>
   askFlag({ op: 'gmem_invalidate_retry', seq, index, ...(fault === undefined ? {} : { fault }) });
 
 /* ---- KVM ---- */
 
-/** mmu_lock for write, in_progress++, range_add; leaves mmu_lock held. False, and nothing held, where no slot is bound in the range. */
+/**
+ * mmu_lock for write, in_progress++, range_add; leaves mmu_lock held. False, and nothing held, where no slot
+ * is bound in the range.
+ */
 export const kvm_mmu_invalidate_start = (range: Range, fault?: string): Steps<boolean> =>
   askFlag({
     op: 'kvm_mmu_invalidate_start',
@@ -330,7 +360,10 @@ export const kvm_mmu_invalidate_end = (range: Range, fault?: string): Steps<void
     end: range.end,
     ...(fault === undefined ? {} : { fault }),
   });
-/** Zap SPTEs of the roots that the filter names and flush remote TLBs, under mmu_lock. Private S-EPT leaves go by the tdh_ steps. */
+/**
+ * Zap SPTEs of the roots that the filter names and flush remote TLBs, under mmu_lock. Private S-EPT leaves go
+ * by the tdh_ steps.
+ */
 export const kvm_mmu_unmap_gfn_range = (range: Range, filter: ZapFilter, flush = true): Steps<void> =>
   tell({ op: 'kvm_mmu_unmap_gfn_range', start: range.start, end: range.end, filter, flush });
 export const srcu_read_lock = (): Steps<void> => tell({ op: 'srcu_read_lock' });
@@ -360,7 +393,10 @@ export const kvm_tdp_mmu_map = (
   });
 export const slot_state = (to: 'bound' | 'invalid' | 'none'): Steps<void> => tell({ op: 'slot_state', to });
 export const slot_bound = (): Steps<boolean> => askFlag({ op: 'slot_bound' });
-/** The guest touches the page through its TLB or S2: true when it got through or was stopped for good, false: S2 fault, ask KVM. */
+/**
+ * The guest touches the page through its TLB or S2: true when it got through or was stopped for good, false:
+ * S2 fault, ask KVM.
+ */
 export const guest_access = (index: Index, isPrivate: boolean): Steps<boolean> =>
   askFlag({ op: 'guest_access', index, private: isPrivate });
 /** User space touches its mapping: true when it got through, false: page fault. */
@@ -369,7 +405,10 @@ export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 
 
 /* ---- page-state instructions ---- */
 
-/** RMPUPDATE to private at the gfn of the index, 2M where the folio is huge and all of it unassigned. Nothing if already assigned. */
+/**
+ * RMPUPDATE to private at the gfn of the index, 2M where the folio is huge and all of it unassigned. Nothing
+ * if already assigned.
+ */
 export const rmp_make_private = (index: Index, pfn: Pfn): Steps<void> =>
   tell({ op: 'rmp_make_private', index, pfn });
 /** RMPUPDATE to shared, 4K. Livelocks (blocks) on a 2M entry: PSMASH first. */
@@ -385,7 +424,10 @@ export const tdh_mem_track = (index: Index): Steps<void> => tell({ op: 'tdh_mem_
 export const tdh_mem_page_remove = (index: Index): Steps<void> => tell({ op: 'tdh_mem_page_remove', index });
 export const tdh_phymem_page_wbinvd = (index: Index): Steps<void> =>
   tell({ op: 'tdh_phymem_page_wbinvd', index });
-/** The guest gives the page up before it asks for shared: PVALIDATE(rescind), or nothing on a platform without. */
+/**
+ * The guest gives the page up before it asks for shared: PVALIDATE(rescind), or nothing on a platform
+ * without.
+ */
 export const guest_rescind = (index: Index): Steps<void> => tell({ op: 'guest_rescind', index });
 /** The guest has been told that its page-state change is complete. */
 export const guest_accept = (index: Index): Steps<void> => tell({ op: 'guest_accept', index });
@@ -400,7 +442,10 @@ export function* iopt_insert_area(range: Range): Steps<0 | '-EBADF' | '-EEXIST'>
 /** area->pages = pages. */
 export const iopt_area_ready = (range: Range): Steps<void> =>
   tell({ op: 'iopt_area_ready', start: range.start, end: range.end });
-/** The lowest area that meets the range gets area->pages = NULL: it, or null where there is none, or why it may not go. */
+/**
+ * The lowest area that meets the range gets area->pages = NULL: it, or null where there is none, or why it
+ * may not go.
+ */
 export function* iopt_area_begin_unmap(range: Range): Steps<Range | null | 'busy' | 'cut'> {
   const answer = (yield { op: 'iopt_area_begin_unmap', start: range.start, end: range.end }) as number;
   if (answer < 3) return answer === 0 ? null : answer === 1 ? 'busy' : 'cut';
@@ -408,7 +453,10 @@ export function* iopt_area_begin_unmap(range: Range): Steps<Range | null | 'busy
 }
 export const iopt_abort_area = (range: Range): Steps<void> =>
   tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
-/** Write the IOPTEs of one run: one leaf when `pages` is a whole aligned huge page, else 4K leaves. False: -ENOMEM, nothing written. */
+/**
+ * Write the IOPTEs of one run: one leaf when `pages` is a whole aligned huge page, else 4K leaves. False:
+ * -ENOMEM, nothing written.
+ */
 export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> =>
   askFlag({ op: 'iommu_map', iova, pfn, pages });
 /** Clear the IOPTEs of the range (a huge leaf goes whole) and add them to this thread's gather; no flush. */
@@ -438,7 +486,10 @@ export function* iopt_area_of(iova: Iova): Steps<Range | null> {
 
 /* ---- devices ---- */
 
-/** Translation through IOTLB or table walk; true: in flight, false: faulted, or not issued by an honest guest that thinks otherwise of the page. */
+/**
+ * Translation through IOTLB or table walk; true: in flight, false: faulted, or not issued by an honest guest
+ * that thinks otherwise of the page.
+ */
 export const dma_translate = (
   iova: Iova,
   write: boolean,

@@ -20,7 +20,10 @@ export function each_page(range: Range): number[] {
   return Array.from({ length: range.end - range.start }, (_, k) => range.start + k);
 }
 
-/* MODEL: one slot with base_gfn 0 and pgoff 0, and a VMM that maps index i at iova i, so that gfn, index and iova are equal. */
+/*
+ * MODEL: one slot with base_gfn 0 and pgoff 0, and a VMM that maps index i at iova i, so that gfn, index and
+ * iova are equal.
+ */
 export const gfn_of = (index: Index): Gfn => index;
 export const index_of = (gfn: Gfn): Index => gfn;
 export const iova_of = (index: Index): Iova => index;

@@ -1,4 +1,5 @@
-// Loads policies of the user's own: files lying anywhere, in a folder with or without node_modules or package.json.
+// Loads policies of the user's own: files lying anywhere, in a folder with or without node_modules or
+// package.json.
 
 import { fork } from 'node:child_process';
 import { realpathSync, statSync } from 'node:fs';
@@ -6,7 +7,9 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { apiFile, packageRoot } from './root.ts';
 
-/** A policy file cannot be loaded. The message is one sentence for the user; there is no stack worth printing. */
+/**
+ * A policy file cannot be loaded. The message is one sentence for the user; there is no stack worth printing.
+ */
 export class PolicyLoadError extends Error {
   override readonly name = 'PolicyLoadError';
 
@@ -91,7 +94,8 @@ function problemInChild(file: string, milliseconds: number): Promise<string | nu
 
 /**
  * Imports a policy file. `gmem-iommu-conformance/api` is the running copy's, relative imports may leave out
- * extensions or write .js for .ts, everything is an ES module. Loads it in a child process first, so that a file
+ * extensions or write .js for .ts, everything is an ES module. Loads it in a child process first, so that a
+ * file
  * that never ends, exits or crashes costs a message only. Throws PolicyLoadError.
  */
 export async function loadPolicyModule(path: string, options: LoadOptions = {}): Promise<unknown> {
@@ -104,7 +108,8 @@ export async function loadPolicyModule(path: string, options: LoadOptions = {}):
 }
 
 /**
- * From here on `gmem-iommu-conformance/api` is the running copy's also for plain `import()`, as of a file dropped
+ * From here on `gmem-iommu-conformance/api` is the running copy's also for plain `import()`, as of a file
+ * dropped
  * into policies/.
  */
 export async function registerApi(): Promise<void> {
@@ -121,7 +126,8 @@ function looksLikePolicy(value: unknown): boolean {
 }
 
 /**
- * What a policy module offers: its default export (one policy or a list of them), else every named export that has
+ * What a policy module offers: its default export (one policy or a list of them), else every named export
+ * that has
  * a name.
  */
 export function pickPolicies(module: unknown): unknown[] {

@@ -1,4 +1,5 @@
-// Calls in flight. A call is a generator that yields steps as data and is a function of (call, arguments, answers) alone;
+// Calls in flight. A call is a generator that yields steps as data and is a function of (call, arguments,
+// answers) alone;
 // so each one unfolds lazily into a trie of pending steps, and a thread's place is one small integer.
 
 import { PolicyError, assert } from './errors.ts';
@@ -7,14 +8,20 @@ import { PolicyError, assert } from './errors.ts';
 export type Plain =
   string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
 
-/** Protocol code. Yields steps, or `{ op: 'call', fn, args }` to enter a function whose answers are forgotten at its return. */
+/**
+ * Protocol code. Yields steps, or `{ op: 'call', fn, args }` to enter a function whose answers are forgotten
+ * at its return.
+ */
 export type Proc = (...args: never[]) => Generator<unknown, Plain | void, unknown>;
 
 interface EnterRequest {
   readonly op: 'call';
   readonly fn: Proc;
   readonly args: readonly Plain[];
-  /** Enter the function again, with nothing remembered, each time it returns 'again': a retry loop of any length is one place. */
+  /**
+   * Enter the function again, with nothing remembered, each time it returns 'again': a retry loop of any
+   * length is one place.
+   */
   readonly repeat?: boolean;
 }
 
@@ -76,9 +83,9 @@ function isEnter(request: unknown): request is EnterRequest {
 
 function different(name: string, at: number): PolicyError {
   return new PolicyError(
-    `${name}() chose a different step ${at + 1} when it was run again with the same answers. A call may depend only on its ` +
-      'arguments and answers: look for a variable outside the function, a clock or randomness; state that outlives a call ' +
-      'belongs into registers.',
+    `${name}() chose a different step ${at + 1} when it was run again with the same answers. ` +
+      'A call may depend only on its arguments and answers: look for a variable outside the function, a clock or ' +
+      'randomness; state that outlives a call belongs into registers.',
   );
 }
 
@@ -133,7 +140,10 @@ export function makeCalls(
     return id;
   };
 
-  /** Run the innermost function over its recorded answers; then on, through entered and left functions, to the next step. */
+  /**
+   * Run the innermost function over its recorded answers; then on, through entered and left functions, to the
+   * next step.
+   */
   const unfold = (start: readonly Frame[]): number => {
     let frames = start;
     for (;;) {
@@ -160,8 +170,8 @@ export function makeCalls(
       }
       if (frame.answers.length >= limits.stepsPerFunction)
         throw new PolicyError(
-          `${name}() took more than ${limits.stepsPerFunction} steps. Usual causes: a loop that waits for somebody else without ` +
-            'bound, or a range that is not the one given.',
+          `${name}() took more than ${limits.stepsPerFunction} steps. ` +
+            'Usual causes: a loop that waits for somebody else without bound, or a range that is not the one given.',
         );
       if (!isEnter(request.value)) {
         const op = language.compile(request.value);

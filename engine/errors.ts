@@ -1,6 +1,9 @@
 // The ways a run can stop that are not a verdict. A violated invariant is never an exception.
 
-/** The policy misuses the API: another step for the same answers, over the step limit, an unknown step, a throw. */
+/**
+ * The policy misuses the API: another step for the same answers, over the step limit, an unknown step, a
+ * throw.
+ */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError';
 }

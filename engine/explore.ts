@@ -10,7 +10,10 @@ import type { Move, System } from './system.ts';
 export interface ExploreOptions {
   /** Stop with `complete: false` beyond this many states. */
   readonly statesMax?: number;
-  /** Run steps on that commute with what others do (see Domain), so that fewer states are told apart. Shortest lengths are then not exact. */
+  /**
+   * Run steps on that commute with what others do (see Domain), so that fewer states are told apart. Shortest
+   * lengths are then not exact.
+   */
   readonly eager?: boolean;
   /** Asked every few thousand states; true stops the search. */
   readonly stop?: (progress: {
@@ -78,7 +81,10 @@ function chainTo(store: Store, state: number): number[] {
   return chain.reverse();
 }
 
-/** A call is in flight and none of the moves enabled is a thread's or helps one. Uses nothing from outside, see fresh.ts. */
+/**
+ * A call is in flight and none of the moves enabled is a thread's or helps one. Uses nothing from outside,
+ * see fresh.ts.
+ */
 export function isStuck(system: System, m: State, moves: Int32Array, enabled: number): boolean {
   const { domain, threads, placeAt, calls } = system;
   if (domain.stuck === undefined) return false;
@@ -95,7 +101,10 @@ export function isStuck(system: System, m: State, moves: Int32Array, enabled: nu
 
 type Note = (property: number, state: number, move: Move, steps: number) => void;
 
-/** Visits one state: adds its successors to the store and judges the new ones. Returns how many moves were enabled. */
+/**
+ * Visits one state: adds its successors to the store and judges the new ones. Returns how many moves were
+ * enabled.
+ */
 type Visitor = (state: number, steps: number) => number;
 
 type Stuck = (system: System, m: State, moves: Int32Array, enabled: number) => boolean;
@@ -204,7 +213,10 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     head++;
   }
 
-  /** The move at which the property was hit, with what was run on with it: the hit may be in any of these steps. */
+  /**
+   * The move at which the property was hit, with what was run on with it: the hit may be in any of these
+   * steps.
+   */
   const lastMoves = (state: number, move: Move): Move[] => {
     const base: State = new Int32Array(layout.length);
     store.load(state, base);

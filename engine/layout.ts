@@ -1,4 +1,5 @@
-// Declared fields, and the code that packs them: a state is a row of 32-bit words, its unpacked form an Int32Array.
+// Declared fields, and the code that packs them: a state is a row of 32-bit words, its unpacked form an
+// Int32Array.
 
 import { assert } from './errors.ts';
 
@@ -26,7 +27,10 @@ export interface Layout {
   readonly length: number;
   /** 32-bit words of the packed state. */
   readonly words: number;
-  /** Write the packed state to `store[i .. i + words)`. True when every value fits its field; if not, the row is rubbish. */
+  /**
+   * Write the packed state to `store[i .. i + words)`. True when every value fits its field; if not, the row
+   * is rubbish.
+   */
   readonly pack: (m: State, store: Int32Array, i: number) => boolean;
   readonly unpack: (store: Int32Array, i: number, m: State) => void;
   readonly copy: (from: State, to: State) => void;
@@ -63,14 +67,20 @@ function place(fields: readonly Field[]): Slot[] {
   return slots;
 }
 
-/** OR of all values shifted down by their width: zero when they fit. Values of equal width are shifted together. */
+/**
+ * OR of all values shifted down by their width: zero when they fit. Values of equal width are shifted
+ * together.
+ */
 function excess(slots: readonly Slot[]): string {
   const byWidth = new Map<number, string[]>();
   slots.forEach((s, i) => byWidth.set(s.bits, [...(byWidth.get(s.bits) ?? []), `m[${i}]`]));
   return [...byWidth].map(([bits, values]) => `((${values.join('|')})>>>${bits})`).join('|') || '0';
 }
 
-/* Generated straight-line code packs ten times faster than a loop over slots: no other way was found to meet SPIN. */
+/*
+ * Generated straight-line code packs ten times faster than a loop over slots: no other way was found to meet
+ * SPIN.
+ */
 function generate<F>(functions: Readonly<Record<string, readonly [parameters: string, body: string]>>): F {
   const text = Object.entries(functions).map(
     ([name, [parameters, body]]) => `${name}:(${parameters})=>{${body}}`,

@@ -1,4 +1,5 @@
-// Shortest counterexamples: fewest calls, of those fewest switches, of those fewest steps; each exact and said how.
+// Shortest counterexamples: fewest calls, of those fewest switches, of those fewest steps; each exact and
+// said how.
 
 import { type Path, explore } from './explore.ts';
 import { ranked } from './ranked.ts';
@@ -29,14 +30,20 @@ export interface Certificate {
 
 export type Certification =
   | { readonly certificate: Certificate; readonly reason: 'found' }
-  /** `unreachable`: all environments were exhausted. `cap`, `stopped`: a search ended early, so nothing is known. */
+  /**
+   * `unreachable`: all environments were exhausted. `cap`, `stopped`: a search ended early, so nothing is
+   * known.
+   */
   | {
       readonly certificate: null;
       readonly reason: 'unreachable' | 'cap' | 'stopped';
       readonly states: number;
     };
 
-/** For each property the lowest hit in (calls, switches, steps). The numbers are those that `certify` gives for it alone. */
+/**
+ * For each property the lowest hit in (calls, switches, steps). The numbers are those that `certify` gives
+ * for it alone.
+ */
 export function certifyAll(
   build: BuildForCalls,
   properties: readonly number[],
@@ -111,12 +118,17 @@ export interface Shrunk {
   readonly path: Path;
   readonly switches: number;
   readonly steps: number;
-  /** No selection of fewer calls of the scenario given hits the property, and no call could be shortened any more. */
+  /**
+   * No selection of fewer calls of the scenario given hits the property, and no call could be shortened any
+   * more.
+   */
   readonly minimal: boolean;
   readonly attempts: number;
 }
 
-/** The scenarios that are left when calls are dropped: first none is kept, then each one, then each pair, ... */
+/**
+ * The scenarios that are left when calls are dropped: first none is kept, then each one, then each pair, ...
+ */
 function* selections(scenario: Scenario): Generator<Scenario> {
   const calls = scenario.flatMap((list, thread) => list.map((offer) => ({ thread, offer })));
   function* choose(size: number, from: number): Generator<readonly number[]> {
@@ -152,7 +164,8 @@ function* smaller(
 }
 
 /**
- * The smallest scenario within the one given of which some schedule hits the property, and its lowest path in (switches,
+ * The smallest scenario within the one given of which some schedule hits the property, and its lowest path in
+ * (switches,
  * steps). Null when none was found.
  */
 export function shrinkScenario(

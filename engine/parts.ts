@@ -27,7 +27,10 @@ export function countersOf(environment: Environment): FieldSpec[] {
   }
 }
 
-/** For each thread the earlier ones that could stand for it: same kind, same offers, and calls counted together. */
+/**
+ * For each thread the earlier ones that could stand for it: same kind, same offers, and calls counted
+ * together.
+ */
 function twinsOf(domain: Domain, environment: Environment): number[][] {
   const { offers } = environment;
   const sameOffers = (a: readonly CallOffer[], b: readonly CallOffer[]): boolean =>

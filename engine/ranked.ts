@@ -1,5 +1,7 @@
-// Exhaustive search in the order of (rank, steps), where rank counts switches or preemptions: a first hit is a path of
-// lowest rank, and of those a shortest one. Equal states merge when the same actor moved last, as far as that matters.
+// Exhaustive search in the order of (rank, steps), where rank counts switches or preemptions: a first hit is
+// a path of
+// lowest rank, and of those a shortest one. Equal states merge when the same actor moved last, as far as that
+// matters.
 
 import { ALONE_FROM, type Path, isStuck } from './explore.ts';
 import { RANK_MAX, STEPS, makeFrontier } from './frontier.ts';
@@ -10,7 +12,8 @@ import type { Move, System } from './system.ts';
 export interface RankedOptions {
   /**
    * `switches`: a step of another actor than the one before; the first step of a path is none.
-   * `preemptions`: a switch away from a thread that is inside a call and whose pending step is enabled at that point.
+   * `preemptions`: a switch away from a thread that is inside a call and whose pending step is enabled at
+   * that point.
    */
   readonly by: 'switches' | 'preemptions';
   /** Leave out everything of a higher rank. */
@@ -57,7 +60,10 @@ interface Candidate {
   readonly move: Move;
 }
 
-/** The first hits, held back until nothing cheaper can come: a move hits at the cost of the state that it leads to. */
+/**
+ * The first hits, held back until nothing cheaper can come: a move hits at the cost of the state that it
+ * leads to.
+ */
 function makeHits(properties: number, until: readonly number[] | undefined) {
   const counts = new Float64Array(properties);
   const best = new Map<number, Candidate>();

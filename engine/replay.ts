@@ -1,4 +1,5 @@
-// A path again, step by step, with all that a report wants to say; and paths as lists of small numbers, for tokens.
+// A path again, step by step, with all that a report wants to say; and paths as lists of small numbers, for
+// tokens.
 
 import type { Place } from './calls.ts';
 import type { Plain } from './calls.ts';
@@ -15,7 +16,10 @@ export interface ReplayedStep {
   readonly starts: CallOffer | null;
   /** Where the call stood before: its pending step is the one made. Null for an agent. */
   readonly place: Place | null;
-  /** Number of the step in the domain's language; -1 for an agent, and for a call that returns without any step. */
+  /**
+   * Number of the step in the domain's language; -1 for an agent, and for a call that returns without any
+   * step.
+   */
   readonly op: number;
   /** -1 where there is none. */
   readonly answer: number;
@@ -110,7 +114,10 @@ export interface Choice {
   readonly enabled: number;
 }
 
-/** Enabled moves in their fixed order. The actor that moved last may go on with a new call, see `System.starts`. */
+/**
+ * Enabled moves in their fixed order. The actor that moved last may go on with a new call, see
+ * `System.starts`.
+ */
 export function enabledMoves(system: System, m: State, last: number): Move[] {
   if (system.domain.isTerminal?.(m) === true) return [];
   const candidates = new Int32Array(candidatesMax(system));
@@ -119,7 +126,8 @@ export function enabledMoves(system: System, m: State, last: number): Move[] {
 }
 
 /**
- * The path as digits of mixed radix: a step with one enabled move takes no room at all. Store them so that the first
+ * The path as digits of mixed radix: a step with one enabled move takes no room at all. Store them so that
+ * the first
  * digit can be read first, since its radix is only known from the state before it:
  * digit 1 + radix 1 * (digit 2 + radix 2 * (...)). The inverse is `pathOfChoices`.
  */
@@ -141,7 +149,8 @@ export function choicesOf(system: System, path: Path): Choice[] {
 }
 
 /**
- * `next` is told how many moves are enabled and gives the number of one of them, or -1 at the end of the path: so a token
+ * `next` is told how many moves are enabled and gives the number of one of them, or -1 at the end of the
+ * path: so a token
  * can be decoded as it is walked.
  */
 export function pathOfChoices(

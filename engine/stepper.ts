@@ -16,7 +16,9 @@ export interface Parts {
   readonly offers: readonly (readonly CallOffer[])[];
   /** First place of each offer. */
   readonly roots: readonly (readonly number[])[];
-  /** The earlier threads of the same kind with the same offers: only the lowest idle one of them starts calls. */
+  /**
+   * The earlier threads of the same kind with the same offers: only the lowest idle one of them starts calls.
+   */
   readonly twins: readonly (readonly number[])[];
   readonly placeMax: number;
   readonly placeOverflow: (place: number) => Error;
@@ -31,22 +33,33 @@ export interface Stepper {
   readonly step: (m: State, move: Move) => boolean;
   readonly proceed: (m: State, thread: number) => boolean;
   readonly start: (m: State, thread: number, offer: number) => boolean;
-  /** How many offers an idle thread may start, from `firstOffer` on; none where another idle thread stands for it. */
+  /**
+   * How many offers an idle thread may start, from `firstOffer` on; none where another idle thread stands for
+   * it.
+   */
   readonly starts: (m: State, thread: number, last: number) => number;
   readonly firstOffer: (m: State, thread: number) => number;
 }
 
-/** Which actor moved last, as part of a state: not at all, always, or only while it is inside a call and able to go on. */
+/**
+ * Which actor moved last, as part of a state: not at all, always, or only while it is inside a call and able
+ * to go on.
+ */
 export type LastKept = 'never' | 'always' | 'able';
 
 /** The enabled moves from one state and the states they lead to, packed side by side. */
 export interface Successors {
-  /** Fills the arrays below and returns how many successors there are. With `eager`, steps that commute are run on with the move. */
+  /**
+   * Fills the arrays below and returns how many successors there are. With `eager`, steps that commute are
+   * run on with the move.
+   */
   readonly from: (base: State, last: number, eager: boolean) => number;
   readonly moves: Int32Array;
   readonly rows: Int32Array;
   readonly hashes: Int32Array;
-  /** Further steps of threads that were run on with the move: their threads, in order. Empty without `eager`. */
+  /**
+   * Further steps of threads that were run on with the move: their threads, in order. Empty without `eager`.
+   */
   readonly followers: readonly (readonly number[])[];
   /** Properties hit by the moves: pairs of a successor's index and a property. */
   readonly events: readonly number[];
@@ -115,7 +128,10 @@ export function stepperOf(parts: Parts): Stepper {
   };
 }
 
-/** Uses nothing from outside, see fresh.ts. `layout` has a last slot for the last actor unless `kept` is 'never'. */
+/**
+ * Uses nothing from outside, see fresh.ts. `layout` has a last slot for the last actor unless `kept` is
+ * 'never'.
+ */
 export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
   const { domain, calls, placeAt, roots } = parts;
   const { proceed, start, starts, firstOffer } = stepper;

@@ -31,7 +31,9 @@ function storeOf(layout: Layout, tooWide: (m: State) => Error, fillMax: number):
   const packed = new Int32Array(words);
   let capacity = 1 << 10;
   let count = 0;
-  /* Open addressing. An entry is a state's number plus one in the bits under `mask`, its hash in those above. */
+  /*
+   * Open addressing. An entry is a state's number plus one in the bits under `mask`, its hash in those above.
+   */
   let table = new Int32Array(capacity * 2);
   let mask = table.length - 1;
 

@@ -36,18 +36,28 @@ export interface Domain extends Language {
   readonly apply: (m: State, thread: number, op: number) => number;
   /** True for steps that only let others go on (releasing a lock): taken at once where `eager` is on. */
   readonly isRelease?: (op: number) => boolean;
-  /** True for steps after which nobody else sees a difference until the next one (taking a lock): that one follows at once. */
+  /**
+   * True for steps after which nobody else sees a difference until the next one (taking a lock): that one
+   * follows at once.
+   */
   readonly isAcquire?: (op: number) => boolean;
-  /** True for steps that wait for others: they never follow an acquiring one at once, so that no deadlock is lost. */
+  /**
+   * True for steps that wait for others: they never follow an acquiring one at once, so that no deadlock is
+   * lost.
+   */
   readonly mayWait?: (op: number) => boolean;
   /**
-   * False where the agent's move may as well be made later: it commutes with every pending step, and no property can see it.
+   * False where the agent's move may as well be made later: it commutes with every pending step, and no
+   * property can see it.
    * `pending` has the step of each thread, -1 where it is idle. Asked where `eager` is on.
    */
   readonly isTimely?: (m: State, agent: number, pending: Int32Array) => boolean;
   /** A call has returned; runs inside its last step. */
   readonly finish?: (m: State, thread: number, call: CallOffer, result: Plain) => void;
-  /** A call has started; runs inside its first step, after it, so that a step that is not enabled leaves no trace. */
+  /**
+   * A call has started; runs inside its first step, after it, so that a step that is not enabled leaves no
+   * trace.
+   */
   readonly starting?: (m: State, thread: number, call: CallOffer) => void;
   /** Hardware that acts by itself. */
   readonly agents: readonly string[];
@@ -58,7 +68,8 @@ export interface Domain extends Language {
   /** Append the properties hit in this state. */
   readonly judge: (m: State, hits: number[]) => void;
   /**
-   * The property that is hit where a call is in flight and nobody can go on: no thread, and no agent that `helps` one.
+   * The property that is hit where a call is in flight and nobody can go on: no thread, and no agent that
+   * `helps` one.
    * `unless` says of a pending step that waiting on it for ever is judged elsewhere.
    */
   readonly stuck?: {
@@ -109,7 +120,10 @@ export interface System {
   readonly placeAt: readonly number[];
   /** Calls started so far. */
   readonly started: (m: State) => number;
-  /** How many offers an idle thread may start, from `firstOffer` on; none where another idle thread stands for it. */
+  /**
+   * How many offers an idle thread may start, from `firstOffer` on; none where another idle thread stands for
+   * it.
+   */
   readonly starts: (m: State, thread: number, last: number) => number;
   readonly firstOffer: (m: State, thread: number) => number;
   /** Make the move in place. False, with `m` untouched, when it is not enabled. Fills `domain.events`. */

@@ -1,4 +1,5 @@
-// Walks: one path through the graph, chosen by a list of numbers or by a scheduler. Every list of numbers means something.
+// Walks: one path through the graph, chosen by a list of numbers or by a scheduler. Every list of numbers
+// means something.
 
 import { assert } from './errors.ts';
 import type { Path } from './explore.ts';
@@ -31,7 +32,10 @@ export interface Walk {
   readonly final: boolean;
 }
 
-/** Appends the candidates of a state: calls in flight, offers that idle threads may start, agents. Uses nothing from outside. */
+/**
+ * Appends the candidates of a state: calls in flight, offers that idle threads may start, agents. Uses
+ * nothing from outside.
+ */
 export function listerOf(
   system: System,
   stepper: Pick<Stepper, 'starts' | 'firstOffer'>,
@@ -186,7 +190,10 @@ function roamerOf(
   };
 }
 
-/** Random walks one after another, as fast as they go: no paths are kept. `random` gives natural numbers below 2^31. */
+/**
+ * Random walks one after another, as fast as they go: no paths are kept. `random` gives natural numbers below
+ * 2^31.
+ */
 export function roam(
   system: System,
   random: () => number,

@@ -1,4 +1,5 @@
-// The states that a search starts from: a VM with one bound slot, an IOAS with one domain, nothing allocated yet.
+// The states that a search starts from: a VM with one bound slot, an IOAS with one domain, nothing allocated
+// yet.
 
 import type { Config } from './bounds.ts';
 import { FILE, type Machine, OWNER, SLOT, inPlace } from './machine.ts';

@@ -41,7 +41,7 @@ export function boundsOf(name: BoundName): Bounds {
     vcpus: 1,
     devices: 1,
     preemptions: null,
-    maxStates: 8_000_000,
+    maxStates: 16_000_000,
   };
 }
 
@@ -121,7 +121,9 @@ export function relevantAssumptions(platform: PlatformName, base: Base): readonl
 }
 
 /** The values of those, as reports print them. */
-export function shownAssumptions({ platform, base, assumptions: values }: Config): { readonly [name: string]: boolean } {
+export function shownAssumptions({ platform, base, assumptions: values }: Config): {
+  readonly [name: string]: boolean;
+} {
   return Object.fromEntries(
     relevantAssumptions(platform, base).map(({ name }) => [name, values[name as AssumptionName]]),
   );

@@ -1,3 +1,4 @@
+// tidy: long because the calls are one table
 // Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
 
 import { type Arch, type BaseCalls, type Policy, type Range, type Steps, showRange } from '../api/index.ts';

@@ -1,4 +1,5 @@
-// Words for states: named facts, each made of the fields that belong together, and what differs between two states.
+// Words for states: named facts, each made of the fields that belong together, and what differs between two
+// states.
 // The names are those that the witnesses in properties/invariants.ts use.
 
 import { LOCKS, showRange } from '../api/index.ts';
@@ -244,7 +245,10 @@ function factsOf(machine: Machine): readonly Fact[] {
 const factOf = (machine: Machine, slot: number): Fact | undefined =>
   factsOf(machine).find((fact) => fact.slots.includes(slot));
 
-/** Name of what the slot is part of: `IOPTE[iova 0]`. Empty for what reports leave out: counters, locks, places. */
+/**
+ * Name of what the slot is part of: `IOPTE[iova 0]`. Empty for what reports leave out: counters, locks,
+ * places.
+ */
 export const fieldName = (machine: Machine, slot: number): string => factOf(machine, slot)?.field ?? '';
 
 /** How the part of the state that the slot belongs to reads: `pfn 5, 4K`. */

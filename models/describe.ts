@@ -1,4 +1,5 @@
-// Words for everything that a report prints of a trace: one line a step, in the kernel's words, function names with ().
+// Words for everything that a report prints of a trace: one line a step, in the kernel's words, function
+// names with ().
 
 import { AREA_END_BITS, type LockName, type Step, showRange } from '../api/index.ts';
 import { type Machine, inPlace } from './machine.ts';

@@ -2,7 +2,10 @@
 
 import { type Result, type Steps, dma_commit, dma_translate } from '../api/index.ts';
 
-/** `honest`: the driver in the guest issues it only where it thinks the page is of this kind and no change is going on. */
+/**
+ * `honest`: the driver in the guest issues it only where it thinks the page is of this kind and no change is
+ * going on.
+ */
 export function makeDma(
   stream: { readonly trusted: boolean; readonly private: boolean },
   write: boolean,

@@ -1,4 +1,5 @@
-// What a single step can be seen doing. The invariants say which of these are breaches, and which only prove that a race was reached.
+// What a single step can be seen doing. The invariants say which of these are breaches, and which only prove
+// that a race was reached.
 
 export const EVENTS = [
   /* outcomes of an access */

@@ -1,3 +1,4 @@
+// tidy: long because the fields are one list
 // The one record of all state: named fields of small integers, declared here and nowhere else.
 // pfn-valued fields hold pfn + 1, 0 for none; thread-valued fields hold thread + 1.
 

@@ -32,7 +32,10 @@ export interface TraceStep {
   readonly n: string;
   /** Name of the acting thread or agent; one column each: `VMM 0`, `vCPU 0`, `DEV 0`, `IOMMU`, `host`. */
   readonly thread: string;
-  /** Set on the first step of a call: what was called, as the user says it: `fallocate(PUNCH_HOLE) index [0,1)`. */
+  /**
+   * Set on the first step of a call: what was called, as the user says it: `fallocate(PUNCH_HOLE) index
+   * [0,1)`.
+   */
   readonly call: string | null;
   /** Kernel functions entered since this thread's last step, outermost first: `kvm_gmem_get_pfn`. */
   readonly enters: readonly string[];
@@ -118,7 +121,10 @@ export interface Result {
   readonly runs: number;
   readonly states: number;
   readonly steps: number;
-  /** Largest preemption bound that was completed; null when the search was complete without one; -1 when none was. */
+  /**
+   * Largest preemption bound that was completed; null when the search was complete without one; -1 when none
+   * was.
+   */
   readonly preemptionBound: number | null;
   readonly flags: { readonly [name: string]: number };
   readonly dependsOn: readonly string[];

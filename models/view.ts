@@ -1,4 +1,5 @@
-// Read-only questions about a machine that more than one place asks: what backs a gfn, what a page is, who reaches it.
+// Read-only questions about a machine that more than one place asks: what backs a gfn, what a page is, who
+// reaches it.
 
 import { type Machine, OWNER, inPlace } from './machine.ts';
 import { PAGE_CLASS, dmaIndex } from './platforms/outcomes.ts';
@@ -18,7 +19,10 @@ export interface View {
   /** References beyond the page cache's: lookups, pins, host mappings. */
   readonly extraReferences: (m: MachineState, head: number) => number;
   readonly isFree: (m: MachineState, pfn: number) => boolean;
-  /** The hardware treats the page as the guest's: RMP assigned, TD-owned; bare: in the page cache at a private index. */
+  /**
+   * The hardware treats the page as the guest's: RMP assigned, TD-owned; bare: in the page cache at a private
+   * index.
+   */
   readonly isGuestOwned: (m: MachineState, pfn: number) => boolean;
   /** PAGE_CLASS number of the page as seen through a translation at this iova. */
   readonly pageClass: (m: MachineState, pfn: number, iova: number) => number;

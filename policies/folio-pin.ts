@@ -1,4 +1,5 @@
-// The status quo of the conversion series: the IOMMU pins what it maps, and a conversion to private is refused for as long.
+// The status quo of the conversion series: the IOMMU pins what it maps, and a conversion to private is
+// refused for as long.
 // RFC v2 and v8 (api.rst: user space has to unpin before it converts).
 
 import {

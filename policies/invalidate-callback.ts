@@ -1,5 +1,7 @@
-// Vishal Annapurve, Re: [RFC PATCH v2 04/51], 27 Jun 2025: no page references by the IOMMU, pfns directly from guest_memfd,
-// an invalidation callback on conversion and truncation, and a way to keep IOPTEs from being installed in between.
+// Vishal Annapurve, Re: [RFC PATCH v2 04/51], 27 Jun 2025: no page references by the IOMMU, pfns directly
+// from guest_memfd,
+// an invalidation callback on conversion and truncation, and a way to keep IOPTEs from being installed in
+// between.
 
 import {
   type Arch,
@@ -25,7 +27,10 @@ import {
   unlock,
 } from '../api/index.ts';
 
-/** The shape of kvm_mmu_faultin_pfn(): snapshot, look up, recheck under the lock that the callback takes, install. */
+/**
+ * The shape of kvm_mmu_faultin_pfn(): snapshot, look up, recheck under the lock that the callback takes,
+ * install.
+ */
 export function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
   const seq = yield* gmem_invalidate_seq();
   if ((yield* gmem_is_private(index)) && !arch.maps_private) return '-EPERM';

@@ -1,4 +1,5 @@
-// Jason Gunthorpe, 26 Feb 2026, after the model of dma-buf revoke: when a page of an area goes away, the whole area is revoked
+// Jason Gunthorpe, 26 Feb 2026, after the model of dma-buf revoke: when a page of an area goes away, the
+// whole area is revoked
 // for good; conversions are ignored.
 
 import {

@@ -18,7 +18,10 @@ import {
   unlock,
 } from '../api/index.ts';
 
-/* Returns a bare pfn: the reference is dropped (before the unlock) and none is kept. Neither cleared nor prepared. */
+/*
+ * Returns a bare pfn: the reference is dropped (before the unlock) and none is kept. Neither cleared nor
+ * prepared.
+ */
 function* kvm_gmemfd_get_pfn(index: number): Steps<Pfn | null> {
   const pfn = yield* kvm_gmem_get_folio(index);
   if (pfn === null) return null;

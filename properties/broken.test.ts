@@ -1,4 +1,5 @@
-// The canaries: each planted fault is caught by the invariant that it names, and not by the base alone; the measured rate of
+// The canaries: each planted fault is caught by the invariant that it names, and not by the base alone; the
+// measured rate of
 // sampling and the length of the shortest trace are pinned in faults.json (npm run faults-baseline).
 
 import { readFileSync } from 'node:fs';

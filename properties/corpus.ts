@@ -144,7 +144,9 @@ export function runEntry(model: Model, entry: CorpusEntry): EntryRun {
   };
 }
 
-/** A path for each property that an entry about this model hits as it says: on the free system of its bounds. */
+/**
+ * A path for each property that an entry about this model hits as it says: on the free system of its bounds.
+ */
 export function runCorpus(model: Model, entries: readonly CorpusEntry[]): Map<number, Path> {
   const found = new Map<number, Path>();
   for (const entry of entries) {

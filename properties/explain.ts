@@ -1,4 +1,5 @@
-// A finding as a report wants it: the steps in columns, the state it starts from, the breach, and what has changed since.
+// A finding as a report wants it: the steps in columns, the state it starts from, the breach,
+// and what has changed since.
 
 import type { Place } from '../engine/calls.ts';
 import { type Replay, type ReplayedStep, replay } from '../engine/replay.ts';
@@ -43,7 +44,11 @@ export const replayOf = (model: Model, { system, path }: Pick<Finding, 'system' 
 /** 0 or an errno. */
 function resultText(result: unknown): string {
   if (result === null || result === undefined) return '0';
-  return typeof result === 'object' && 'errno' in result ? String(result.errno) : String(result);
+  return typeof result === 'object' && 'errno' in result
+    ? String(result.errno)
+    : typeof result === 'string'
+      ? result
+      : JSON.stringify(result);
 }
 
 const sameCall = (a: Frame, b: Frame): boolean =>

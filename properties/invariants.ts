@@ -1,5 +1,7 @@
-// THE SPEC. Every invariant, in reading order: what a maintainer can agree or disagree with, where it is taken from, and what a
-// breach looks like. One breach breaks an `always`; each has a `sometimes` partner that proves that its race was reached.
+// THE SPEC. Every invariant, in reading order: what a maintainer can agree or disagree with, where it is
+// taken from, and what a
+// breach looks like. One breach breaks an `always`; each has a `sometimes` partner that proves that its race
+// was reached.
 // tidy: long because the specification is one file, read from top to bottom
 
 import type { EventName } from '../models/events.ts';
@@ -92,7 +94,10 @@ const iotlb = (page: number): string => `IOTLB[iova ${page}]`;
 /** The guest owns it, or the hardware still treats it so. */
 const guestOwned = (q: Questions, m: M, pfn: number): boolean =>
   q.view.isGuestOwned(m, pfn) || (q.machine.config.platform === 'tdx' && m[q.at.td_dirty + pfn] === 1);
-/** On SNP the one table serves private DMA as well: an entry is stale where it was installed for a shared index. */
+/**
+ * On SNP the one table serves private DMA as well: an entry is stale where it was installed for a shared
+ * index.
+ */
 const sharedReach = (q: Questions, m: M, pfn: number, iova: number): boolean =>
   guestOwned(q, m, pfn) && (q.at.iopte_private === undefined || m[q.at.iopte_private + iova] === 0);
 

@@ -15,7 +15,10 @@ const STEPS_MAX = 400;
 /** About as many steps as a call takes: the drops are drawn among so many times the calls. */
 const STEPS_PER_CALL = 12;
 
-/** What scenario data is decoded with: the calls of each thread, as numbers of its offers in the free environment. */
+/**
+ * What scenario data is decoded with: the calls of each thread, as numbers of its offers in the free
+ * environment.
+ */
 export function scenarioTable(model: Model): ScenarioTable<number> {
   const { table, machine, config } = model;
   const known = new Map(table.calls.map((call) => [call.name, call]));

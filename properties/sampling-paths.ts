@@ -50,7 +50,8 @@ export function movesOfNames(system: System, names: readonly NamedMove[]): Move[
 }
 
 /**
- * Threads of one kind are alike: the one that starts first takes the name of the first one, as in a search. An agent
+ * Threads of one kind are alike: the one that starts first takes the name of the first one, as in a search.
+ * An agent
  * that serves a thread goes with it.
  */
 export function inOrderOfStart(system: System, names: readonly NamedMove[]): NamedMove[] {
@@ -80,7 +81,8 @@ export function isPath(system: System, { initial, moves }: Path): boolean {
 }
 
 /**
- * A system of its own for these keys: it has questions of its own, since what a model is asked depends on where the
+ * A system of its own for these keys: it has questions of its own, since what a model is asked depends on
+ * where the
  * places of the system that was made last are.
  */
 export function systemFor(

@@ -14,7 +14,10 @@ export type { Sampled } from './sampling-shrink.ts';
 export const DEFAULT_RUNS = 3000;
 /* Every second run is a uniform walk, every fourth one has priorities with one drop, with two. */
 const DEPTHS = [0, 2, 0, 3] as const;
-/* A run of many calls holds many scenarios of a few: at eight calls a race of three is met ten times as often. */
+/*
+ * A run of many calls holds many scenarios of a few: at eight calls a race of three is met ten times as
+ * often.
+ */
 const CALLS_MORE = 5;
 const CALLS_SPREAD = 3;
 const BATCH = 256;

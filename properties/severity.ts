@@ -19,7 +19,10 @@ export function judgementOf(invariant: string, config: Config): Judgement {
   );
 }
 
-/** Where DMA to what somebody else owns goes first, then what stays mapped, then the rest: which axiom a mail is about. */
+/**
+ * Where DMA to what somebody else owns goes first, then what stays mapped, then the rest: which axiom a mail
+ * is about.
+ */
 const GRAVITY = [
   'no-mapping-to-freed-page',
   'no-host-fatal',

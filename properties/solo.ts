@@ -1,4 +1,5 @@
-// Each call alone, before any search: a call that takes too many steps, throws, or steps out of its range does so here, at once,
+// Each call alone, before any search: a call that takes too many steps, throws, or steps out of its range
+// does so here, at once,
 // and not after a search of everything else. Throws PolicyError by way of the engine's limits.
 
 import { type System, withPlaceBits } from '../engine/system.ts';

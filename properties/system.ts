@@ -53,7 +53,7 @@ function asPolicyError(error: unknown): unknown {
 function resultText(result: unknown): string {
   if (result === null || result === undefined || result === 0) return '0';
   if (typeof result === 'object' && 'errno' in result) return String(result.errno);
-  return String(result);
+  return typeof result === 'string' ? result : JSON.stringify(result);
 }
 
 /** What the result of a call tells: appends events. */

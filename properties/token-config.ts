@@ -1,4 +1,5 @@
-// A configuration as digits of a token: a preset of bounds, what differs from it, and which assumptions were changed.
+// A configuration as digits of a token: a preset of bounds, what differs from it, and which assumptions were
+// changed.
 
 import {
   ASSUMPTIONS,

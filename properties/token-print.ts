@@ -25,7 +25,10 @@ export function hashOf(text: string, bits: number): number {
   return (folded >>> 0) % 2 ** bits;
 }
 
-/** First places of one call, breadth first: their steps, or what they return. Text of functions is never looked at. */
+/**
+ * First places of one call, breadth first: their steps, or what they return. Text of functions is never
+ * looked at.
+ */
 function behaviour(model: Model, calls: Calls, root: () => number): string[] {
   const seen: string[] = [];
   const visit = (at: () => number): number => {

@@ -1,4 +1,5 @@
-// A finding as one number, and back: what was checked, what was broken, and the schedule. How numbers become text is for
+// A finding as one number, and back: what was checked, what was broken, and the schedule. How numbers become
+// text is for
 // reports to say, and handed in.
 
 import type { Policy } from '../api/index.ts';
@@ -96,7 +97,10 @@ function translated(
   });
 }
 
-/** Run in a system where each thread has its list of calls and nothing else; the one before is asked again after that. */
+/**
+ * Run in a system where each thread has its list of calls and nothing else; the one before is asked again
+ * after that.
+ */
 function inScenario<T>(model: Model, offers: CallOffer[][], initial: number, run: (system: System) => T): T {
   const { questions } = model;
   const before = questions.placeAt;
@@ -239,7 +243,10 @@ export function decodeFinding(token: string, policies: readonly Policy[], text: 
   return { ...head, model, ...schedule, stale: [...differs, ...schedule.stale] };
 }
 
-/** The finding that a token stands for, in a system of its own. Null where the path is lost, or does not lead there. */
+/**
+ * The finding that a token stands for, in a system of its own. Null where the path is lost, or does not lead
+ * there.
+ */
 export function findingOf(
   decoded: Decoded,
   placeBits: number,

@@ -1,4 +1,5 @@
-// Results of calls as part of the state, so that states that differ in nothing but what was returned stay apart.
+// Results of calls as part of the state, so that states that differ in nothing but what was returned stay
+// apart.
 
 import type { State } from '../engine/layout.ts';
 import type { CallOffer, Domain, System } from '../engine/system.ts';

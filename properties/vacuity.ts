@@ -1,4 +1,5 @@
-// Where each race must have been reached for a pass to be worth something: the table beside the `sometimes` properties.
+// Where each race must have been reached for a pass to be worth something: the table beside the `sometimes`
+// properties.
 
 import type { Policy } from '../api/index.ts';
 import type { Config } from '../models/bounds.ts';

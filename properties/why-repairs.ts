@@ -1,4 +1,5 @@
-// What somebody could do to repair a state: the kernel's own steps, made by a thread that has nothing else to do.
+// What somebody could do to repair a state: the kernel's own steps, made by a thread that has nothing else to
+// do.
 
 import type { Step } from '../api/index.ts';
 import type { System } from '../engine/system.ts';

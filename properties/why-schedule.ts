@@ -1,4 +1,5 @@
-// Schedules that are nearly the one of a finding: followed by actor as far as they go, then run to the end of all calls.
+// Schedules that are nearly the one of a finding: followed by actor as far as they go, then run to the end of
+// all calls.
 
 import type { Replay } from '../engine/replay.ts';
 import { type Domain, type Move, type System, makeSystem } from '../engine/system.ts';

@@ -1,4 +1,5 @@
-// Why it is broken: which single step, added, moved or left out, restores the invariant on otherwise the same schedule.
+// Why it is broken: which single step, added, moved or left out, restores the invariant on otherwise the same
+// schedule.
 
 import type { Move } from '../engine/system.ts';
 import type { TraceStep } from '../models/results.ts';
@@ -87,7 +88,9 @@ const shifted = <T>(list: readonly T[], { from, to }: Shift): T[] => {
   return [...rest.slice(0, to), list[from], ...rest.slice(to)];
 };
 
-/** The step moved, hardware and accesses do what they did: else it helps only since nothing happens any more. */
+/**
+ * The step moved, hardware and accesses do what they did: else it helps only since nothing happens any more.
+ */
 function unchanged({ model, made, trace, system }: Inquiry, shift: Shift): Map<number, string> {
   const same = new Map<number, string>();
   shifted([...made.steps.keys()], shift).forEach((k, at) => {

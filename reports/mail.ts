@@ -6,7 +6,10 @@ import { raceTable } from './table.ts';
 import { assumptionText, boundsText, hugeMatters, subject } from './words.ts';
 
 export interface MailOptions {
-  /** What found it: `gmem-iommu-conformance 0.1.0, seed 42`. Documentation/process/generated-content.rst asks for it. */
+  /**
+   * What found it: `gmem-iommu-conformance 0.1.0, seed 42`. Documentation/process/generated-content.rst asks
+   * for it.
+   */
   readonly foundBy?: string;
 }
 

@@ -1,4 +1,5 @@
-// All policies on all platforms: one grid a VMM, then what the numbers in it mean, then the shortest counterexamples.
+// All policies on all platforms: one grid a VMM, then what the numbers in it mean, then the shortest
+// counterexamples.
 
 import { match } from 'ts-pattern';
 

@@ -1,4 +1,5 @@
-// Whole reports: golden texts, and the words that must be in them. Renew with `npx vitest run reports -u` and read the diff.
+// Whole reports: golden texts, and the words that must be in them. Renew with `npx vitest run reports -u` and
+// read the diff.
 
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';

@@ -1,4 +1,5 @@
-// The race table: one column a thread, time downwards, as in the tables of arch/x86/kvm/mmu/mmu.c and maintainer-tip.rst.
+// The race table: one column a thread, time downwards, as in the tables of arch/x86/kvm/mmu/mmu.c and
+// maintainer-tip.rst.
 
 import type { TraceStep } from '../models/results.ts';
 import { WIDTH, wrap } from './layout.ts';

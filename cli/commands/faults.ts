@@ -1,4 +1,5 @@
-// faults: each planted fault, which invariant catches it, its shortest trace, and in how many seeds sampling finds it.
+// faults: each planted fault, which invariant catches it, its shortest trace, and in how many seeds sampling
+// finds it.
 
 import { BROKEN } from '../../policies/broken/index.ts';
 import { SEEDS, judgeFault } from '../../properties/faults.ts';

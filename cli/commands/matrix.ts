@@ -1,4 +1,5 @@
-// matrix: all bundled proposals on all platforms with both kinds of VMM; quick bounds first, then as much more as time allows.
+// matrix: all bundled proposals on all platforms with both kinds of VMM; quick bounds first, then as much
+// more as time allows.
 
 import type { Config } from '../../models/bounds.ts';
 import { boundsOf } from '../../models/bounds.ts';

@@ -1,4 +1,5 @@
-// replay: the same report again, from a token or from a file; with --platform or --assume the same schedule elsewhere.
+// replay: the same report again, from a token or from a file; with --platform or --assume the same schedule
+// elsewhere.
 
 import { existsSync } from 'node:fs';
 import type { Policy } from '../../api/index.ts';

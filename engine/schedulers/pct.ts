@@ -1,10 +1,15 @@
-// Probabilistic concurrency testing (Burckhardt and others, 2010): the actor of the highest priority runs, and a few times
-// it drops to the lowest. Finds a bug of depth d among n actors and k steps with probability at least 1 / (n * k^(d-1)).
+// Probabilistic concurrency testing (Burckhardt and others, 2010): the actor of the highest priority runs,
+// and a few times
+// it drops to the lowest. Finds a bug of depth d among n actors and k steps with probability at least 1 / (n
+// * k^(d-1)).
 
 import { actorOf } from '../system.ts';
 import type { Scheduler } from '../walk.ts';
 
-/** `random` gives numbers in [0, 1). Depth: how many orderings must hold for the bug to show; there are depth - 1 drops. */
+/**
+ * `random` gives numbers in [0, 1). Depth: how many orderings must hold for the bug to show; there are depth
+ * - 1 drops.
+ */
 export function pct(random: () => number, depth: number, stepsMax: number): Scheduler {
   const drops = Array.from({ length: depth - 1 }, () => Math.floor(random() * stepsMax));
   const priorities = new Map<number, number>();

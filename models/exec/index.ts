@@ -1,11 +1,15 @@
-// apply(machine, thread, step): what each step of the vocabulary does to the machine, and what the agents do by themselves.
+// tidy: long because the interpreter is one switch over the vocabulary
+// apply(machine, thread, step): what each step of the vocabulary does to the machine, and what the agents do
+// by themselves.
 
 import { AREA_END_BITS, LOCKS, type LockName, type Step } from '../../api/index.ts';
 import { EVENT, type EventName } from '../events.ts';
 import { type Machine, SLOT } from '../machine.ts';
-import { platformTables, streamsOf } from '../platforms/index.ts';
+import { platformTables } from '../platforms/index.ts';
 import { type View, makeView } from '../view.ts';
+import { type Agent, type Mover, agentsOf, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import { makeBracket } from './bracket.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
 import { makeMemory } from './memory.ts';
@@ -83,7 +87,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const pageState = makePageState(exec);
   const memory = makeMemory(exec, pageState.release);
   const kvm = makeKvm(exec, pageState);
-  const iommu = makeIommu(exec, memory);
+  const bracket = makeBracket(exec);
+  const iommu = makeIommu(exec, memory, bracket);
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
     const { writer, readers } = lockAt[name];
@@ -114,7 +119,10 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     return declared.at + slot;
   };
 
-  /* One closure a distinct step, made once: the interpreter's switch runs when a step is first met, never again. */
+  /*
+   * One closure a distinct step, made once: the interpreter's switch runs when a step is first met, never
+   * again.
+   */
   const bind = (s: Step): ((m: State, thread: number) => number) => {
     switch (s.op) {
       case 'lock':
@@ -166,13 +174,13 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'kvm_mem_is_private':
         return (m) => m[at.private + s.index];
       case 'gmem_invalidate_start':
-        return (m) => memory.bracketStart(m, s.start, s.end, s.fault ?? '');
+        return (m) => bracket.start(m, s.start, s.end, s.fault ?? '');
       case 'gmem_invalidate_end':
-        return (m) => memory.bracketEnd(m, s.fault ?? '');
+        return (m) => bracket.end(m, s.fault ?? '');
       case 'gmem_invalidate_seq':
         return (m) => m[at.gmem_seq];
       case 'gmem_invalidate_retry':
-        return (m) => memory.bracketRetry(m, s.seq, s.index, s.fault ?? '');
+        return (m) => bracket.retry(m, s.seq, s.index, s.fault ?? '');
       case 'gmem_huge_inode':
         return (m) => m[at.huge_inode];
       case 'fget':
@@ -329,122 +337,4 @@ function checkStep(machine: Machine, given: unknown): asserts given is Step {
   }
   if ('lock' in given && !(LOCKS as readonly unknown[]).includes(given.lock))
     throw new NotAStep(`there is no lock '${String(given.lock)}'; known: ${LOCKS.join(', ')}`);
-}
-
-/** Lipton's movers: what a step does to the freedom of the others. */
-type Mover = 'release' | 'acquire' | 'acquire or wait' | 'wait' | 'none';
-
-function moverOf(step: Step): Mover {
-  switch (step.op) {
-    case 'unlock':
-    case 'folio_unlock':
-    case 'srcu_read_unlock':
-    /* queued at once or later: the agent takes it up when it likes */
-    case 'iotlb_gather_sync':
-    /* never changes */
-    case 'gmem_huge_inode':
-    /* waits for what nobody takes back */
-    case 'iommu_completion_wait':
-      return 'release';
-    case 'srcu_read_lock':
-      return 'acquire';
-    case 'lock':
-    /* takes mmu_lock, under which alone the count and the range are looked at */
-    case 'kvm_mmu_invalidate_start':
-      return 'acquire or wait';
-    case 'kvm_gmem_get_folio':
-    case 'filemap_lock_folio':
-    case 'kvm_tdp_mmu_map':
-    case 'kvm_mmu_invalidate_end':
-    case 'wait_for_folio_refs':
-    case 'synchronize_srcu':
-    case 'rmp_make_shared':
-    case 'pin_folio':
-    /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */
-    case 'iommu_unmap':
-    case 'rmp_make_private':
-    case 'clear_highpage':
-    case 'store_attributes':
-      return 'wait';
-    default:
-      return 'none';
-  }
-}
-
-/** An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the mapper's. */
-function timelyOf(
-  machine: Machine,
-  view: View,
-  steps: readonly Step[],
-  agents: readonly Agent[],
-): Interpreter['isTimely'] {
-  const { iopte, page_cache, private: attribute } = machine.at;
-  const forbids = (m: State, iova: number, op: number): boolean => {
-    const step = steps[op];
-    if (step.op === 'iommu_unmap') return true;
-    if (step.op === 'rmp_make_private' || step.op === 'clear_highpage')
-      return step.pfn === m[iopte + iova] - 1;
-    if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
-    return step.op === 'dma_translate' && step.iova === iova;
-  };
-  return (m, agent, pending) => {
-    const iova = agents[agent].fills;
-    if (iova === undefined || m[iopte + iova] === 0) return true;
-    const pfn = m[iopte + iova] - 1;
-    if (
-      view.isFree(m, pfn) ||
-      m[page_cache + iova] !== pfn + 1 ||
-      view.isGuestOwned(m, pfn) ||
-      m[attribute + iova] === 1
-    )
-      return true;
-    for (let thread = 0; thread < pending.length; thread++)
-      if (pending[thread] >= 0 && forbids(m, iova, pending[thread])) return true;
-    return false;
-  };
-}
-
-interface Agent {
-  readonly name: string;
-  readonly act: (m: State) => boolean;
-  /** It fills the IOTLB at this iova. */
-  readonly fills?: number;
-  /** Somebody may wait for it. */
-  readonly helps?: boolean;
-}
-
-function agentsOf(
-  machine: Machine,
-  iommu: ReturnType<typeof makeIommu>,
-  memory: ReturnType<typeof makeMemory>,
-): Interpreter['agents'] {
-  const { threads, pages, config, at } = machine;
-  const stream = streamsOf(config)[0];
-  const prefetched = config.platform === 'tdx' && stream?.private === true ? undefined : stream;
-  return [
-    ...threads.map((thread, t) => ({
-      name: `IOMMU: invalidation queued by ${thread.name}`,
-      helps: true,
-      act: (m: State) => iommu.invalidate(m, t),
-    })),
-    ...Array.from({ length: prefetched === undefined ? 0 : pages }, (_, iova) => ({
-      name: `IOMMU: IOTLB fill iova ${iova}`,
-      fills: iova,
-      act: (m: State) =>
-        iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
-    })),
-    { name: 'host: allocator reuses a free page', act: memory.reuse },
-    ...(config.fail === null
-      ? []
-      : [
-          {
-            name: `host: next ${config.fail} fails`,
-            act: (m: State) => {
-              if (m[at.fail_next] === 1 || m[at.fail_used] === 1) return false;
-              m[at.fail_next] = 1;
-              return true;
-            },
-          },
-        ]),
-  ];
 }

@@ -5,6 +5,7 @@ import { AREA, CONTENT, FILE, SEPT } from '../machine.ts';
 import { OUTCOMES, type Outcome } from '../platforms/outcomes.ts';
 import type { EventName } from '../events.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
+import type { Bracket } from './bracket.ts';
 import type { Memory } from './memory.ts';
 
 export type Iommu = ReturnType<typeof makeIommu>;
@@ -25,7 +26,7 @@ const FAULT = OUTCOMES.indexOf('contained fault');
 const FATAL = OUTCOMES.indexOf('host fatal');
 const LOST = OUTCOMES.indexOf('DMA lost silently');
 
-export function makeIommu(exec: Exec, memory: Memory) {
+export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
   const { machine, view, tables, snp, tdx, note } = exec;
   const { at, pages, huge, devices, config, threads, lockAt } = machine;
   const { area, area_start, iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
@@ -68,7 +69,7 @@ export function makeIommu(exec: Exec, memory: Memory) {
       m[iotlb_huge + i] = isHuge ? 1 : 0;
       if (snp) m[at.iotlb_private + i] = isPrivate;
     }
-    if (memory.covers(m, iova)) note('iotlb-filled-in-bracket');
+    if (bracket.covers(m, iova)) note('iotlb-filled-in-bracket');
   };
   const dropIotlb = (m: State, mask: number): void => {
     for (let iova = 0; iova < pages; iova++) {
@@ -221,7 +222,10 @@ export function makeIommu(exec: Exec, memory: Memory) {
       const iova = m[at.dma_iova + d];
       const write = m[at.dma_write + d];
       let outcome: number;
-      /* MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by the S-EPT leaf. */
+      /*
+       * MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by
+       * the S-EPT leaf.
+       */
       if (tdx && m[at.dma_private + d] === 1)
         outcome = m[at.sept + iova] === SEPT.mapped && m[at.sept_pfn + iova] === pfn + 1 ? OK : FAULT;
       else

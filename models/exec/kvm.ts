@@ -68,7 +68,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       note('bracket-closed');
       return 0;
     },
-    /* MODEL: the zap of a range and its flush are one step; tdp_mmu_zap_leafs() does not yield mmu_lock in between. */
+    /*
+     * MODEL: the zap of a range and its flush are one step; tdp_mmu_zap_leafs() does not yield mmu_lock in
+     * between.
+     */
     unmapRange: (m: State, start: number, end: number, filter: number, flush: boolean): number => {
       if (m[at.mmu_invalidate_in_progress] === 0 && m[at.slot] === SLOT.bound) note('zap-outside-bracket');
       for (let gfn = start; gfn < end; gfn++) {

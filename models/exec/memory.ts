@@ -1,7 +1,7 @@
 // guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
 
-import { AREA, COUNT_MAX, CONTENT, FILE, OWNER, SEQ_VALUES, inPlace } from '../machine.ts';
-import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
+import { COUNT_MAX, CONTENT, FILE, OWNER, inPlace } from '../machine.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
 
 export type Memory = ReturnType<typeof makeMemory>;
 
@@ -86,12 +86,9 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     m[lookup_refs + first]++;
     return pfn + 1;
   };
-  const covers = (m: State, index: number): boolean =>
-    m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> index) & 1) === 1;
 
   return {
     failsNow,
-    covers,
     getFolio: (m: State, thread: number, index: number): number => {
       if (m[page_cache + index] !== 0) return lockFound(m, thread, index);
       if (failsNow(m, 'kvm_gmem_get_folio')) return 0;
@@ -140,7 +137,10 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       m[hwpoison + view.head(m, m[page_cache + index] - 1)] = 1;
       return 1;
     },
-    /* MODEL: a huge folio keeps one up-to-date bit a page, so that a merge of cleared and uncleared pages loses nothing. */
+    /*
+     * MODEL: a huge folio keeps one up-to-date bit a page, so that a merge of cleared and uncleared pages
+     * loses nothing.
+     */
     clear: (m: State, pfn: number): number => {
       const first = view.head(m, pfn);
       const last = first + view.folioPages(m, first);
@@ -153,7 +153,9 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       }
       return 0;
     },
-    /** Zero the pages of the hole; in an unsplit huge folio from its first byte on, as the May 2025 RFC does. */
+    /**
+     * Zero the pages of the hole; in an unsplit huge folio from its first byte on, as the May 2025 RFC does.
+     */
     zeroRange: (m: State, start: number, end: number): number => {
       for (let index = start; index < end; index++) {
         const pfn = m[page_cache + index] - 1;
@@ -251,34 +253,6 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       }
       m[huge_folio + block] = 1;
       note('folio-merged');
-      return 1;
-    },
-    bracketStart: (m: State, start: number, end: number, fault: string): number => {
-      if (fault === 'skip') return 0;
-      const old = m[at.gmem_in_progress] === 0 ? 0 : m[at.gmem_range];
-      m[at.gmem_in_progress]++;
-      m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
-      note('bracket-opened');
-      for (let iova = start; iova < end; iova++)
-        if (m[at.area + iova] === AREA.filling) note('map-meets-invalidation');
-      if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
-      return 0;
-    },
-    bracketEnd: (m: State, fault: string): number => {
-      if (fault === 'skip') return 0;
-      if (fault === 'no-seq') note('end-without-seq');
-      else m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
-      if (m[at.gmem_in_progress] === 0) note('in-progress-negative');
-      else m[at.gmem_in_progress]--;
-      if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = m[at.gmem_zapped] = 0;
-      note('bracket-closed');
-      return 0;
-    },
-    bracketRetry: (m: State, seq: number, index: number, fault: string): number => {
-      const inside = fault !== 'ignore-progress' && covers(m, index);
-      const moved = fault !== 'ignore-seq' && m[at.gmem_seq] !== seq;
-      if (!inside && !moved) return 0;
-      note('gmem-retry-stale');
       return 1;
     },
     closeFile: (m: State): number => {

@@ -1,4 +1,5 @@
-// Page-state instructions: RMPUPDATE and PSMASH of SEV-SNP, the S-EPT leaf calls of TDX, what the guest does with its pages.
+// Page-state instructions: RMPUPDATE and PSMASH of SEV-SNP, the S-EPT leaf calls of TDX, what the guest does
+// with its pages.
 
 import { CONTENT, SEPT } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';

@@ -1,4 +1,5 @@
-// The bracket of guest_memfd: kvm_gmem_invalidate_start() and _end(), and the zap inside. A consumer that is no VM
+// The bracket of guest_memfd: kvm_gmem_invalidate_start() and _end(), and the zap inside. A consumer that is
+// no VM
 // (the proposed IOMMU side) is told after KVM, outside mmu_lock.
 
 import {
@@ -32,7 +33,10 @@ export function* tdx_sept_remove_leaf_spte(gfn: number): Steps<void> {
   yield* tdh_phymem_page_wbinvd(gfn);
 }
 
-/** Zap under mmu_lock. With mirrored roots (TDX) private leaves go one by one; elsewhere the filter is ignored. */
+/**
+ * Zap under mmu_lock. With mirrored roots (TDX) private leaves go one by one; elsewhere the filter is
+ * ignored.
+ */
 export function* kvm_unmap_gfn_range(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
   if (arch.platform !== 'tdx' || filter !== 'private') yield* kvm_mmu_unmap_gfn_range(range, filter);
   if (arch.platform === 'tdx' && filter !== 'shared')
@@ -72,7 +76,8 @@ export function* kvm_gmem_unmap(range: Range, filter: ZapFilter, arch: Arch): St
 }
 
 /**
- * unmap_mapping_pages(): the host PTEs of the range go. Where the slot's userspace_addr maps the file, the mmu notifier
+ * unmap_mapping_pages(): the host PTEs of the range go. Where the slot's userspace_addr maps the file, the
+ * mmu notifier
  * zaps the shared SPTEs first, in a bracket of its own.
  */
 export function* unmap_mapping_range(range: Range, notifies: boolean, arch: Arch): Steps<void> {

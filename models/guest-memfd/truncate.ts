@@ -1,4 +1,5 @@
-// Ways a range of guest_memfd comes and goes: fallocate(), PUNCH_HOLE, memory failure, bind and unbind, release.
+// Ways a range of guest_memfd comes and goes: fallocate(), PUNCH_HOLE, memory failure, bind and unbind,
+// release.
 
 import {
   type Arch,
@@ -55,8 +56,14 @@ export function makeAllocate() {
   };
 }
 
-/* MODEL: the mmu notifier that unmap_mapping_folio() fires is left out: the bracket around it has zapped both kinds of SPTEs. */
-/** truncate_inode_folio(): unmap, out of the page cache, free_folio; the memory itself goes with the last reference. */
+/*
+ * MODEL: the mmu notifier that unmap_mapping_folio() fires is left out: the bracket around it has zapped both
+ * kinds of SPTEs.
+ */
+/**
+ * truncate_inode_folio(): unmap, out of the page cache, free_folio; the memory itself goes with the last
+ * reference.
+ */
 function* truncate_inode_folio(index: number, inPlace: boolean): Steps<void> {
   const pfn = yield* filemap_lock_folio(index);
   if (pfn === null) return;
@@ -71,7 +78,10 @@ export function* truncate_inode_pages_range(range: Range, arch: Arch): Steps<voi
   for (const index of each_page(range)) yield* call(truncate_inode_folio, index, arch.in_place);
 }
 
-/* MODEL: rfc-v2 PUNCH_HOLE merges nothing before it frees; a hole that does not cover a whole huge page is zeroed, not freed. */
+/*
+ * MODEL: rfc-v2 PUNCH_HOLE merges nothing before it frees; a hole that does not cover a whole huge page is
+ * zeroed, not freed.
+ */
 function* kvm_gmem_truncate_range(range: Range, arch: Arch): Steps<void> {
   if (!arch.in_place || !(yield* gmem_huge_inode())) {
     yield* call(truncate_inode_pages_range, range, arch);

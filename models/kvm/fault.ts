@@ -1,4 +1,5 @@
-// The guest touches a page: TLB, S2, then kvm_mmu_faultin_pfn() and kvm_tdp_mmu_page_fault() of x86, with the retry protocol.
+// The guest touches a page: TLB, S2, then kvm_mmu_faultin_pfn() and kvm_tdp_mmu_page_fault() of x86, with the
+// retry protocol.
 
 import {
   type Arch,
@@ -19,11 +20,20 @@ import {
   srcu_read_unlock,
 } from '../../api/index.ts';
 
-/* MODEL: a fault takes the file before it looks at the slot and drops it after SRCU; kvm_gmem_get_pfn() does both inside, and fput() defers. */
-/* MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide nothing. */
+/*
+ * MODEL: a fault takes the file before it looks at the slot and drops it after SRCU; kvm_gmem_get_pfn() does
+ * both inside, and fput() defers.
+ */
+/*
+ * MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide
+ * nothing.
+ */
 /** The guest's accesses; `gmem_fput` drops the file, and releases it when it was the last. */
 export function makeFault(arch: Arch, gmem_fput: (counted: boolean) => Steps<void>) {
-  /** 0: mapped, or stale and to be retried; -EFAULT: exit to user space. Everything that may be stale is read after the snapshot. */
+  /**
+   * 0: mapped, or stale and to be retried; -EFAULT: exit to user space. Everything that may be stale is read
+   * after the snapshot.
+   */
   function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, file: boolean): Steps<Result> {
     const seq = yield* mmu_invalidate_seq();
     if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return '-EFAULT';

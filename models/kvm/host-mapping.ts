@@ -1,4 +1,5 @@
-// User space touches its mapping of the gmem file (rfc-v2): kvm_gmem_fault_shared() and the retried instruction.
+// User space touches its mapping of the gmem file (rfc-v2): kvm_gmem_fault_shared() and the retried
+// instruction.
 
 import {
   type Result,

@@ -1,4 +1,5 @@
-// AMD SEV-SNP: the RMP check of one DMA access, after the IO page table. The RMP does not translate and does not fix sizes: yes or no.
+// AMD SEV-SNP: the RMP check of one DMA access, after the IO page table. The RMP does not translate and does
+// not fix sizes: yes or no.
 // One host-owned table per domain holds private and shared pages at their GPA.
 
 import { P, match } from 'ts-pattern';
@@ -40,7 +41,10 @@ export const sevSnpVerdicts =
       .with({ page: 'free', write: false }, () => 'confidential leak')
       .exhaustive();
 
-/** The access went through an IOTLB entry whose check was made when the page was shared: RMPUPDATE did not flush it. */
+/**
+ * The access went through an IOTLB entry whose check was made when the page was shared: RMPUPDATE did not
+ * flush it.
+ */
 export const uncheckedSnpVerdict = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
     .with(

@@ -1,4 +1,5 @@
-// The calls of the base that faults in the bracket are planted into, without the fault, and short of what the faults do
+// The calls of the base that faults in the bracket are planted into, without the fault, and short of what the
+// faults do
 // not need: nobody but KVM listens, the fd is not held, no private leaf of an S-EPT is removed.
 
 import {

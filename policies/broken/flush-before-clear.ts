@@ -1,4 +1,5 @@
-// invalidate-callback, broken: the IOTLB is flushed while the IOPTE is still there to fill it again (facts K05, K36).
+// invalidate-callback, broken: the IOTLB is flushed while the IOPTE is still there to fill it again (facts
+// K05, K36).
 
 import {
   type Policy,

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: pages->mutex, then invalidate_lock; the callback comes the other way (facts D28).
+// invalidate-callback, broken: pages->mutex, then invalidate_lock; the callback comes the other way (facts
+// D28).
 
 import {
   type Arch,

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: the recheck sees a bracket that has been closed, and none that is open (facts D22, C4).
+// invalidate-callback, broken: the recheck sees a bracket that has been closed, and none that is open (facts
+// D22, C4).
 
 import {
   type Arch,

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: the recheck sees a bracket that is open, and none that has been closed (facts D22, C5).
+// invalidate-callback, broken: the recheck sees a bracket that is open, and none that has been closed (facts
+// D22, C5).
 
 import {
   type Arch,

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: a stale pfn is tried again with a fresh snapshot, not looked up again (facts D42, C7).
+// invalidate-callback, broken: a stale pfn is tried again with a fresh snapshot, not looked up again (facts
+// D42, C7).
 
 import {
   type Arch,

@@ -66,8 +66,13 @@ test('a value that does not fit is named', () => {
 
 test('fields that cannot be are refused', () => {
   expect(() => makeLayout([{ name: 'a', bits: 25 }])).toThrow(SuiteError);
-  expect(() => makeLayout([{ name: 'a', bits: 1 }, { name: 'a', bits: 2 }])).toThrow(/declared once/); // prettier-ignore
-  expect(slotName(makeLayout([{ name: 'a', bits: 1 }, { name: 'b', bits: 2, count: 2 }]), 2)).toBe('b[1]'); // prettier-ignore
+  const twice = [1, 2].map((bits) => ({ name: 'a', bits }));
+  expect(() => makeLayout(twice)).toThrow(/declared once/);
+  const fields = [
+    { name: 'a', bits: 1 },
+    { name: 'b', bits: 2, count: 2 },
+  ];
+  expect(slotName(makeLayout(fields), 2)).toBe('b[1]');
 });
 
 test('the store numbers distinct states in the order of their arrival', () => {

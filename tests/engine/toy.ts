@@ -12,7 +12,8 @@ import {
 } from '../../engine/system.ts';
 
 /**
- * Steps on a few cells: `set` writes, `add` counts modulo 4, `get` answers the value, `lock` waits until the cell is 0 and
+ * Steps on a few cells: `set` writes, `add` counts modulo 4, `get` answers the value, `lock` waits until the
+ * cell is 0 and
  * makes it 1, `unlock` makes it 0, `hit` hits property 1 as an event.
  */
 export interface ToyStep {

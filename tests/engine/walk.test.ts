@@ -83,7 +83,11 @@ describe('any list of numbers', () => {
   });
 
   test('takes the next enabled candidate where the chosen one is blocked', () => {
-    const system = toySystem({ threads: ['a', 'b'] }, { kind: 'scenario', offers: [[offer({ op: 'lock', cell: 0 }, { op: 'lock', cell: 0 }, { op: 'add', cell: 1 })], [offer({ op: 'unlock', cell: 0 })]] }); // prettier-ignore
+    const twice = offer({ op: 'lock', cell: 0 }, { op: 'lock', cell: 0 }, { op: 'add', cell: 1 });
+    const system = toySystem(
+      { threads: ['a', 'b'] },
+      { kind: 'scenario', offers: [[twice], [offer({ op: 'unlock', cell: 0 })]] },
+    );
     const actors = (list: number[]) =>
       walk(system, list, { stepsMax: 9 }).path.moves.map((move) => system.actorOf(move));
     expect(actors([0, 0, 0, 0, 0])).toEqual([0, 1, 0, 0]);

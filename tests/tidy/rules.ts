@@ -1,4 +1,5 @@
-// The style of the suite, one function a rule: a source in, its breaches out. Each has a self-test in tidy.test.ts.
+// The style of the suite, one function a rule: a source in, its breaches out. Each has a self-test in
+// tidy.test.ts.
 
 import { isTest } from './imports.ts';
 import {
@@ -98,7 +99,7 @@ export function looseTypes(source: Source): Finding[] {
   });
 }
 
-const WRITERS = /^(models\/exec|models\/boot\.ts$|engine\/|bench\/)/;
+const WRITERS = /^(models\/exec|models\/boot\.ts$|engine\/|bench\/|tests\/engine\/)/;
 
 /** Only models/exec writes machine state: elsewhere no element of a variable named `m` is assigned. */
 export function machineWrites(source: Source): Finding[] {
@@ -141,7 +142,10 @@ export function leftOvers(source: Source): Finding[] {
   return source.path === 'package-lock.json' ? [] : matches(source, LEFT_OVER, 'left-over note');
 }
 
-/** Nothing of the machine that the text was written on, or of who typed it. `host`: npm's package host, if known. */
+/**
+ * Nothing of the machine that the text was written on, or of who typed it. `host`: npm's package host, if
+ * known.
+ */
 export function foreignNames(source: Source, host: string | null): Finding[] {
   return [
     ...matches(source, ABSOLUTE, 'a path of one machine'),

@@ -1,4 +1,5 @@
-// KVM_GMEM_CONVERT_SHARED and _PRIVATE of RFC v2 (Ackerley Tng, 14 May 2025): kvm_gmem_convert_range(), in the order that
+// KVM_GMEM_CONVERT_SHARED and _PRIVATE of RFC v2 (Ackerley Tng, 14 May 2025): kvm_gmem_convert_range(), in
+// the order that
 // mail 001 (Vishal Annapurve, 27 Jun 2025) describes: bracket, should_proceed, execute_work, bracket.
 
 import {
@@ -42,7 +43,10 @@ export interface ConvertOptions {
 const roundOut = ({ start, end }: Range, hugeInode: boolean, size: number): Range =>
   hugeInode ? { start: start - (start % size), end: Math.ceil(end / size) * size } : { start, end };
 
-/** filemap_remove_folio_for_restructuring() freezes the references, or spins until it can; then the huge page at the index is split. */
+/**
+ * filemap_remove_folio_for_restructuring() freezes the references, or spins until it can; then the huge page
+ * at the index is split.
+ */
 function* kvm_gmem_split_folio_in_filemap(index: number): Steps<void | 'again'> {
   if ((yield* split_folio(index)) !== 'busy') return;
   yield* wait_for_folio_refs(index);

@@ -1,0 +1,126 @@
+// Movers and agents: which steps commute with what others do, and what the hardware and the allocator do by themselves.
+
+import type { Step } from '../../api/index.ts';
+import type { Machine } from '../machine.ts';
+import { streamsOf } from '../platforms/index.ts';
+import type { View } from '../view.ts';
+import type { State } from './context.ts';
+import type { Iommu } from './iommu.ts';
+import type { Memory } from './memory.ts';
+
+/** Lipton's movers: what a step does to the freedom of the others. */
+export type Mover = 'release' | 'acquire' | 'acquire or wait' | 'wait' | 'none';
+
+export function moverOf(step: Step): Mover {
+  switch (step.op) {
+    case 'unlock':
+    case 'folio_unlock':
+    case 'srcu_read_unlock':
+    /* queued at once or later: the agent takes it up when it likes */
+    case 'iotlb_gather_sync':
+    /* never changes */
+    case 'gmem_huge_inode':
+    /* waits for what nobody takes back */
+    case 'iommu_completion_wait':
+      return 'release';
+    case 'srcu_read_lock':
+      return 'acquire';
+    case 'lock':
+    /* takes mmu_lock, under which alone the count and the range are looked at */
+    case 'kvm_mmu_invalidate_start':
+      return 'acquire or wait';
+    case 'kvm_gmem_get_folio':
+    case 'filemap_lock_folio':
+    case 'kvm_tdp_mmu_map':
+    case 'kvm_mmu_invalidate_end':
+    case 'wait_for_folio_refs':
+    case 'synchronize_srcu':
+    case 'rmp_make_shared':
+    case 'pin_folio':
+    /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */
+    case 'iommu_unmap':
+    case 'rmp_make_private':
+    case 'clear_highpage':
+    case 'store_attributes':
+      return 'wait';
+    default:
+      return 'none';
+  }
+}
+
+/**
+ * An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the
+ * mapper's.
+ */
+export function timelyOf(
+  machine: Machine,
+  view: View,
+  steps: readonly Step[],
+  agents: readonly Agent[],
+): (m: State, agent: number, pending: Int32Array) => boolean {
+  const { iopte, page_cache, private: attribute } = machine.at;
+  const forbids = (m: State, iova: number, op: number): boolean => {
+    const step = steps[op];
+    if (step.op === 'iommu_unmap') return true;
+    if (step.op === 'rmp_make_private' || step.op === 'clear_highpage')
+      return step.pfn === m[iopte + iova] - 1;
+    if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
+    return step.op === 'dma_translate' && step.iova === iova;
+  };
+  return (m, agent, pending) => {
+    const iova = agents[agent].fills;
+    if (iova === undefined || m[iopte + iova] === 0) return true;
+    const pfn = m[iopte + iova] - 1;
+    if (
+      view.isFree(m, pfn) ||
+      m[page_cache + iova] !== pfn + 1 ||
+      view.isGuestOwned(m, pfn) ||
+      m[attribute + iova] === 1
+    )
+      return true;
+    for (let thread = 0; thread < pending.length; thread++)
+      if (pending[thread] >= 0 && forbids(m, iova, pending[thread])) return true;
+    return false;
+  };
+}
+
+export interface Agent {
+  readonly name: string;
+  readonly act: (m: State) => boolean;
+  /** It fills the IOTLB at this iova. */
+  readonly fills?: number;
+  /** Somebody may wait for it. */
+  readonly helps?: boolean;
+}
+
+export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readonly Agent[] {
+  const { threads, pages, config, at } = machine;
+  const stream = streamsOf(config)[0];
+  const prefetched = config.platform === 'tdx' && stream?.private === true ? undefined : stream;
+  return [
+    ...threads.map((thread, t) => ({
+      name: `IOMMU: invalidation queued by ${thread.name}`,
+      helps: true,
+      act: (m: State) => iommu.invalidate(m, t),
+    })),
+    ...Array.from({ length: prefetched === undefined ? 0 : pages }, (_, iova) => ({
+      name: `IOMMU: IOTLB fill iova ${iova}`,
+      fills: iova,
+      act: (m: State) =>
+        iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
+    })),
+    { name: 'host: allocator reuses a free page', act: memory.reuse },
+    ...(config.fail === null
+      ? []
+      : [
+          {
+            name: `host: next ${config.fail} fails`,
+            act: (m: State) => {
+              if (m[at.fail_next] === 1 || m[at.fail_used] === 1) return false;
+              m[at.fail_next] = 1;
+              return true;
+            },
+          },
+        ]),
+  ];
+}

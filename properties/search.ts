@@ -1,0 +1,199 @@
+// The searches behind one result: exhaustive, bounded by preemptions, sampled; what the base does alone;
+// the lowest path to a key.
+
+import type { Guard } from '../engine/calls.ts';
+import { type Exploration, explore } from '../engine/explore.ts';
+import { certifyAll } from '../engine/minimise.ts';
+import { ranked } from '../engine/ranked.ts';
+import { type System, withPlaceBits } from '../engine/system.ts';
+import { type Config } from '../models/bounds.ts';
+import { none } from '../policies/none.ts';
+import type { CorpusEntry } from './corpus.ts';
+import type { Key } from './properties.ts';
+import { type Sampling, sample } from './sampling.ts';
+import type { Finding } from './suite-types.ts';
+import { type Model, freeEnvironment, makeModel } from './system.ts';
+import type { TokenText } from './token.ts';
+
+export interface Progress {
+  readonly phase: string;
+  readonly states: number;
+  readonly runs: number;
+  readonly found: number;
+}
+
+export interface CheckOptions {
+  readonly seed: string;
+  /** Sampled runs, where the exhaustive search did not complete. */
+  readonly runs: number;
+  readonly only?: readonly Key[];
+  readonly corpus?: readonly CorpusEntry[];
+  /** Which violations are explained: traces, consequence, why. */
+  readonly explain: 'all' | 'gravest' | 'none';
+  readonly guard?: Guard;
+  /** True: stop and report what was found. */
+  readonly stop?: () => boolean;
+  readonly progress?: (progress: Progress) => void;
+  /** Flip assumptions and say which of them the verdict depends on. */
+  readonly flip: boolean;
+  /** How tokens are written. Null for policies of the user's own, which are replayed from a file. */
+  readonly token: TokenText | null;
+}
+
+const PREEMPTIONS = [0, 1, 2, 3] as const;
+
+export const modelOptions = (options: CheckOptions): { guard?: Guard; only?: readonly Key[] } => ({
+  ...(options.guard === undefined ? {} : { guard: options.guard }),
+  ...(options.only === undefined ? {} : { only: options.only }),
+});
+
+/** What a search of one configuration saw. */
+export interface Searched {
+  readonly hits: Float64Array;
+  readonly states: number;
+  readonly steps: number;
+  readonly complete: boolean;
+  /** Largest completed preemption bound; null: complete without one; -1: none. */
+  readonly preemptionBound: number | null;
+}
+
+export function build(model: Model, calls: number): (bits: number) => System {
+  return (bits) => model.system(freeEnvironment(model, calls), bits);
+}
+
+function exhaust(model: Model, options: CheckOptions, calls: number): Exploration {
+  const { maxStates } = model.config.bounds;
+  return withPlaceBits(build(model, calls), (system) =>
+    explore(system, {
+      eager: true,
+      statesMax: maxStates,
+      stop: ({ states }) => {
+        options.progress?.({ phase: `exhaustive, ${calls} calls`, states, runs: 0, found: 0 });
+        return options.stop?.() === true;
+      },
+    }),
+  );
+}
+
+/** Exhaustive without a preemption bound where that fits; else with as many preemptions as fit. */
+export function search(model: Model, options: CheckOptions): Searched {
+  const { calls, preemptions, maxStates } = model.config.bounds;
+  const wanted = preemptions === null ? PREEMPTIONS : PREEMPTIONS.filter((k) => k <= preemptions);
+  const whole = preemptions === null ? exhaust(model, options, calls) : null;
+  if (whole !== null && (whole.complete || options.stop?.() === true)) {
+    const { hits, states, transitions, complete } = whole;
+    return { hits, states, steps: transitions, complete, preemptionBound: complete ? null : -1 };
+  }
+  const hits = whole?.hits ?? new Float64Array(model.domain.properties.length);
+  let states = whole?.states ?? 0;
+  let steps = whole?.transitions ?? 0;
+  const rankMax = Math.max(...wanted);
+  const bounded = withPlaceBits(build(model, calls), (system) =>
+    ranked(system, {
+      by: 'preemptions',
+      rankMax,
+      statesMax: maxStates,
+      stop: (at) => {
+        options.progress?.({ phase: `preemptions <= ${at.rank}`, states: at.states, runs: 0, found: 0 });
+        return options.stop?.() === true;
+      },
+    }),
+  );
+  bounded.hits.forEach((count, property) => (hits[property] += count));
+  states = Math.max(states, bounded.states);
+  steps += bounded.transitions;
+  return {
+    hits,
+    states,
+    steps,
+    complete: bounded.complete,
+    preemptionBound: bounded.complete ? null : bounded.rankCompleted,
+  };
+}
+
+/** Random runs at larger bounds: more calls than were exhausted. */
+export const sampleOf = (model: Model, options: CheckOptions): Sampling =>
+  sample(model, {
+    seed: options.seed,
+    runs: options.runs,
+    keys: model.keys,
+    ...(options.stop === undefined ? {} : { stop: options.stop }),
+  });
+
+/** What the base does without any IOMMU consumer: searched once for each configuration. */
+export interface BaseFindings {
+  readonly of: (config: Config, options: CheckOptions) => Float64Array;
+}
+
+export function makeBaseFindings(): BaseFindings {
+  const known = new Map<string, Float64Array>();
+  return {
+    of: (config, options) => {
+      const key = JSON.stringify(config);
+      const found = known.get(key);
+      if (found !== undefined) return found;
+      const model = makeModel(config, none);
+      const { hits } = exhaust(model, options, config.bounds.calls);
+      if (options.runs > 0)
+        sampleOf(model, options).hits.forEach((count, property) => (hits[property] += count));
+      known.set(key, hits);
+      return hits;
+    },
+  };
+}
+
+/** The lowest path to each key that was hit, in (calls, switches, steps). */
+export function minimised(
+  model: Model,
+  keys: readonly Key[],
+  options: CheckOptions,
+  sampled: ReadonlyMap<number, Finding> = new Map(),
+): Finding[] {
+  if (keys.length === 0) return [];
+  const { calls, maxStates } = model.config.bounds;
+  const certified = certifyAll(
+    (n, bits) => build(model, n)(bits),
+    keys.map((key) => key.property),
+    calls,
+    {
+      statesMax: maxStates,
+      stop: () => {
+        options.progress?.({ phase: 'minimising', states: 0, runs: 0, found: keys.length });
+        return options.stop?.() === true;
+      },
+    },
+  );
+  return keys.flatMap((key) => {
+    const certificate = certified.get(key.property)?.certificate;
+    if (certificate !== undefined && certificate !== null)
+      return [{ ...certificate, key, certifiedStates: certificate.states, certified: true }];
+    const known = sampled.get(key.property) ?? firstPath(model, key, calls);
+    return known === null ? [] : [known];
+  });
+}
+
+/** A shortest path by steps alone, where the exact search did not fit: said to be uncertified. */
+function firstPath(model: Model, key: Key, calls: number): Finding | null {
+  return withPlaceBits(build(model, calls), (system) => {
+    const found = explore(system, {
+      eager: true,
+      until: [key.property],
+      statesMax: model.config.bounds.maxStates,
+    });
+    const path = found.pathTo(key.property);
+    if (path === null) return null;
+    const actors = path.moves.map((move) => system.actorOf(move));
+    const switches = actors.filter((actor, k) => k > 0 && actor !== actors[k - 1]).length;
+    const started = path.moves.filter((move) => system.offerOf(move) >= 0).length;
+    return {
+      key,
+      system,
+      path,
+      calls: started,
+      switches,
+      steps: path.moves.length,
+      certified: false,
+      certifiedStates: 0,
+    };
+  });
+}

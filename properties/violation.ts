@@ -1,0 +1,94 @@
+// A finding as a report says it: trace, consequence, reasons, assumptions it depends on, token.
+
+import type { Policy } from '../api/index.ts';
+import { explore } from '../engine/explore.ts';
+import { withPlaceBits } from '../engine/system.ts';
+import {
+  type Assumptions,
+  type AssumptionName,
+  type Config,
+  assumptions,
+  relevantAssumptions,
+} from '../models/bounds.ts';
+import type { Blame, Violation } from '../models/results.ts';
+import { consequenceOf } from './consequence.ts';
+import { toCorpus } from './corpus.ts';
+import { explain } from './explain.ts';
+import type { Key } from './properties.ts';
+import { judgementOf } from './severity.ts';
+import type { Finding } from './suite-types.ts';
+import { type Model, makeModel } from './system.ts';
+import { encodeFinding } from './token.ts';
+import { type CheckOptions, build, modelOptions } from './search.ts';
+import { whyOf } from './why.ts';
+
+/**
+ * Assumptions of this platform that change whether the key is hit, and those that were tried without effect.
+ */
+function flips(
+  config: Config,
+  policy: Policy,
+  key: Key,
+  options: CheckOptions,
+  calls: number,
+): { on: string[]; without: string[] } {
+  const on: string[] = [];
+  const without: string[] = [];
+  for (const { name } of relevantAssumptions(config.platform, config.base)) {
+    if (options.stop?.() === true) break;
+    const flipped = flip(config, name as AssumptionName);
+    const model = makeModel(flipped, policy, modelOptions(options));
+    const { hits } = withPlaceBits(build(model, calls), (system) =>
+      explore(system, { eager: true, until: [key.property], statesMax: config.bounds.maxStates }),
+    );
+    if (hits[key.property] > 0) without.push(name);
+    else on.push(`${name}=${String(!config.assumptions[name as AssumptionName])}`);
+  }
+  return { on, without };
+}
+
+export function flip(config: Config, name: AssumptionName): Config {
+  const changed: Assumptions = { ...config.assumptions, [name]: !config.assumptions[name] };
+  return { ...config, assumptions: assumptions(changed) };
+}
+
+/** A finding as a report says it; with traces and reasons where it is explained. */
+export function toViolation(
+  model: Model,
+  finding: Finding,
+  blame: Blame,
+  options: CheckOptions,
+  explained: boolean,
+): Violation {
+  const { key, calls, switches, steps, certified, certifiedStates } = finding;
+  const { invariant, breach } = key;
+  const { trace, initially, witness, state } = explain(model, finding);
+  const token = options.token === null ? null : encodeFinding(model, finding, { blame }, options.token);
+  const depends =
+    explained && options.flip
+      ? flips(model.config, model.policy, key, options, calls)
+      : { on: [], without: [] };
+  return {
+    invariant: invariant.name,
+    outcome: breach.outcome,
+    says: invariant.says,
+    source: invariant.source,
+    witness,
+    severity: judgementOf(invariant.name, model.config) === 'flag' ? 'flag' : 'axiom',
+    blame,
+    calls,
+    switches,
+    steps,
+    certified,
+    certifiedStates,
+    token,
+    ...(token === null ? { replay: toCorpus(model, finding, `${model.policy.title}: ${witness}`) } : {}),
+    trace,
+    initially,
+    consequence: explained ? consequenceOf(model, finding) : null,
+    state,
+    why: explained ? whyOf(model, finding) : [],
+    dependsOn: depends.on,
+    assumedWithoutEffect: depends.without,
+  };
+}
