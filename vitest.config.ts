@@ -1,4 +1,5 @@
-// Tests lie beside what they test, and in tests/. Two forks: the machines that judge a protocol change have two cores.
+// Tests lie beside what they test, and in tests/. Two forks: the machines that judge a protocol change have
+// two cores.
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';

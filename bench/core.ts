@@ -1,5 +1,6 @@
 // The protocol `core`, a yardstick for the search engine: a converter, a mapper and a device on a few pages.
-// Same states, same transitions as the Promela and TLA+ texts of the same protocol; its counts are pinned in core.test.ts.
+// Same states, same transitions as the Promela and TLA+ texts of the same protocol; its counts are pinned in
+// core.test.ts.
 
 import {
   type Domain,
@@ -17,7 +18,10 @@ export interface CoreInstance {
   readonly accesses: number;
 }
 
-/** F1 no flush. F2 install checks nothing. F3 end before the flip. F4 install checks inprog only. F5 flush before zap. F6 end without seq++. */
+/**
+ * F1 no flush. F2 install checks nothing. F3 end before the flip. F4 install checks inprog only. F5 flush
+ * before zap. F6 end without seq++.
+ */
 export type CoreFault = 'none' | 'F1' | 'F2' | 'F3' | 'F4' | 'F5' | 'F6';
 
 const PRIV = 0;

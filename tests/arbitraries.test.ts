@@ -1,4 +1,5 @@
-// The contract of the arbitraries: same seed same value, valid, shrinking to strictly smaller, all within reach.
+// The contract of the arbitraries: same seed same value, valid, shrinking to strictly smaller, all within
+// reach.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

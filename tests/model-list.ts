@@ -12,7 +12,10 @@ const MARK = 'MODEL:';
 
 const file = join(packageRoot(), 'ARCHITECTURE.md');
 
-/** The text of one comment from the mark on: its line and the comment lines that follow, without comment signs. */
+/**
+ * The text of one comment from the mark on: its line and the comment lines that follow, without comment
+ * signs.
+ */
 function textFrom(lines: readonly string[], at: number): string {
   const parts: string[] = [];
   for (let k = at; k < lines.length; k++) {

@@ -1,4 +1,5 @@
-// Sampling finds what is there, says the same for the same seed, and shrinks to what an exact search would give.
+// Sampling finds what is there, says the same for the same seed, and shrinks to what an exact search would
+// give.
 
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../api/index.ts';

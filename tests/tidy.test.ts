@@ -1,4 +1,5 @@
-// Style as a test. Each rule is first shown a text that breaks it, because a rule that cannot fail says nothing.
+// Style as a test. Each rule is first shown a text that breaks it, because a rule that cannot fail says
+// nothing.
 
 import { describe, expect, test } from 'vitest';
 import { modelList, writtenList } from './model-list.ts';
