@@ -1,7 +1,6 @@
 // What the documentation quotes from the program: lists of invariants and policies, one mail, and what the
-// tool says of the
-// policies in docs/writing-a-policy.md. `node --import tsx tests/docs-lists.ts --write` writes all of it;
-// docs.test.ts compares.
+// tool says of the policies in docs/writing-a-policy.md. docs.test.ts compares;
+// `node --import tsx tests/docs-lists.ts --write` writes all of it, which takes minutes.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
