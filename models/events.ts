@@ -67,7 +67,7 @@ export const EVENTS = [
   'call-failed',
   'rmp-assigned',
   'private-leaf-removed',
-  'private-page-exists',
+  'invalidation-meets-iopte',
   'map-meets-invalidation',
   'reference-dropped',
   'call-returned',

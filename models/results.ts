@@ -162,6 +162,8 @@ export interface TryResult {
 export interface FaultResult {
   readonly name: string;
   readonly invariant: string;
+  /** Of the shortest trace. */
+  readonly outcome?: string;
   readonly platform: string;
   readonly base: string;
   readonly caught: boolean;

@@ -44,7 +44,7 @@ function runs(pfns: readonly Pfn[]): { first: number; pages: number }[] {
 export const vmmRemap: Policy = {
   name: 'vmm-remap',
   title: 'vmm-remap (RFC, 25 Feb 2026)',
-  source: 'mail 002: Alexey Kardashevskiy, 25 Feb 2026',
+  source: 'Alexey Kardashevskiy, 25 Feb 2026, [RFC PATCH kernel] iommufd: Allow mapping from KVM guest_memfd',
   base: 'rfc-v2',
   vmm: { unmap_before: true, map_after: true, unmap_before_punch: true },
 

@@ -101,6 +101,7 @@ export function judgeFault(policy: Policy, seeds: number): FaultResult {
   return {
     name: policy.name,
     invariant: policy.planted?.invariant ?? '',
+    outcome: finding?.key.breach.outcome ?? '',
     platform: config.platform,
     base: config.base,
     caught: finding !== undefined && caught !== null && !baseDoesTheSame(policy, finding.key, finding.calls),
@@ -119,18 +120,27 @@ export interface Caught {
   readonly atCalls: boolean;
   /** Also with one call fewer. */
   readonly below: boolean;
-  /** By the base alone as well. */
-  readonly base: boolean;
 }
 
-/** Is the invariant broken with so many calls, with one fewer, and by the base? */
-export function isCaught(policy: Policy, calls: number): Caught {
+/** Is the key broken with so many calls, and with one fewer? By the reduced search. */
+export function isCaught(policy: Policy, key: Key, calls: number): Caught {
   const model = makeModel(faultConfig(policy), policy);
-  const keys = keysNamed(policy);
-  const hit = keys.filter((key) => hits(model, key, calls));
-  return {
-    atCalls: hit.length > 0,
-    below: calls > 1 && keys.some((key) => hits(model, key, calls - 1)),
-    base: hit.length > 0 && hit.every((key) => baseDoesTheSame(policy, key, calls)),
+  return { atCalls: hits(model, key, calls), below: calls > 1 && hits(model, key, calls - 1) };
+}
+
+/** What the base does alone where the fault is judged; searched once for each configuration. */
+export function makeBaseHits(): (policy: Policy, calls: number) => Float64Array {
+  const known = new Map<string, Float64Array>();
+  return (policy, calls) => {
+    const config = faultConfig(policy, calls);
+    const key = JSON.stringify(config);
+    const found =
+      known.get(key) ??
+      withPlaceBits(
+        (bits) => buildFor(makeModel(config, none))(calls, bits),
+        (system) => explore(system, { eager: true, statesMax: config.bounds.maxStates }).hits,
+      );
+    known.set(key, found);
+    return found;
   };
 }

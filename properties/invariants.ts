@@ -141,7 +141,8 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'iopte-pfn-is-gmem-pfn',
     says: 'With nothing going on, an IOPTE points to the page that guest_memfd holds at that index now.',
-    source: 'mail 001: "Directly query pfns from guest_memfd"; iommufd MD_CHECK_MAP',
+    source:
+      'Vishal Annapurve, 27 Jun 2025: "Directly query pfns from guest_memfd"; IOMMU_TEST_OP_MD_CHECK_MAP',
     partner: 'iommu-mapped',
     breaches: [
       {
@@ -162,9 +163,8 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-stale-shared-iopte',
     says: 'No host-table translation, cached or in flight, reaches a page that the guest owns.',
-    source:
-      'Xu Yilun, 27 Feb 2026: a shared mapping to a private page is a host machine check; facts on 4.3 rows PA, PN, BLOCKED, removed',
-    partner: 'private-page-reachable',
+    source: 'Xu Yilun, 27 Feb 2026: a shared mapping to a private page is a host machine check and restart',
+    partner: 'invalidation-meets-iopte',
     breaches: [
       table('IOPTE', 'iopte', iopte, sharedReach),
       table('IOTLB', 'iotlb', iotlb, sharedCached),
@@ -174,7 +174,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-stale-private-iopte',
     says: 'Once a change to shared has committed and its bracket is closed, no S-EPT leaf is left: neither vCPU nor T=1 device reaches the page as private.',
-    source: 'mail 001: should_proceed unmaps the S-EPT; C29',
+    source: 'Vishal Annapurve, 27 Jun 2025: kvm_gmem_convert_should_proceed() unmaps the S-EPT',
     partner: 'converted-to-shared',
     breaches: [
       {
@@ -220,7 +220,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-host-mapping-of-private',
     says: 'No host user mapping of a private index.',
-    source: 'C1: v8 cover letter, Ackerley Tng, 18 Jun 2026',
+    source: 'Ackerley Tng, 18 Jun 2026, [PATCH v8 00/46], cover letter',
     partner: 'host-pte-zapped',
     breaches: [
       table(
@@ -235,7 +235,7 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'no-iopte-installed-in-bracket',
     says: 'Between the zap of a range and the end of its bracket only the owner of the bracket installs IOPTEs for it.',
     source:
-      'mail 001: "a way to block external IOMMU pagetable updates while guest_memfd is performing conversion"',
+      'Vishal Annapurve, 27 Jun 2025: "a way to block external IOMMU pagetable updates" while converting',
     partner: 'map-meets-invalidation',
     breaches: [
       {
@@ -262,7 +262,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-iotlb-after-sync',
     says: 'After the completion of an invalidation no IOTLB entry is left that a cleared IOPTE had filled; and what was cleared is invalidated before the call returns.',
-    source: 'iommu_unmap(), iommu_iotlb_sync(); C4: the mock domain of the selftests cannot see this',
+    source: 'iommu_unmap(), iommu_iotlb_sync(); the mock domain of the selftests has no IOTLB',
     partner: 'iotlb-entry-dropped',
     breaches: [
       {
@@ -296,7 +296,8 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'rmp-size-matches-s2',
     says: 'With nothing going on, the IOPTE leaf of a private page has the size of its RMP entry.',
-    source: 'mail 004: Alexey Kardashevskiy, 28 Jan 2026; an RMP fault of the IOMMU is repaired by nobody',
+    source:
+      'Alexey Kardashevskiy, 28 Jan 2026, Re: [PATCH v8 07/15] iommupt; an RMP fault of the IOMMU is repaired by nobody',
     partner: 'rmp-assigned',
     breaches: [
       {
@@ -336,7 +337,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'unpin-follows-unmap-and-sync',
     says: 'A page is unpinned only after its IOPTE is cleared and the invalidation has completed.',
-    source: 'iommufd A3.14: "unpin must follow unmap"',
+    source: 'drivers/iommu/iommufd/pages.c: unpin must follow unmap',
     partner: 'unpinned',
     breaches: [
       {
@@ -354,7 +355,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'npinned-equals-pinned',
     says: 'With pages->mutex free, npinned is the number of pages pinned.',
-    source: 'iommufd A3.1, A3.3',
+    source: 'iopt_pages_add_npinned(), WARN_ON in pfn_reader_destroy()',
     partner: 'pinned',
     breaches: [
       {
@@ -372,7 +373,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'pinned-exactly-once',
     says: 'However many holders, iommufd pins a page once.',
-    source: 'iommufd A2, A3.4',
+    source: 'drivers/iommu/iommufd/pages.c, opening comment: pinned once however many holders',
     partner: 'pinned',
     breaches: [
       {
@@ -385,7 +386,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'conversion-sees-expected-refcount',
     says: 'A conversion to private commits only where nobody but the page cache holds the folio.',
-    source: 'kvm_gmem_has_safe_refcount(); C11',
+    source: 'kvm_gmem_has_safe_refcount()',
     partner: 'conversion-refused',
     breaches: [
       {
@@ -442,7 +443,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'bracket-balanced',
     says: 'Every invalidate_start has its end: with nothing going on, in_progress is 0, and it never goes below.',
-    source: 'C2, C3: kvm_mmu_invalidate_end(), KVM_BUG_ON',
+    source: 'kvm_mmu_invalidate_end(), KVM_BUG_ON',
     partner: 'bracket-closed',
     breaches: [
       { outcome: 'below zero', event: 'in-progress-negative', witness: 'in_progress is decremented at 0' },
@@ -460,7 +461,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'range-set-in-bracket',
     says: 'A bracket that is open has a range.',
-    source: 'C3, C4: WARN_ON in kvm_mmu_invalidate_end()',
+    source: 'WARN_ON in kvm_mmu_invalidate_end()',
     partner: 'bracket-closed',
     breaches: [
       {
@@ -477,7 +478,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'end-bumps-seq',
     says: 'The end of a bracket moves the sequence number, before the count goes down.',
-    source: 'C5: kvm_mmu_invalidate_end()',
+    source: 'kvm_mmu_invalidate_end(), smp_wmb()',
     partner: 'bracket-closed',
     breaches: [
       { outcome: 'seq', event: 'end-without-seq', witness: 'the bracket ends and seq stays as it was' },
@@ -486,7 +487,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'zap-in-bracket',
     says: 'SPTEs of a bound slot are zapped inside a bracket only.',
-    source: 'C6: kvm_unmap_gfn_range()',
+    source: 'kvm_unmap_gfn_range(), lockdep assertion',
     partner: 'bracket-closed',
     breaches: [
       { outcome: 'zap', event: 'zap-outside-bracket', witness: 'SPTEs are zapped with no bracket open' },
@@ -496,7 +497,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'size-in-sync-with-shareability',
     says: 'Outside invalidate_lock a huge folio holds no shared index.',
-    source: 'C13: Ackerley Tng, Jun 2025, Re: RFC v2 38/51',
+    source: 'Ackerley Tng, Jun 2025, Re: [RFC PATCH v2 38/51]',
     partner: 'folio-split',
     breaches: [
       {
@@ -518,7 +519,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'zeroed-before-first-use',
     says: 'Nobody reads a page of guest_memfd before it was cleared.',
-    source: 'C19; R10: the RFC maps pages that nobody has cleared',
+    source: '[PATCH v8 21/46]: zeroed at most once; kvm_gmem_get_pfn() clears what is not up to date',
     partner: 'page-cleared',
     breaches: [
       {
@@ -531,7 +532,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'neighbour-content-survives',
     says: 'What guest or device has written stays until its page is converted or truncated.',
-    source: 'R10: a later KVM fault clears what the device wrote; D34: a hole wipes data before it',
+    source: 'kvm_gmem_get_pfn() clears what is not up to date; kvm_gmem_zero_range() of RFC v2',
     partner: 'page-cleared',
     breaches: [
       { outcome: 'wiped by a hole', event: 'data-wiped', witness: 'a hole zeroes data outside its range' },
@@ -546,7 +547,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-host-fatal',
     says: 'No access takes the host down.',
-    source: 'Xu Yilun, 27 Feb 2026; facts on 4.1 and 4.3',
+    source: 'Xu Yilun, 27 Feb 2026: host machine check and restart; RMP faults of host writes',
     partner: 'access-made',
     breaches: [
       { outcome: 'DMA', event: 'access.host-fatal', witness: 'DMA takes the host down: machine check' },
@@ -556,8 +557,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-host-corruption',
     says: 'No access changes memory of the host or of another owner.',
-    source:
-      'every row FR of the oracle: page-state hardware does not protect host-owned pages from one another',
+    source: 'page-state hardware does not protect host-owned pages from one another',
     partner: 'access-made',
     breaches: [
       {
@@ -575,7 +575,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-plaintext-to-untrusted',
     says: 'No device and no host user reads plaintext that is not theirs.',
-    source: 'every row FR of the oracle; C1',
+    source: 'page-state hardware protects private pages only; Ackerley Tng, 18 Jun 2026',
     partner: 'access-made',
     breaches: [
       { outcome: 'DMA', event: 'access.leak', witness: "DMA reads a page that is not the mapper's" },
@@ -585,7 +585,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-integrity-violation',
     says: 'Private guest data is not altered undetected.',
-    source: 'facts on 4.1: what the RMP is for',
+    source: 'what the RMP is for',
     partner: 'access-made',
     breaches: [
       {
@@ -598,7 +598,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-silent-lost-dma',
     says: 'DMA issued with no page-state change going on reaches the page that backs the GPA, or raises an event.',
-    source: 'facts on 4.4, and 3.7: reads zeros for ever, no fault',
+    source: 'canonical/tdx issue 395: the driver reads zeros for ever, no fault',
     partner: 'dma-completed',
     breaches: [
       {
@@ -625,7 +625,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'errno-as-documented',
     says: 'A call returns 0 or one of its documented errnos.',
-    source: 'facts on E: UAPI and errors',
+    source: 'Documentation/virt/kvm/api.rst, include/uapi/linux/iommufd.h',
     partner: 'call-failed',
     breaches: [
       {
@@ -651,7 +651,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-unbounded-retry',
     says: 'The kernel does not busy-wait for something that user space may hold for ever.',
-    source: 'D17: filemap_remove_folio_for_restructuring() spins with invalidate_lock held',
+    source: 'Yan Zhao, Jun 2025: filemap_remove_folio_for_restructuring() spins with invalidate_lock held',
     partner: 'call-returned',
     breaches: [
       {
@@ -664,7 +664,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'every-call-returns',
     says: 'No call waits for ever: there is always somebody who can go on.',
-    source: 'lockdep, hung task detector; facts on 1.2: RMPUPDATE FAIL_OVERLAP loops for ever',
+    source: 'lockdep, hung task detector; rmpupdate() loops for ever on RMPUPDATE_FAIL_OVERLAP',
     partner: 'call-returned',
     breaches: [
       {
@@ -680,9 +680,9 @@ export const SOMETIMES = [
   { name: 'page-freed', event: 'page-freed', says: 'A page went back to the allocator.' },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {
-    name: 'private-page-reachable',
-    event: 'private-page-exists',
-    says: "A page became the guest's while the IOMMU had mapped something.",
+    name: 'invalidation-meets-iopte',
+    event: 'invalidation-meets-iopte',
+    says: 'A bracket opened over a page that the IOMMU had mapped.',
   },
   { name: 'converted-to-shared', event: 'converted-to-shared', says: 'A conversion to shared committed.' },
   { name: 'spte-installed', event: 'spte-installed', says: 'A fault installed an SPTE.' },

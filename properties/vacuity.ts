@@ -26,6 +26,7 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'converted-to-shared': () => true,
   'fault-meets-invalidation': adversarial,
   'iommu-mapped': maps,
+  'invalidation-meets-iopte': maps,
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
   'rmp-assigned': (config) => config.platform === 'sev-snp',
   pinned: (_config, policy) => policy.pins === true,

@@ -56,7 +56,8 @@ function cellText(cell: MatrixCell, numbers: ReadonlyMap<string, number>): reado
   const broken = firstBroken(result);
   const key = broken === null ? '' : ` ${numbers.get(broken) ?? ''}`;
   const flips = result.dependsOn.length > 0 ? '?' : '';
-  const pass = result.violations.some(isBaseFinding) ? `base only${key}` : 'none found';
+  const alone = result.policy === 'none' ? `base${key}` : `none found b${key.trim()}`;
+  const pass = result.violations.some(isBaseFinding) ? alone : 'none found';
   const verdict = match(result.verdict)
     .with('violated', () => `VIOLATED${key}`)
     .with('exhausted', 'bounded', 'sampled', () => pass)
@@ -133,8 +134,8 @@ function gridLines(grid: Grid, vmm: Vmm, texts: (cell: MatrixCell) => readonly [
 }
 
 const LEGEND = [
-  'VIOLATED n: the policy breaks invariant n. base only n: it adds nothing',
-  'to what its base breaks alone, n the gravest. none found: no violation.',
+  'VIOLATED n: the policy breaks invariant n. none found: it breaks none;',
+  'b n: its base breaks invariant n without any policy, as row none shows.',
   'Below it the bounds: all = exhausted, part = bounded, runs = sampled.',
 ];
 

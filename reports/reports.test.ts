@@ -187,7 +187,7 @@ describe('check', () => {
 describe('matrix', () => {
   test('marks violated, base, flips, vacuous, not applicable', () => {
     const written = matrix(CELLS);
-    expect(written).toMatch(/^none +base only 1 +base only 1 +base only 1 +base only 1$/m);
+    expect(written).toMatch(/^none +base 1 +base 1 +base 1 +base 1$/m);
     expect(written).toMatch(/^folio-pin +none found +none found +none found +none found\?$/m);
     expect(written).toMatch(/^vmm-remap +VIOLATED 2 +VIOLATED 2 +VIOLATED 2 +VIOLATED 2$/m);
     expect(written).toMatch(/^two-phase-invalidate +VIOLATED 3\? .* vacuous$/m);

@@ -270,6 +270,9 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       }
       case 'write_register': {
         const slot = registerSlot(s.register, s.slot);
+        const max = registerAt[s.register]?.max ?? 0;
+        if (!(Number.isInteger(s.value) && s.value >= 0 && s.value <= max))
+          throw new NotAStep(`register '${s.register}' holds 0 to ${max}, not ${s.value}`);
         return (m) => ((m[slot] = s.value), 0);
       }
       default:

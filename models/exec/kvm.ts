@@ -55,6 +55,8 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       m[at.mmu_invalidate_in_progress]++;
       m[at.mmu_invalidate_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
       note('bracket-opened');
+      for (let iova = start; iova < end; iova++)
+        if (m[at.iopte + iova] !== 0) note('invalidation-meets-iopte');
       return 1;
     },
     end: (m: State, fault: string): number => {

@@ -220,7 +220,6 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         )
           note('conversion-with-references');
         m[at.private + index] = toPrivate;
-        if (changes && toPrivate === 1 && m[at.iopte + index] !== 0) note('private-page-exists');
         if (changes) note(toPrivate === 1 ? 'converted-to-private' : 'converted-to-shared');
       }
       return 0;

@@ -20,9 +20,6 @@ export function makePageState(exec: Exec) {
     for (let device = 0; device < devices; device++)
       if (m[at.dma + device] === pfn + 1) m[at.dma_checked + device] = 0;
   };
-  const noteOwned = (m: State): void => {
-    for (let iova = 0; iova < pages; iova++) if (m[at.iopte + iova] !== 0) note('private-page-exists');
-  };
   const smash = (m: State, pfn: number): void => {
     const first = blockOf(pfn);
     for (let p = first; p < first + huge && p < pfns; p++) {
@@ -42,7 +39,6 @@ export function makePageState(exec: Exec) {
     m[at.rmp_2m + pfn] = is2m;
     m[at.rmp_gfn + pfn] = gfn;
     m[at.rmp_validated + pfn] = 0;
-    noteOwned(m);
     rmpChanged(m, pfn);
   };
 
@@ -84,7 +80,6 @@ export function makePageState(exec: Exec) {
       m[at.sept_pfn + gfn] = pfn + 1;
       m[at.td_owned + pfn] = 1;
       m[at.td_dirty + pfn] = 0;
-      noteOwned(m);
       return true;
     },
     block: (m: State, gfn: number): number => {

@@ -92,7 +92,7 @@ export function* unmap_mapping_range(range: Range, notifies: boolean, arch: Arch
 
 /** The IOMMU side of a proposal, with missing hooks doing nothing. */
 export interface Consumer {
-  /** False: nobody but KVM listens; the inode-level bracket is not kept. */
+  /** False: the policy has no hook, nobody but KVM listens, the inode-level bracket is not kept. */
   readonly present: boolean;
   readonly prepare: (range: Range, reason: Reason) => Steps<string | number>;
   readonly start: (range: Range, reason: Reason) => Steps<void>;
@@ -102,7 +102,7 @@ export interface Consumer {
 export function consumerOf(policy: Policy, arch: Arch): Consumer {
   const { invalidate_prepare, invalidate_start, invalidate_end } = policy;
   return {
-    present: policy.ioas_map_file !== undefined,
+    present: [invalidate_prepare, invalidate_start, invalidate_end].some((hook) => hook !== undefined),
     *prepare(range, reason) {
       return invalidate_prepare === undefined ? 0 : yield* call(invalidate_prepare, range, reason, arch);
     },
