@@ -118,11 +118,11 @@ describe('README', () => {
     const page = read(README);
     const quoted = block(page, 'counterexample');
     const [command = ''] = commandsIn(README).filter((line) => line.endsWith('--format mail'));
-    expect(command).toBe('check vmm-remap --platform sev-snp --vmm adversarial --format mail');
+    expect(command).toBe('check vmm-remap --platform sev-snp --vmm adversarial --bounds quick --format mail');
     const policy = POLICIES.find(({ name }) => name === 'vmm-remap');
     expect(policy).toBeDefined();
     if (policy === undefined) return;
-    expect(mailAbout(policy, configOn(policy, 'sev-snp', 'small'), keyIn(quoted)), REWRITE).toBe(quoted);
+    expect(mailAbout(policy, configOn(policy, 'sev-snp', 'quick'), keyIn(quoted)), REWRITE).toBe(quoted);
   });
 
   test('says the exit statuses that there are', () => {
