@@ -1,6 +1,6 @@
 // The inode-level bracket, for consumers that are no VMs: in_progress, the range, seq.
 
-import { AREA, SEQ_VALUES } from '../machine.ts';
+import { SEQ_VALUES } from '../machine.ts';
 import { type Exec, type State, hull, maskOf } from './context.ts';
 
 export type Bracket = ReturnType<typeof makeBracket>;
@@ -19,8 +19,6 @@ export function makeBracket(exec: Exec) {
       m[at.gmem_in_progress]++;
       m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
       note('bracket-opened');
-      for (let iova = start; iova < end; iova++)
-        if (m[at.area + iova] === AREA.filling) note('map-meets-invalidation');
       if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
       return 0;
     },

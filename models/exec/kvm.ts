@@ -1,6 +1,6 @@
 // KVM: the mmu_notifier bracket, SPTEs, TLBs, the guest's and user space's own accesses.
 
-import { CONTENT, SEPT, SEQ_VALUES, SLOT, inPlace } from '../machine.ts';
+import { AREA, CONTENT, SEPT, SEQ_VALUES, SLOT, inPlace } from '../machine.ts';
 import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
 import type { PageState } from './page-state.ts';
 
@@ -55,8 +55,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       m[at.mmu_invalidate_in_progress]++;
       m[at.mmu_invalidate_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
       note('bracket-opened');
-      for (let iova = start; iova < end; iova++)
+      for (let iova = start; iova < end; iova++) {
         if (m[at.iopte + iova] !== 0) note('invalidation-meets-iopte');
+        if (m[at.area + iova] === AREA.filling) note('map-meets-invalidation');
+      }
       return 1;
     },
     end: (m: State, fault: string): number => {
