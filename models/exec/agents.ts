@@ -58,7 +58,7 @@ export function timelyOf(
   steps: readonly Step[],
   agents: readonly Agent[],
 ): (m: State, agent: number, pending: Int32Array) => boolean {
-  const { iopte, page_cache, private: attribute } = machine.at;
+  const { iopte, page_cache, inv_queue, private: attribute } = machine.at;
   const forbids = (m: State, iova: number, op: number): boolean => {
     const step = steps[op];
     if (step.op === 'iommu_unmap') return true;
@@ -70,6 +70,8 @@ export function timelyOf(
   return (m, agent, pending) => {
     const iova = agents[agent].fills;
     if (iova === undefined || m[iopte + iova] === 0) return true;
+    /* an invalidation is queued that would drop the entry: seen by the agent that executes it */
+    for (let t = 0; t < pending.length; t++) if (((m[inv_queue + t] >> iova) & 1) === 1) return true;
     const pfn = m[iopte + iova] - 1;
     if (
       view.isFree(m, pfn) ||
