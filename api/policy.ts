@@ -70,13 +70,16 @@ export interface Policy {
   readonly ioas_map_file?: (range: Range, arch: Arch) => Steps<Result>;
   /** Clear the IOPTEs of an area that goes away (IOMMU_IOAS_UNMAP). Cannot fail. */
   readonly ioas_unmap?: (range: Range, arch: Arch) => Steps<void>;
-  /** Before the bracket opens; may refuse the change. Under invalidate_lock. */
+  /**
+   * Before the bracket opens. May refuse a conversion; of truncation, memory failure and release the answer is ignored,
+   * they cannot be refused. Under invalidate_lock.
+   */
   readonly invalidate_prepare?: (range: Range, reason: Reason, arch: Arch) => Steps<Result>;
   /**
    * Inside the bracket, before the change. Cannot fail. Under invalidate_lock, not under mmu_lock: may sleep.
    */
   readonly invalidate_start?: (range: Range, reason: Reason, arch: Arch) => Steps<void>;
-  /** Inside the bracket, after the change, or after it was refused (`committed` false). */
+  /** When the bracket has closed: after the change, or after it was refused (`committed` false). Under invalidate_lock. */
   readonly invalidate_end?: (range: Range, reason: Reason, committed: boolean, arch: Arch) => Steps<void>;
 
   /**

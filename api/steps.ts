@@ -1,7 +1,6 @@
 // tidy: long because the vocabulary is one list
 // The step vocabulary: each constructor is one atomic step and one preemption point. Names are the kernel's
-// (Linux 7.2).
-// A step is plain data; only models/exec.ts knows what it does to the machine.
+// (Linux 7.2) where it has one. A step is plain data; only models/exec knows what it does to the machine.
 
 import type { Arch } from './policy.ts';
 import type { Iova, Index, Pfn, Range } from './units.ts';
@@ -10,6 +9,7 @@ import type { Iova, Index, Pfn, Range } from './units.ts';
  * MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and
  * invalidate_lock are held over steps.
  */
+/* MODEL: one pages_mutex for all areas; the kernel has one an iopt_pages. */
 export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex', 'vmm_lock'] as const;
 export type LockName = (typeof LOCKS)[number];
 
@@ -285,8 +285,14 @@ export function* split_folio(index: Index): Steps<'none' | 'split' | 'busy'> {
  * kernel.
  */
 export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wait_for_folio_refs', index });
-/** The 4K folios around the index become a huge one where they are contiguous and all private. */
-export const merge_folio = (index: Index): Steps<boolean> => askFlag({ op: 'merge_folio', index });
+/**
+ * The 4K folios around the index are frozen one by one and become a huge one, where they are contiguous and all
+ * private: 'none' where they are not, 'busy' while one of them has more references than the page cache's.
+ */
+export function* merge_folio(index: Index): Steps<'none' | 'merged' | 'busy'> {
+  const answer = (yield { op: 'merge_folio', index }) as number;
+  return answer === 0 ? 'none' : answer === 1 ? 'merged' : 'busy';
+}
 /** Zero the present pages of a hole that does not cover a whole huge page. */
 export const gmem_zero_range = (range: Range): Steps<void> =>
   tell({ op: 'gmem_zero_range', start: range.start, end: range.end });

@@ -50,7 +50,8 @@ print(
 );
 if (machine !== null)
   print(
-    `machine: ${machine.statesPerCpuSecond} states per CPU second, ${machine.bytesPerState} bytes a state; invalidate-callback on sev-snp: ` +
+    `machine: ${machine.statesPerCpuSecond} states per CPU second, ${machine.bytesPerState} bytes a state; ` +
+      'invalidate-callback on sev-snp: ' +
       machine.sizes
         .map((size) => `${size.bounds} ${size.complete ? '' : 'more than '}${size.states} states`)
         .join(', '),

@@ -12,6 +12,8 @@ export interface Named {
   readonly policy: Policy;
   /** Bundled ones have replay tokens. */
   readonly bundled: boolean;
+  /** The file it came from. */
+  readonly file?: string;
 }
 
 const isFile = (word: string): boolean => /[\\/]|\.[mc]?[jt]s$/.test(word);
@@ -24,6 +26,18 @@ const HOOKS = [
   'invalidate_end',
   'replaces',
 ] as const;
+
+const FIELDS: readonly string[] = [
+  ...HOOKS,
+  'name',
+  'title',
+  'source',
+  'base',
+  'pins',
+  'registers',
+  'planted',
+  'vmm',
+];
 
 /** Says what a policy object lacks. Throws PolicyError. */
 function checked(candidate: unknown, file: string): Policy {
@@ -46,6 +60,8 @@ function checked(candidate: unknown, file: string): Policy {
     if (typeof value === 'function' && hook !== 'replaces' && value.constructor.name !== 'GeneratorFunction')
       bad(`policy.${hook} is a plain function, must be a generator function: write *${hook}(range) { ... }`);
   }
+  const unknown = Object.keys(policy).find((field) => !FIELDS.includes(field));
+  if (unknown !== undefined) bad(`policy.${unknown} is no field of a policy; known: ${FIELDS.join(', ')}`);
   return candidate as Policy;
 }
 
@@ -56,7 +72,7 @@ async function fromFile(file: string): Promise<Named[]> {
     throw new PolicyError(
       `${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`,
     );
-  return found.map((candidate) => ({ policy: checked(candidate, file), bundled: false }));
+  return found.map((candidate) => ({ policy: checked(candidate, file), bundled: false, file }));
 }
 
 /** The policies that the words name; all bundled proposals for no word at all. */
@@ -71,8 +87,8 @@ export async function policiesOf(words: readonly string[]): Promise<Named[]> {
     const policy = [...POLICIES, ...BROKEN].find(({ name }) => name === word);
     if (policy === undefined)
       throw new UsageError(
-        `there is no policy '${word}'; known: ${POLICIES.map(({ name }) => name).join(', ')}; planted faults: ` +
-          `${BROKEN.map(({ name }) => name).join(', ')}; a file of your own is named with its path (./${word}.ts)`,
+        `there is no policy '${word}'; known: ${POLICIES.map(({ name }) => name).join(', ')}; a file of your own is ` +
+          `named with its path (./${word}.ts); planted faults: see list policies`,
       );
     found.push({ policy, bundled: true });
   }

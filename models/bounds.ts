@@ -58,7 +58,9 @@ export const ASSUMPTIONS = [
     name: 'snp.rmpupdate-flushes-iotlb',
     default: true,
     platform: 'sev-snp',
-    says: 'RMPUPDATE drops IOTLB entries of the page, and what was translated through them is checked again (A. Kardashevskiy, 26 Jun 2025; no manual read).',
+    says:
+      'RMPUPDATE and PSMASH drop IOTLB entries of the page, and what was translated through them is checked again ' +
+      '(of RMPUPDATE: A. Kardashevskiy, 26 Jun 2025; of PSMASH nothing was found; no manual read).',
   },
   {
     name: 'snp.io-read-of-private-faults',
@@ -94,7 +96,9 @@ export const ASSUMPTIONS = [
     name: 'rfc-v2.snp-as-in-v8',
     default: true,
     platform: 'sev-snp',
-    says: 'get_pfn runs RMPUPDATE on private indices only, and a conversion to shared runs it on present pages before it stores the attribute (the May 2025 RFC has no SNP part).',
+    says:
+      'A conversion to shared runs RMPUPDATE on present pages before it stores the attribute, as v8 does (the ' +
+      'May 2025 RFC has no SNP part; that get_pfn assigns private indices only, as in v8, has no switch).',
   },
   {
     name: 'vmm.slot-hva-maps-gmem',

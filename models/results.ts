@@ -110,6 +110,8 @@ export interface Result {
   readonly policy: string;
   /** `vmm-remap (RFC, 25 Feb 2026)` */
   readonly policyTitle: string;
+  /** Where a policy of the user's own was loaded from, as it was named. */
+  readonly policyFile?: string;
   readonly base: string;
   readonly platform: string;
   readonly vmm: Vmm;

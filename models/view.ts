@@ -26,6 +26,8 @@ export interface View {
   readonly isGuestOwned: (m: MachineState, pfn: number) => boolean;
   /** PAGE_CLASS number of the page as seen through a translation at this iova. */
   readonly pageClass: (m: MachineState, pfn: number, iova: number) => number;
+  /** A page of the 2M block around the page is the guest's. */
+  readonly blockHasGuestPage: (m: MachineState, pfn: number) => boolean;
   /** Some translation, in-flight access or page-state table still reaches the page. */
   readonly isReached: (m: MachineState, pfn: number) => boolean;
   readonly verdictIndex: typeof dmaIndex;
@@ -74,7 +76,8 @@ export function makeView(machine: Machine): View {
     if (isGuestOwned(m, pfn)) return guestPageClass(m, pfn, iova);
     if (tdx && m[at.td_dirty + pfn] === 1) return PAGE_CLASS['private removed'];
     if (isFree(m, pfn)) return PAGE_CLASS.free;
-    if (backing(m, iova) !== pfn) return PAGE_CLASS.stale;
+    if (backing(m, iova) !== pfn)
+      return indexOf(m, pfn) >= 0 && anonymous < 0 ? PAGE_CLASS['live elsewhere'] : PAGE_CLASS.stale;
     return snp && blockHasGuestPage(m, pfn) ? PAGE_CLASS['shared in mixed 2M'] : PAGE_CLASS.shared;
   };
   const isReached = (m: MachineState, pfn: number): boolean => {
@@ -113,6 +116,7 @@ export function makeView(machine: Machine): View {
     isFree,
     isGuestOwned,
     pageClass,
+    blockHasGuestPage,
     isReached,
     verdictIndex: dmaIndex,
   };

@@ -18,6 +18,7 @@ import {
   unlock,
 } from '../api/index.ts';
 
+/* MODEL: a refused conversion is not tried again; the guest is told that it is done. */
 /** The maximal runs of pages of one kind that belong into the host's IO page table. */
 function* runsToMap(pages: number, without: Range | null, arch: Arch): Steps<Range[]> {
   const runs: { start: number; end: number; isPrivate: boolean }[] = [];

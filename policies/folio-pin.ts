@@ -106,7 +106,8 @@ export const pinHooks = (parts: PinParts) =>
 export const folioPin: Policy = {
   name: 'folio-pin',
   title: 'folio-pin (references held, conversion refused)',
-  source: 'RFC v2, 14 May 2025: kvm_gmem_has_safe_refcount(); v8 documentation of -EAGAIN',
+  source:
+    'RFC v2, 14 May 2025: kvm_gmem_has_safe_refcount(); v8 documentation of -EAGAIN; private pages are pinned as well where the host maps them (Kardashevskiy, 24 Jun 2025)',
   base: 'rfc-v2',
   pins: true,
   vmm: { unmap_before: true, map_after: true, unmap_before_punch: true },

@@ -89,7 +89,8 @@ export const callbackHooks = (parts: CallbackParts) =>
 export const invalidateCallback: Policy = {
   name: 'invalidate-callback',
   title: 'invalidate-callback (Annapurve, 27 Jun 2025)',
-  source: 'Vishal Annapurve, 27 Jun 2025, Re: [RFC PATCH v2 04/51], items 1) to 3) and the bracket',
+  source:
+    'Vishal Annapurve, 27 Jun 2025, Re: [RFC PATCH v2 04/51], items 1) to 3) and the bracket; PSMASH for a 4K leaf is ours: the mail says nothing of sizes',
   base: 'rfc-v2',
   vmm: { map_after: true },
   ...callbackHooks({ map_page, zap }),

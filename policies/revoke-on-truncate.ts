@@ -49,7 +49,7 @@ export const revokeOnTruncate: Policy = {
   name: 'revoke-on-truncate',
   title: 'revoke-on-truncate (Gunthorpe, 26 Feb 2026)',
   source:
-    'Re: [RFC PATCH kernel] iommufd: Allow mapping from KVM guest_memfd, 26 Feb 2026; iopt_revoke_notify()',
+    'Re: [RFC PATCH kernel] iommufd: Allow mapping from KVM guest_memfd, 26 Feb 2026; iopt_revoke_notify(). Proposed for AMD and Arm: on TDX shown as if applied there; PSMASH for a 4K leaf is ours',
   base: 'rfc-v2',
   registers: { revoked: { max: 1, slots: 'index' } },
 

@@ -118,7 +118,10 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
       'dma-lost': hits[EVENT['access.dma-lost']],
     },
     dependsOn: violations.flatMap((violation) => violation.dependsOn),
-    invariants: invariantResults(model, hits),
+    invariants: invariantResults(model, hits).filter(
+      ({ name, expectation }) =>
+        expectation !== 'always' || options.only?.every((key) => key.invariant.name !== name) !== true,
+    ),
     violations,
   };
 }

@@ -140,7 +140,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'iopte-pfn-is-gmem-pfn',
-    says: 'With nothing going on, an IOPTE points to the page that guest_memfd holds at that index now.',
+    says: 'With nothing going on, an IOPTE of a consumer without pins points to the page that guest_memfd holds there now.',
     source:
       'Vishal Annapurve, 27 Jun 2025: "Directly query pfns from guest_memfd"; IOMMU_TEST_OP_MD_CHECK_MAP',
     partner: 'iommu-mapped',
@@ -162,7 +162,7 @@ export const INVARIANTS: readonly Invariant[] = [
   /* ---- what outlives a conversion ---- */
   {
     name: 'no-stale-shared-iopte',
-    says: 'No host-table translation, cached or in flight, reaches a page that the guest owns.',
+    says: 'No translation made for shared access, cached or in flight, reaches a page that the guest owns.',
     source: 'Xu Yilun, 27 Feb 2026: a shared mapping to a private page is a host machine check and restart',
     partner: 'invalidation-meets-iopte',
     breaches: [
@@ -355,7 +355,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'npinned-equals-pinned',
     says: 'With pages->mutex free, npinned is the number of pages pinned.',
-    source: 'iopt_pages_add_npinned(), WARN_ON in pfn_reader_destroy()',
+    source: 'iopt_pages_add_npinned(); the equality is inferred, the kernel asserts npinned == last_npinned',
     partner: 'pinned',
     breaches: [
       {
@@ -372,7 +372,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'pinned-exactly-once',
-    says: 'However many holders, iommufd pins a page once.',
+    says: 'However many holders, one iopt_pages pins a page once.',
     source: 'drivers/iommu/iommufd/pages.c, opening comment: pinned once however many holders',
     partner: 'pinned',
     breaches: [
@@ -477,7 +477,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'end-bumps-seq',
-    says: 'The end of a bracket moves the sequence number, before the count goes down.',
+    says: 'The end of a bracket moves the sequence number.',
     source: 'kvm_mmu_invalidate_end(), smp_wmb()',
     partner: 'bracket-closed',
     breaches: [
@@ -531,7 +531,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'neighbour-content-survives',
-    says: 'What guest or device has written stays until its page is converted or truncated.',
+    says: 'What guest or device has written is not overwritten by the host before its page is converted or truncated.',
     source: 'kvm_gmem_get_pfn() clears what is not up to date; kvm_gmem_zero_range() of RFC v2',
     partner: 'page-cleared',
     breaches: [
@@ -663,7 +663,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'every-call-returns',
-    says: 'No call waits for ever: there is always somebody who can go on.',
+    says: 'No deadlock: while a call is in flight there is somebody who can go on.',
     source: 'lockdep, hung task detector; rmpupdate() loops for ever on RMPUPDATE_FAIL_OVERLAP',
     partner: 'call-returned',
     breaches: [

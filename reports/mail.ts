@@ -136,7 +136,9 @@ export function replayFileName(result: Result, violation: Violation): string {
 
 /** The token, or the command that reads the file which stands for one. */
 export function replayLine(result: Result, violation: Violation): string {
-  return `  ${violation.token ?? `gmem-conform replay ${replayFileName(result, violation)}`}`;
+  if (violation.token !== null) return `  ${violation.token}`;
+  const policy = result.policyFile === undefined ? '' : ` --policy ${result.policyFile}`;
+  return `  gmem-conform replay ${replayFileName(result, violation)}${policy}`;
 }
 
 export function mailLines(result: Result, violation: Violation, options: MailOptions = {}): string[] {

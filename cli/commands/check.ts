@@ -59,7 +59,7 @@ interface Ran {
 
 /** One policy on all the platforms asked for; what was found before an error of the policy is kept. */
 function runPolicy(
-  { policy, bundled }: Named,
+  { policy, bundled, file }: Named,
   options: RawOptions,
   session: Session,
   base: BaseFindings,
@@ -87,7 +87,7 @@ function runPolicy(
             ...(only === undefined ? {} : { only }),
             ...(bundled ? {} : { guard: guardWith(GUARD_MS) }),
           });
-          results.push(result);
+          results.push(file === undefined ? result : { ...result, policyFile: file });
           statuses.push(
             result.verdict === 'violated'
               ? STATUS.violated
@@ -129,7 +129,8 @@ export function render(report: RunReport, format: Format, all: boolean): string 
       const guilty = found
         .filter(({ violation }) => isGuilt(violation))
         .sort((a, b) => byGravity(a.violation, b.violation));
-      const chosen = all ? found : guilty.length > 0 ? guilty.slice(0, 1) : found.slice(0, 1);
+      /* what is no violation of the policy's is no mail to write: the verdict is */
+      const chosen = all ? found : guilty.slice(0, 1);
       return chosen.length === 0
         ? text(report)
         : chosen.map(({ result, violation }) => mail(result, violation)).join('\n');
@@ -137,18 +138,20 @@ export function render(report: RunReport, format: Format, all: boolean): string 
   }
 }
 
-/** Files for what no token holds, and with --out the report as well. */
+/** Files for what no token holds: in the folder of --out, else here. With --out the report as well. */
 function writeFiles(options: RawOptions, report: RunReport): void {
-  if (options.out === undefined) return;
   for (const result of report.results)
-    for (const violation of result.violations)
-      if (violation.replay !== undefined)
-        writeOut(
-          options.out,
-          replayFileName(result, violation),
-          `${JSON.stringify(violation.replay, null, 2)}\n`,
-        );
-  writeOut(options.out, 'report.json', runJson(report));
+    for (const violation of result.violations) {
+      if (violation.replay === undefined || violation.blame === 'base') continue;
+      const name = replayFileName(result, violation);
+      try {
+        writeOut(options.out ?? '.', name, `${JSON.stringify(violation.replay, null, 2)}\n`);
+        if (options.out === undefined) complain(`wrote ./${name}, which replays ${violation.invariant}`);
+      } catch (error) {
+        complain(`${name} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  if (options.out !== undefined) writeOut(options.out, 'report.json', runJson(report));
 }
 
 export async function checkCommand(words: readonly string[], options: RawOptions): Promise<number> {

@@ -159,7 +159,15 @@ export async function replayCommand(words: readonly string[], options: Options):
   const format = formatOf({ ...options, format: options.format ?? 'mail' });
   const [first = ''] = words;
   const isFile = words.length === 1 && (existsSync(first) || first.endsWith('.json'));
-  const start = isFile ? await fromFile(first, options) : fromToken(words.join(' '));
+  /* a saved mail: the token in it */
+  const saved =
+    isFile && !first.endsWith('.json') ? /GC\d-[0-9A-Za-z-]+/.exec(readText(first))?.[0] : undefined;
+  const start =
+    saved !== undefined
+      ? fromToken(saved)
+      : isFile
+        ? await fromFile(first, options)
+        : fromToken(words.join(' '));
   if (options.out !== undefined) prepareOut(options.out);
   const moved = options.platform !== undefined || options.assume !== undefined;
   const subject = elsewhere(start, options);
@@ -175,7 +183,8 @@ export async function replayCommand(words: readonly string[], options: Options):
     );
     return STATUS.conformant;
   }
-  const result: Result = replayed(model, finding, blame, checking);
+  const made: Result = replayed(model, finding, blame, checking);
+  const result = bundled || options.policy === undefined ? made : { ...made, policyFile: options.policy };
   const report: RunReport = { version: 1, seed: seedOf(options), results: [result] };
   const rendered = render(report, format, true);
   print(rendered);

@@ -59,6 +59,7 @@ function widthOf(machine: Machine, step: Step): number {
       return 16;
     case 'iopt_insert_area':
     case 'split_folio':
+    case 'merge_folio':
       return 4;
     case 'iopt_area_of':
     case 'iopt_area_begin_unmap':

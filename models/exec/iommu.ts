@@ -47,10 +47,14 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
     isPrivate: number,
     write: number,
     checked: number,
-  ): number =>
-    (checked === 1 ? tables.unchecked : tables.checked)[
+  ): number => {
+    /* a hypervisor-type access through a 2M leaf: no RMP entry of the whole region may be assigned */
+    if (snp && checked === 0 && leafHuge === 1 && isPrivate === 0 && view.blockHasGuestPage(m, pfn))
+      return FAULT;
+    return (checked === 1 ? tables.unchecked : tables.checked)[
       view.verdictIndex(view.pageClass(m, pfn, iova), leafHuge, trusted, isPrivate, write)
     ];
+  };
   /** The RMP check that goes with an IOTLB fill; elsewhere nothing is checked at that point. */
   const mayFill = (
     m: State,

@@ -29,6 +29,13 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     return true;
   };
 
+  /** The kernel writes to the page: fatal where the page-state hardware gives it to the guest. */
+  const written = (m: State, pfn: number): void => {
+    const dirty = exec.tdx && m[at.td_dirty + pfn] === 1;
+    if (!(exec.snp || exec.tdx) || !(view.isGuestOwned(m, pfn) || dirty)) return;
+    note('access.cpu-fatal');
+    m[at.host_dead] = 1;
+  };
   const giveBackIfUnused = (m: State, first: number): void => {
     if (view.indexOf(m, first) >= 0 || m[owner + first] !== OWNER.gmem) return;
     const last = first + view.folioPages(m, first);
@@ -75,6 +82,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     }
     return false;
   };
+  /* MODEL: a huge inode falls back to 4K pages where no block is free; RFC v2 fails. */
   const allocate = (m: State, index: number): boolean =>
     (m[at.huge_inode] === 1 && allocateBlock(m, index)) || allocatePage(m, index);
 
@@ -150,6 +158,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         m[content + p] = CONTENT.zero;
         m[uptodate + p] = 1;
         note('page-cleared');
+        written(m, p);
       }
       return 0;
     },
@@ -167,6 +176,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
           if (beside && (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device))
             note('data-wiped');
           m[content + p] = CONTENT.zero;
+          written(m, p);
         }
       }
       return 0;
@@ -239,8 +249,12 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       return 2;
     },
     waitForRefs: (m: State, index: number): number => {
-      const pfn = m[page_cache + index] - 1;
-      return pfn < 0 || view.extraReferences(m, view.head(m, pfn)) === 0 ? 0 : BLOCKED;
+      const first = index - (index % huge);
+      for (let k = first; k < first + huge && k < pages; k++) {
+        const pfn = m[page_cache + k] - 1;
+        if (pfn >= 0 && view.extraReferences(m, view.head(m, pfn)) > 0) return BLOCKED;
+      }
+      return 0;
     },
     merge: (m: State, index: number): number => {
       const first = index - (index % huge);
@@ -248,8 +262,14 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       if (m[at.huge_inode] === 0 || block < 0 || block % huge !== 0 || m[huge_folio + block] === 1) return 0;
       for (let k = 0; k < huge; k++) {
         if (m[page_cache + first + k] !== block + k + 1 || m[at.private + first + k] === 0) return 0;
-        if (view.extraReferences(m, block + k) > 0) return 0;
       }
+      /* each 4K folio is frozen, those outside the range of the conversion as well */
+      let busy = false;
+      for (let p = block; p < block + huge; p++) {
+        if (view.extraReferences(m, p) > 0) busy = true;
+        if (m[pins + p] > 0) note('spin-on-user-reference');
+      }
+      if (busy) return 2;
       m[huge_folio + block] = 1;
       note('folio-merged');
       return 1;

@@ -16,7 +16,13 @@ export function makePageState(exec: Exec) {
   /** RMPUPDATE: the IOTLB forgets the page, and what was translated through it is checked again. */
   const rmpChanged = (m: State, pfn: number): void => {
     if (!flushes) return;
-    for (let iova = 0; iova < pages; iova++) if (m[at.iotlb + iova] === pfn + 1) m[at.iotlb + iova] = 0;
+    for (let iova = 0; iova < pages; iova++) {
+      if (m[at.iotlb + iova] !== pfn + 1) continue;
+      const isHuge = m[at.iotlb_huge + iova] === 1;
+      const first = isHuge ? iova - (iova % huge) : iova;
+      for (let i = first; i < (isHuge ? first + huge : iova + 1); i++)
+        m[at.iotlb + i] = m[at.iotlb_huge + i] = 0;
+    }
     for (let device = 0; device < devices; device++)
       if (m[at.dma + device] === pfn + 1) m[at.dma_checked + device] = 0;
   };

@@ -82,6 +82,8 @@ export function* truncate_inode_pages_range(range: Range, arch: Arch): Steps<voi
  * MODEL: rfc-v2 PUNCH_HOLE merges nothing before it frees; a hole that does not cover a whole huge page is
  * zeroed, not freed.
  */
+/* MODEL: PUNCH_HOLE does not fail; RFC v2 returns -EAGAIN where a huge page with a shared index has references. */
+/* MODEL: memory failure is of one page; the kernel invalidates and poisons the whole folio. */
 function* kvm_gmem_truncate_range(range: Range, arch: Arch): Steps<void> {
   if (!arch.in_place || !(yield* gmem_huge_inode())) {
     yield* call(truncate_inode_pages_range, range, arch);

@@ -28,6 +28,9 @@ import {
  * MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide
  * nothing.
  */
+/* MODEL: NPT leaf sizes, and KVM's PSMASH for a guest access or PVALIDATE of 4K on a 2M RMP entry, are left out. */
+/* MODEL: a slot that goes away makes a fault exit, or its install stale; the kernel retries or emulates. */
+/* MODEL: PVALIDATE and ACCEPT come with the guest's first touch of a page. */
 /** The guest's accesses; `gmem_fput` drops the file, and releases it when it was the last. */
 export function makeFault(arch: Arch, gmem_fput: (counted: boolean) => Steps<void>) {
   /**

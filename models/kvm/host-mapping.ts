@@ -19,6 +19,7 @@ import {
 
 /* MODEL: the VMA's own reference on the file is not counted. */
 /** 0: mapped; -SIGBUS: the index is private. invalidate_lock is dropped while the folio stays locked. */
+/* MODEL: no hwpoison test; a user write to an assigned SNP page takes the host down as a kernel write does. */
 function* kvm_gmem_fault_shared(index: number): Steps<Result> {
   yield* down_read('invalidate_lock');
   if (yield* gmem_is_private(index)) {

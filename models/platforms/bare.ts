@@ -32,7 +32,8 @@ export const bareVerdicts = (): Verdicts => (dma) =>
       },
       () => 'confidential leak',
     )
-    .with({ page: 'stale' }, () => 'DMA lost silently')
+    .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')
+    .with({ page: P.union('stale', 'live elsewhere') }, () => 'DMA lost silently')
     .with({ page: 'free', write: true }, () => 'host corruption')
     .with({ page: 'free', write: false }, () => 'confidential leak')
     .exhaustive();

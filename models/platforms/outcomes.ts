@@ -29,6 +29,8 @@ export const PAGE_CLASSES = [
   'shared in mixed 2M',
   /* host-owned and still allocated, but not what backs this gfn */
   'stale',
+  /* host-owned, and backs another index of the same file now */
+  'live elsewhere',
   /* free, or taken by another owner */
   'free',
 ] as const;

@@ -36,7 +36,8 @@ export const sevSnpVerdicts =
         assumed['snp.2m-iopte-over-4k-shared-rmp-is-ok'] ? 'ok' : 'contained fault',
       )
       .with({ page: 'shared', leaf: '4K' }, () => 'ok')
-      .with({ page: 'stale' }, () => 'DMA lost silently')
+      .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')
+      .with({ page: P.union('stale', 'live elsewhere') }, () => 'DMA lost silently')
       .with({ page: 'free', write: true }, () => 'host corruption')
       .with({ page: 'free', write: false }, () => 'confidential leak')
       .exhaustive();
@@ -54,7 +55,8 @@ export const uncheckedSnpVerdict = (dma: DmaCase): Outcome =>
     .with({ page: PRIVATE, write: true }, () => 'integrity violation')
     .with({ page: PRIVATE, write: false }, () => 'ciphertext read')
     .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
-    .with({ page: 'stale' }, () => 'DMA lost silently')
+    .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')
+    .with({ page: P.union('stale', 'live elsewhere') }, () => 'DMA lost silently')
     .with({ page: 'free', write: true }, () => 'host corruption')
     .with({ page: 'free', write: false }, () => 'confidential leak')
     .exhaustive();

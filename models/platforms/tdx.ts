@@ -37,7 +37,8 @@ export const tdxVerdicts =
         () => (assumed['tdx.shared-read-of-private-is-fatal'] ? 'host fatal' : 'ciphertext read'),
       )
       .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
-      .with({ page: 'stale' }, () => 'DMA lost silently')
+      .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')
+      .with({ page: P.union('stale', 'live elsewhere') }, () => 'DMA lost silently')
       .with({ page: 'free', write: true }, () => 'host corruption')
       .with({ page: 'free', write: false }, () => 'confidential leak')
       .exhaustive();

@@ -39,6 +39,7 @@ export interface ConvertOptions {
   readonly snpAsInV8: boolean;
 }
 
+/* MODEL: execute_work cannot fail (-ENOMEM of the store, of split, of merge), so there is no rollback. */
 /** The range rounded out to huge pages, where the inode has them. */
 const roundOut = ({ start, end }: Range, hugeInode: boolean, size: number): Range =>
   hugeInode ? { start: start - (start % size), end: Math.ceil(end / size) * size } : { start, end };
@@ -49,6 +50,13 @@ const roundOut = ({ start, end }: Range, hugeInode: boolean, size: number): Rang
  */
 function* kvm_gmem_split_folio_in_filemap(index: number): Steps<void | 'again'> {
   if ((yield* split_folio(index)) !== 'busy') return;
+  yield* wait_for_folio_refs(index);
+  return 'again';
+}
+
+/** The same for each 4K folio of the huge page at the index, which are then merged. */
+function* kvm_gmem_merge_folio_in_filemap(index: number): Steps<void | 'again'> {
+  if ((yield* merge_folio(index)) !== 'busy') return;
   yield* wait_for_folio_refs(index);
   return 'again';
 }
@@ -85,7 +93,7 @@ export function makeConvertRange(to: 'private' | 'shared', options: ConvertOptio
     yield* store_attributes(work, to);
     for (const index of hugeIn(work, huge_inode)) {
       if (to === 'shared') yield* repeat(kvm_gmem_split_folio_in_filemap, index);
-      else yield* merge_folio(index);
+      else yield* repeat(kvm_gmem_merge_folio_in_filemap, index);
     }
   }
 
