@@ -79,7 +79,7 @@ export interface Policy {
    * Inside the bracket, before the change. Cannot fail. Under invalidate_lock, not under mmu_lock: may sleep.
    */
   readonly invalidate_start?: (range: Range, reason: Reason, arch: Arch) => Steps<void>;
-  /** When the bracket has closed: after the change, or after it was refused (`committed` false). Under invalidate_lock. */
+  /** When the bracket has closed, after the change or its refusal (`committed` false). Under invalidate_lock. */
   readonly invalidate_end?: (range: Range, reason: Reason, committed: boolean, arch: Arch) => Steps<void>;
 
   /**

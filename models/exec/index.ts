@@ -10,6 +10,7 @@ import { type View, makeView } from '../view.ts';
 import { type Agent, type Mover, agentsOf, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 import { makeBracket } from './bracket.ts';
+import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
 import { makeMemory } from './memory.ts';
@@ -89,6 +90,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const memory = makeMemory(exec, pageState.release);
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
+  const file = makeFile(exec);
   const iommu = makeIommu(exec, memory, bracket);
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
@@ -185,13 +187,13 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'gmem_huge_inode':
         return (m) => m[at.huge_inode];
       case 'fget':
-        return (m) => memory.fget(m, true);
+        return (m) => file.fget(m, true);
       case 'get_file_active':
-        return (m) => memory.fget(m, false);
+        return (m) => file.fget(m, false);
       case 'close_file':
-        return (m) => memory.closeFile(m);
+        return (m) => file.close(m);
       case 'fput':
-        return (m) => memory.fput(m, s.counted);
+        return (m) => file.fput(m, s.counted);
       case 'kvm_mmu_invalidate_start':
         return (m, t) => kvm.start(m, t, s.start, s.end, s.fault ?? '');
       case 'kvm_mmu_invalidate_end':

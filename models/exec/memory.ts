@@ -1,6 +1,6 @@
 // guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
 
-import { COUNT_MAX, CONTENT, FILE, OWNER, inPlace } from '../machine.ts';
+import { COUNT_MAX, CONTENT, OWNER, inPlace } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 
 export type Memory = ReturnType<typeof makeMemory>;
@@ -272,26 +272,6 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       if (busy) return 2;
       m[huge_folio + block] = 1;
       note('folio-merged');
-      return 1;
-    },
-    closeFile: (m: State): number => {
-      if (m[at.file] !== FILE.open) return 0;
-      m[at.file] = FILE.held;
-      m[at.file_refs]++;
-      return 1;
-    },
-    fget: (m: State, fd: boolean): number => {
-      if (fd ? m[at.file] !== FILE.open : m[at.file] === FILE.released) return 0;
-      m[at.file_refs]++;
-      return 1;
-    },
-    /** True when it was the last reference: neither fd, nor area, nor a call in flight holds the file. */
-    fput: (m: State, counted: boolean): number => {
-      if (counted) m[at.file_refs]--;
-      if (m[at.file] !== FILE.held || m[at.file_refs] > 0) return 0;
-      for (let iova = 0; iova < pages; iova++) if (m[at.area + iova] !== 0) return 0;
-      m[at.file] = FILE.released;
-      note('release-reached');
       return 1;
     },
     /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
