@@ -138,19 +138,25 @@ export function render(report: RunReport, format: Format, all: boolean): string 
   }
 }
 
-/** Files for what no token holds: in the folder of --out, else here. With --out the report as well. */
+/**
+ * Files for what no token holds. With --out all of them and the report, in that folder; else here, of what is printed in
+ * full: the gravest, or with --all each.
+ */
 function writeFiles(options: RawOptions, report: RunReport): void {
-  for (const result of report.results)
-    for (const violation of result.violations) {
-      if (violation.replay === undefined || violation.blame === 'base') continue;
-      const name = replayFileName(result, violation);
-      try {
-        writeOut(options.out ?? '.', name, `${JSON.stringify(violation.replay, null, 2)}\n`);
-        if (options.out === undefined) complain(`wrote ./${name}, which replays ${violation.invariant}`);
-      } catch (error) {
-        complain(`${name} could not be written: ${error instanceof Error ? error.message : String(error)}`);
-      }
+  const found = report.results
+    .flatMap((result) => result.violations.map((violation) => ({ result, violation })))
+    .filter(({ violation }) => violation.replay !== undefined && violation.blame === 'policy')
+    .sort((a, b) => byGravity(a.violation, b.violation));
+  const wanted = options.out !== undefined || options.all === true ? found : found.slice(0, 1);
+  for (const { result, violation } of wanted) {
+    const name = replayFileName(result, violation);
+    try {
+      writeOut(options.out ?? '.', name, `${JSON.stringify(violation.replay, null, 2)}\n`);
+      if (options.out === undefined) complain(`wrote ./${name}, which replays ${violation.invariant}`);
+    } catch (error) {
+      complain(`${name} could not be written: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
   if (options.out !== undefined) writeOut(options.out, 'report.json', runJson(report));
 }
 
