@@ -137,8 +137,14 @@ export function replayFileName(result: Result, violation: Violation): string {
 /** The token, or the command that reads the file which stands for one. */
 export function replayLine(result: Result, violation: Violation): string {
   if (violation.token !== null) return `  ${violation.token}`;
-  const policy = result.policyFile === undefined ? '' : ` --policy ${result.policyFile}`;
-  return `  gmem-conform replay ${replayFileName(result, violation)}${policy}`;
+  const line = `  gmem-conform replay ${replayFileName(result, violation)}`;
+  const file = result.policyFile;
+  if (file === undefined) return line;
+  /* a path that does not fit is left for the reader to fill in */
+  const fits = [file, `./${file.split(/[\\/]/).at(-1) ?? file}`, 'FILE'].map(
+    (name) => `${line} --policy ${name}`,
+  );
+  return fits.find((text) => text.length <= WIDTH) ?? line;
 }
 
 export function mailLines(result: Result, violation: Violation, options: MailOptions = {}): string[] {
