@@ -188,6 +188,14 @@ function readSchedule(model: Model, initial: number, read: Read): Schedule {
   const callOf = (thread: number, k: number): number =>
     started.filter((each) => each.thread === thread)[k].call;
   const steps = read(STEPS_MAX);
+  const lost = (why: string): Schedule => ({
+    scenario: scenario.map((list) => list.filter((offer) => offer !== undefined)),
+    environment,
+    path: null,
+    stale: [`the schedule does not fit any more: ${why}`],
+  });
+  /* the index may be that of a call which this policy does not have */
+  if (scenario.flat().some((offer) => offer === undefined)) return lost('it starts a call that is not there');
   try {
     const moves = inScenario(model, scenario, initial, (system) => {
       const made = pathOfChoices(system, 0, (enabled, step) =>
@@ -199,12 +207,7 @@ function readSchedule(model: Model, initial: number, read: Read): Schedule {
     return { scenario, environment, path: { initial, moves }, stale: [] };
   } catch (error) {
     if (!(error instanceof PathError)) throw error;
-    return {
-      scenario,
-      environment,
-      path: null,
-      stale: [`the schedule does not fit any more: ${error.message}`],
-    };
+    return lost(error.message);
   }
 }
 
@@ -243,10 +246,7 @@ export function decodeFinding(token: string, policies: readonly Policy[], text: 
   return { ...head, model, ...schedule, stale: [...differs, ...schedule.stale] };
 }
 
-/**
- * The finding that a token stands for, in a system of its own. Null where the path is lost, or does not lead
- * there.
- */
+/** The finding that a token stands for, in a system of its own. Null where the path is lost. */
 export function findingOf(
   decoded: Decoded,
   placeBits: number,

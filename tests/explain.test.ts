@@ -233,6 +233,17 @@ describe('other findings', () => {
     expect(explain(bare, finding).trace.at(-1)?.answer).toBe('integrity violation');
   });
 
+  test('a step of another thread that comes too early is named with the one that it should wait for', () => {
+    const none = modelOf('none', { platform: 'bare' });
+    const finding = find(none, 'neighbour-content-survives (wiped by a hole)');
+    expect(finding.switches).toBe(1);
+    const said = whyOf(none, finding);
+    expect(said.length).toBeLessThanOrEqual(3);
+    expect(said).toContainEqual(
+      expect.stringMatching(/^1\.\d+ \((guest_access|kvm_tdp_mmu_map)\) after 2\.\d+ \(gmem_zero_range\)$/),
+    );
+  });
+
   test('a repair that is a single step of the kernel is named', () => {
     const finding = find(snp, 'zeroed-before-first-use (stale data)');
     expect(whyOf(snp, finding)[0]).toMatch(/^clear_highpage\(\) of pfn 0 between 1\.\d+ and 2\.\d+$/);

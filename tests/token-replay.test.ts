@@ -1,14 +1,19 @@
 // Findings as tokens and back: the same policy, configuration, key and path; and what a token of another model says.
 
 import { describe, expect, test } from 'vitest';
+import type { Policy } from '../api/index.ts';
 import { replay } from '../engine/replay.ts';
+import { BOUND_LIMITS, assumptions, boundsOf } from '../models/bounds.ts';
 import { POLICIES } from '../policies/index.ts';
+import { makeModel } from '../properties/system.ts';
 import { decodeFinding, encodeFinding, findingOf } from '../properties/token.ts';
+import { modelFingerprint, policyFingerprint } from '../properties/token-print.ts';
 import { decodeToken, encodeDigits, encodeToken, makeReader } from '../reports/token.ts';
-import { find, modelOf } from './explain-finding.ts';
+import { configOf, find, modelOf } from './explain-finding.ts';
 
 const text = { encodeToken, decodeToken, encodeDigits, makeReader };
 const TOKEN_MAX = 60;
+const FREED = 'no-mapping-to-freed-page (IOPTE)';
 
 describe.each([
   ['vmm-remap', 'bare', 'no-mapping-to-freed-page (IOPTE)'],
@@ -30,6 +35,7 @@ describe.each([
     expect(decoded.config).toEqual(model.config);
     expect(decoded.key?.name).toBe(name);
     expect(decoded.blame).toBe('policy');
+    expect(decoded.path).toEqual(finding.path);
     const again = findingOf(decoded, 16);
     if (again === null) throw new Error('the token has no path');
     expect([again.calls, again.switches, again.steps]).toEqual([
@@ -40,6 +46,114 @@ describe.each([
     const hit = replay(again.system, again.path).steps.at(-1)?.properties;
     expect(hit).toContain(finding.key.property);
   });
+});
+
+describe.each(['bare', 'sev-snp', 'tdx'] as const)('the hole of vmm-remap on %s', (platform) => {
+  const model = modelOf('vmm-remap', { platform });
+
+  test.each([0, 1, 2])('from initial state %i', (initial) => {
+    const finding = find(model, FREED, initial);
+    const token = encodeFinding(model, finding, { blame: 'base' }, text) ?? '';
+    const decoded = decodeFinding(token, POLICIES, text);
+    expect([finding.calls, finding.steps >= 17, token.length <= TOKEN_MAX]).toEqual([2, true, true]);
+    expect(decoded.stale).toEqual([]);
+    expect(decoded.path).toEqual({ initial, moves: finding.path.moves });
+    expect(decoded.scenario.flat().map(({ name }) => name)).toHaveLength(2);
+  });
+});
+
+test('numbers of their own, changed assumptions and a failing step are kept', () => {
+  const changed = { 'iommu.sync-drains-dma': false, 'snp.io-read-of-private-faults': false };
+  const bounds = { ...boundsOf('quick'), name: 'custom', vcpus: 2, preemptions: 1, maxStates: 123_456 };
+  const model = modelOf('vmm-remap', {
+    base: 'linux-7.2',
+    vmm: 'adversarial',
+    device: 'T1',
+    fail: 'iommu_map',
+    assumptions: assumptions(changed),
+    bounds,
+  });
+  const token = encodeFinding(model, find(model, FREED), { blame: 'policy' }, text) ?? '';
+  expect(decodeFinding(token, POLICIES, text).config).toEqual(model.config);
+});
+
+describe('no token', () => {
+  const model = modelOf('vmm-remap', { platform: 'bare' });
+  const finding = find(model, FREED);
+
+  test('where a number is beyond its limit', () => {
+    const bounds = { ...model.config.bounds, maxStates: BOUND_LIMITS.maxStates + 2 };
+    const beyond = { ...model, config: { ...model.config, bounds } };
+    expect(encodeFinding(beyond, finding, { blame: 'policy' }, text)).toBeNull();
+  });
+
+  test('where it starts from a state that is none of the initial ones', () => {
+    const state = finding.system.initial[finding.path.initial].slice();
+    state[model.machine.at.npinned] = 1;
+    const initial = finding.system.initial.map(() => state);
+    const elsewhere = { ...finding, system: { ...finding.system, initial } };
+    expect(encodeFinding(model, elsewhere, { blame: 'policy' }, text)).toBeNull();
+  });
+});
+
+describe('what is stale is said', () => {
+  const model = modelOf('vmm-remap', { platform: 'bare' });
+  const token = encodeFinding(model, find(model, FREED), { blame: 'policy' }, text) ?? '';
+  const namesake = (base: string): Policy => {
+    const policy = POLICIES.find(({ name }) => name === base);
+    if (policy === undefined) throw new Error(`there is no policy ${base}`);
+    return { ...policy, name: 'vmm-remap' };
+  };
+
+  test('of a policy that does other steps', () => {
+    const { stale, model: made } = decodeFinding(token, [namesake('folio-pin')], text);
+    expect(stale[0]).toMatch(/^unknown policy fingerprint: vmm-remap/);
+    expect(made).not.toBeNull();
+  });
+
+  test('of a policy that has not even the calls', () => {
+    const { system, ...rest } = find(model, FREED);
+    const device = model.machine.threads.findIndex(({ kind }) => kind === 'device');
+    const path = { initial: 0, moves: [system.startMove(device, 0)] };
+    const dma = encodeFinding(model, { ...rest, system, path }, { blame: 'policy' }, text) ?? '';
+    expect(decodeFinding(dma, POLICIES, text)).toMatchObject({ path, stale: [] });
+    const decoded = decodeFinding(dma, [namesake('none')], text);
+    expect(decoded.stale).toContain('the schedule does not fit any more: it starts a call that is not there');
+    expect([decoded.path, decoded.scenario.flat()]).toEqual([null, []]);
+  });
+
+  test('of another model, and the schedule is tried all the same', () => {
+    const print = modelFingerprint(model);
+    const value = decodeToken(token);
+    const shift = 4n * 2n ** 16n * 2n ** 12n;
+    const other = encodeToken(value - BigInt(print) * shift + BigInt(print ^ 1) * shift) ?? '';
+    const decoded = decodeFinding(other, POLICIES, text);
+    expect(decoded.stale).toEqual(['made by another version of the model']);
+    expect(decoded.path).toEqual(decodeFinding(token, POLICIES, text).path);
+  });
+});
+
+test('a fingerprint is of what a policy does, not of how it is written', () => {
+  const policy = POLICIES.find(({ name }) => name === 'vmm-remap');
+  const map = policy?.ioas_map_file;
+  if (policy === undefined || map === undefined) throw new Error('there is no policy vmm-remap');
+  const print = (given: Policy): number =>
+    policyFingerprint(makeModel(configOf({ platform: 'bare' }), given));
+  const wrapped: Policy = {
+    ...policy,
+    *ioas_map_file(range, arch) {
+      return yield* map(range, arch);
+    },
+  };
+  const refusing: Policy = {
+    ...policy,
+    // oxlint-disable-next-line require-yield
+    *ioas_map_file() {
+      return '-EPERM';
+    },
+  };
+  expect(print(wrapped)).toBe(print(policy));
+  expect(print(refusing)).not.toBe(print(policy));
 });
 
 test('a token of a policy that is not here says so', () => {
