@@ -116,7 +116,10 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       table('IOPTE', 'iopte', iopte, free),
       table('IOTLB', 'iotlb', iotlb, free),
-      inFlight(free),
+      /* a private access on TDX is judged by the S-EPT leaf when it commits, not by what was translated */
+      inFlight(
+        (q, m, pfn, d) => free(q, m, pfn) && (q.at.sept === undefined || m[q.at.dma_private + d] === 0),
+      ),
       table('shared SPTE', 'spte_shared', (gfn) => `SPTE[gfn ${gfn}]`, free),
       table('private SPTE', 'spte_private', (gfn) => `SPTE[gfn ${gfn}]`, free),
       tlb(free),

@@ -53,11 +53,21 @@ function hitsOf(config: Config, policy: Policy) {
   return { model, found };
 }
 
+const known = new Map<string, { readonly hits: Float64Array }>();
+
+/** What the base does alone: searched once for each configuration. */
+function baseHits(config: Config): { readonly hits: Float64Array } {
+  const key = JSON.stringify(config);
+  const found = known.get(key) ?? { hits: hitsOf(config, none).found.hits };
+  known.set(key, found);
+  return found;
+}
+
 export function survey(config: Config, policy: Policy): Survey {
   const { model, found } = hitsOf(config, policy);
   if (!found.complete)
     throw new RangeError(`${policy.name}: ${found.states} states are more than the survey's bounds allow`);
-  const base = policy.name === none.name ? found : hitsOf(config, none).found;
+  const base = policy.name === none.name ? found : baseHits(config);
   const hit = (keys: readonly Key[]): string[] => keys.map(({ name }) => name);
   const broken = model.keys.filter((key) => found.hits[key.property] > 0);
   const axioms = broken.filter((key) => judgementOf(key.invariant.name, config) === 'axiom');

@@ -139,8 +139,8 @@ export function render(report: RunReport, format: Format, all: boolean): string 
 }
 
 /**
- * Files for what no token holds. With --out all of them and the report, in that folder; else here, of what is printed in
- * full: the gravest, or with --all each.
+ * Files for what no token holds. With --out all of them and the report, in that folder; else here, of what is
+ * printed in full: the gravest, or with --all each.
  */
 function writeFiles(options: RawOptions, report: RunReport): void {
   const found = report.results
