@@ -56,6 +56,12 @@ export interface Policy {
   };
   /** For a planted fault: the invariant that must catch it, and where. */
   readonly planted?: {
+    /** What the fault needs beyond the defaults, as the options of check say it. */
+    readonly settings?: {
+      readonly ats?: true;
+      readonly guest?: 'honest' | 'malicious';
+      readonly cast?: readonly string[];
+    };
     readonly invariant: string;
     readonly platform: Arch['platform'];
     readonly vmm: 'adversarial' | 'cooperative';

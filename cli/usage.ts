@@ -9,9 +9,12 @@ import {
   BOUND_LIMITS,
   BOUND_NAMES,
   type BoundName,
+  CASTS,
+  type Cast,
   type Config,
   FAILABLE,
   type Failable,
+  GUESTS,
   PLATFORMS,
   type PlatformName,
   VMMS,
@@ -33,6 +36,9 @@ export interface RawOptions {
   readonly platform?: string;
   readonly vmm?: string;
   readonly device?: string;
+  readonly ats?: boolean;
+  readonly guest?: string;
+  readonly cast?: string;
   readonly fail?: string;
   readonly assume?: string;
   readonly bounds?: string;
@@ -144,6 +150,12 @@ export function failOf(options: RawOptions): readonly (Failable | null)[] {
   return [oneOf('step that can fail', options.fail, FAILABLE)];
 }
 
+/** In the order of CASTS, each once. */
+const castOf = (text: string): Cast[] => {
+  const named = listOf('cast', text, CASTS);
+  return CASTS.filter((name) => named.includes(name));
+};
+
 export function configOf(
   options: RawOptions,
   defaultBase: string,
@@ -159,5 +171,8 @@ export function configOf(
     device: options.device === undefined ? null : oneOf('device', options.device, ['T0', 'T1'] as const),
     assumptions: parseAssumptions(options.assume),
     fail: failOf(options)[0] ?? null,
+    ...(options.ats === true ? { ats: true } : {}),
+    ...(options.guest === undefined ? {} : { guest: oneOf('guest', options.guest, GUESTS) }),
+    ...(options.cast === undefined ? {} : { cast: castOf(options.cast) }),
   };
 }

@@ -9,6 +9,14 @@ export type PlatformName = (typeof PLATFORMS)[number];
 export const BASES = ['linux-7.2', 'rfc-v2'] as const satisfies readonly BaseName[];
 export type Base = (typeof BASES)[number];
 
+/** What the guest does: keep to the documented sequence, or touch any page as any kind at any time. */
+export const GUESTS = ['honest', 'malicious'] as const;
+export type Guest = (typeof GUESTS)[number];
+
+/** Actors beyond the usual ones; their fields and calls exist only where they are asked for. */
+export const CASTS = ['host', 'slots', 'launch', 'vmsa'] as const;
+export type Cast = (typeof CASTS)[number];
+
 export const VMMS = ['adversarial', 'cooperative'] as const satisfies readonly Vmm[];
 
 /* MODEL: sizes are scaled: a huge page is 2 base pages at quick and small, 4 at medium and large. */
@@ -149,4 +157,26 @@ export interface Config {
   readonly device: 'T0' | 'T1' | null;
   readonly assumptions: Assumptions;
   readonly fail: Failable | null;
+  /** Untrusted devices cache translations themselves (ATS); not where it is missing. */
+  readonly ats?: boolean;
+  /** Honest under a cooperative VMM and malicious under an adversarial one where it is missing. */
+  readonly guest?: Guest;
+  /** None where it is missing. */
+  readonly cast?: readonly Cast[];
+}
+
+export const guestOf = ({ vmm, guest }: Config): Guest =>
+  guest ?? (vmm === 'cooperative' ? 'honest' : 'malicious');
+export const hasCast = ({ cast }: Config, name: Cast): boolean => cast?.includes(name) === true;
+
+/** What is not as it is by default, as the header of a report says it. */
+export function settingsOf(config: Config): string[] {
+  const { device, ats, guest, cast, fail } = config;
+  return [
+    ...(device === null ? [] : [`device ${device}`]),
+    ...(ats === true ? ['ATS'] : []),
+    ...(guest === undefined ? [] : [`guest ${guest}`]),
+    ...(cast === undefined || cast.length === 0 ? [] : [`cast ${cast.join(' ')}`]),
+    ...(fail === null ? [] : [`fail ${fail}`]),
+  ];
 }

@@ -2,7 +2,7 @@
 // Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
 
 import { type Arch, type BaseCalls, type Policy, type Range, type Steps, showRange } from '../api/index.ts';
-import type { Config } from './bounds.ts';
+import { type Config, type Guest, guestOf } from './bounds.ts';
 import { makeDma } from './devices.ts';
 import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
 import { makeConvertRange } from './guest-memfd/rfc-v2/convert-range.ts';
@@ -43,6 +43,8 @@ interface CallKind {
   readonly word: string;
   readonly thread: Call['thread'];
   readonly vmm: Call['vmm'];
+  /** Only with a guest like that. */
+  readonly guest?: Guest;
   readonly takes: 'range' | 'index' | 'all' | 'nothing';
   readonly name: (range: Range) => string;
   readonly fn: (...args: never[]) => Steps<unknown>;
@@ -125,7 +127,11 @@ export function callTable(config: Config, policy: Policy): CallTable {
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
   ];
-  const wanted = kinds.filter((kind) => kind.vmm === 'both' || kind.vmm === config.vmm);
+  const guest = guestOf(config);
+  const wanted = kinds.filter(
+    (kind) =>
+      (kind.vmm === 'both' || kind.vmm === config.vmm) && (kind.guest === undefined || kind.guest === guest),
+  );
   const hasIommu = policy.ioas_map_file !== undefined;
   const calls = wanted
     .filter((kind) => hasIommu || !/^(map|unmap|plug)$/.test(kind.word))
@@ -300,7 +306,8 @@ function guestCalls(
     {
       word: 'access',
       thread: 'vcpu',
-      vmm: 'cooperative',
+      vmm: 'both',
+      guest: 'honest',
       takes: 'index',
       name: (range) => `guest touches gfn ${range.start}`,
       fn: fault.honest,
@@ -309,7 +316,8 @@ function guestCalls(
     {
       word: 'fault_private',
       thread: 'vcpu',
-      vmm: 'adversarial',
+      vmm: 'both',
+      guest: 'malicious',
       takes: 'index',
       name: (range) => `guest touches gfn ${range.start} as private`,
       fn: fault.as(true),
@@ -318,7 +326,8 @@ function guestCalls(
     {
       word: 'fault_shared',
       thread: 'vcpu',
-      vmm: 'adversarial',
+      vmm: 'both',
+      guest: 'malicious',
       takes: 'index',
       name: (range) => `guest touches gfn ${range.start} as shared`,
       fn: fault.as(false),
@@ -329,7 +338,7 @@ function guestCalls(
 
 function deviceCalls(config: Config, policy: Policy): CallKind[] {
   if (policy.ioas_map_file === undefined) return [];
-  const honest = config.vmm === 'cooperative';
+  const honest = guestOf(config) === 'honest';
   return streamsOf(config).flatMap((stream) =>
     [true, false].map((write) => ({
       word: `${write ? 'write' : 'read'}${stream.private ? '_private' : ''}`,

@@ -116,6 +116,8 @@ export interface Result {
   readonly platform: string;
   readonly vmm: Vmm;
   readonly bounds: Bounds;
+  /** What is not at its default, as words: `device T0`, `ATS`, `guest malicious`. */
+  readonly settings?: readonly string[];
   readonly assumptions: { readonly [name: string]: boolean };
   readonly verdict: Verdict;
   readonly reason?: string;

@@ -3,7 +3,7 @@
 // each invariant judged, blamed and minimised on its own.
 
 import type { Policy } from '../api/index.ts';
-import { type Config, shownAssumptions } from '../models/bounds.ts';
+import { type Config, settingsOf, shownAssumptions } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import type { Blame, InvariantResult, Result, Verdict } from '../models/results.ts';
 import { none } from '../policies/none.ts';
@@ -126,9 +126,13 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   };
 }
 
-type Head = Pick<Result, 'policy' | 'policyTitle' | 'base' | 'platform' | 'vmm' | 'bounds' | 'assumptions'>;
+type Head = Pick<
+  Result,
+  'policy' | 'policyTitle' | 'base' | 'platform' | 'vmm' | 'bounds' | 'settings' | 'assumptions'
+>;
 
 function headOf(config: Config, policy: Policy): Head {
+  const settings = settingsOf(config);
   return {
     policy: policy.name,
     policyTitle: policy.title,
@@ -136,6 +140,7 @@ function headOf(config: Config, policy: Policy): Head {
     platform: config.platform,
     vmm: config.vmm,
     bounds: config.bounds,
+    ...(settings.length === 0 ? {} : { settings }),
     assumptions: shownAssumptions(config),
   };
 }

@@ -7,8 +7,10 @@ import {
   BASES,
   BOUND_LIMITS,
   BOUND_NAMES,
+  CASTS,
   type Config,
   FAILABLE,
+  GUESTS,
   PLATFORMS,
   VMMS,
   assumptions,
@@ -25,6 +27,7 @@ export interface Digit {
 /* Fixed, so that a head stays readable when a list has grown. */
 const NAMES_MAX = 8;
 const ASSUMPTIONS_MAX = 12;
+const CASTS_MAX = 8;
 const DEVICES = [null, 'T0', 'T1'] as const;
 
 const NUMBERS = [
@@ -92,6 +95,30 @@ const isChanged = (
   assumed: Assumptions,
 ): boolean => assumed[name] !== standard;
 
+/** One digit where nothing of it is asked for. */
+function writeExtras({ ats, guest, cast }: Config): Digit[] {
+  if (ats !== true && guest === undefined && (cast ?? []).length === 0) return [{ value: 0, radix: 2 }];
+  return [
+    { value: 1, radix: 2 },
+    { value: ats === true ? 1 : 0, radix: 2 },
+    { value: guest === undefined ? 0 : 1 + GUESTS.indexOf(guest), radix: 1 + GUESTS.length },
+    { value: (cast ?? []).reduce((sum, name) => sum + 2 ** CASTS.indexOf(name), 0), radix: 2 ** CASTS_MAX },
+  ];
+}
+
+function readExtras(read: (radix: number) => number): Pick<Config, 'ats' | 'guest' | 'cast'> {
+  if (read(2) === 0) return {};
+  const ats = read(2) === 1;
+  const guest = GUESTS[read(1 + GUESTS.length) - 1];
+  const mask = read(2 ** CASTS_MAX);
+  const cast = CASTS.filter((_, k) => ((mask >> k) & 1) === 1);
+  return {
+    ...(ats ? { ats } : {}),
+    ...(guest === undefined ? {} : { guest }),
+    ...(cast.length === 0 ? {} : { cast }),
+  };
+}
+
 /** Null where a number is beyond its limit. */
 export function writeConfig(config: Config): Digit[] | null {
   const bounds = writeBounds(config.bounds);
@@ -108,6 +135,7 @@ export function writeConfig(config: Config): Digit[] | null {
     { value: DEVICES.indexOf(config.device), radix: DEVICES.length },
     named(config.fail === null ? 0 : 1 + FAILABLE.indexOf(config.fail)),
     { value: changed, radix: 2 ** ASSUMPTIONS_MAX },
+    ...writeExtras(config),
     ...bounds,
   ];
 }
@@ -132,6 +160,7 @@ export function readConfig(read: (radix: number) => number): { config: Config; s
   const assumed = assumptions(
     Object.fromEntries(flipped.map(({ name, default: standard }) => [name, !standard])),
   );
+  const extras = readExtras(read);
   const bounds = known(readBounds(read), boundsOf('small'), 'preset of bounds');
-  return { config: { base, platform, vmm, device, fail, assumptions: assumed, bounds }, stale };
+  return { config: { base, platform, vmm, device, fail, assumptions: assumed, bounds, ...extras }, stale };
 }

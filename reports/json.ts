@@ -93,6 +93,7 @@ const resultJson = (r: Result): unknown => ({
   platform: r.platform,
   vmm: r.vmm,
   bounds: boundsJson(r.bounds),
+  ...(r.settings === undefined ? {} : { settings: [...r.settings] }),
   assumptions: sorted(r.assumptions),
   verdict: r.verdict,
   ...(r.reason === undefined ? {} : { reason: r.reason }),

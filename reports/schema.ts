@@ -57,6 +57,7 @@ const result = z.strictObject({
   platform: z.string(),
   vmm: z.enum(['adversarial', 'cooperative']),
   bounds,
+  settings: z.array(z.string()).optional().describe('what is not at its default: device T0, ATS, ...'),
   assumptions: z.record(z.string(), z.boolean()),
   verdict: z.enum(['violated', 'exhausted', 'bounded', 'sampled', 'vacuous', 'not-applicable']),
   reason: z.string().optional(),

@@ -33,7 +33,8 @@ export function assumptionsText(assumptions: { readonly [name: string]: boolean 
 
 /** `vmm-remap (RFC, 25 Feb 2026) on rfc-v2, sev-snp, VMM adversarial` */
 export function subject(result: Result): string {
-  return `${result.policyTitle} on ${result.base}, ${result.platform}, VMM ${result.vmm}`;
+  const where = `${result.policyTitle} on ${result.base}, ${result.platform}, VMM ${result.vmm}`;
+  return [where, ...(result.settings ?? [])].join(', ');
 }
 
 /** An axiom that the policy itself breaks: what makes it nonconformant. */
