@@ -131,7 +131,13 @@ export type Step =
     }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
   | { readonly op: 'iommu_unmap'; readonly start: Iova; readonly end: Iova }
-  | { readonly op: 'iotlb_gather_sync' | 'iommu_completion_wait'; readonly start: Iova; readonly end: Iova }
+  | {
+      readonly op: 'iotlb_gather_sync';
+      readonly start: Iova;
+      readonly end: Iova;
+      readonly fault?: string;
+    }
+  | { readonly op: 'iommu_completion_wait'; readonly start: Iova; readonly end: Iova }
   | { readonly op: 'iommu_iova_to_phys'; readonly iova: Iova }
   | { readonly op: 'iopt_area_of'; readonly iova: Iova }
   /* devices */
@@ -468,9 +474,17 @@ export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> =>
 /** Clear the IOPTEs of the range (a huge leaf goes whole) and add them to this thread's gather; no flush. */
 export const iommu_unmap = (range: Range): Steps<void> =>
   tell({ op: 'iommu_unmap', start: range.start, end: range.end });
-/** iommu_iotlb_sync(): queue the invalidation of the range. Complete only after iommu_completion_wait(). */
-export const iotlb_gather_sync = (range: Range): Steps<void> =>
-  tell({ op: 'iotlb_gather_sync', start: range.start, end: range.end });
+/**
+ * iommu_iotlb_sync(): queue the invalidation of the range, in the IOTLB and then in the device TLBs (--ats).
+ * Complete only after iommu_completion_wait().
+ */
+export const iotlb_gather_sync = (range: Range, fault?: string): Steps<void> =>
+  tell({
+    op: 'iotlb_gather_sync',
+    start: range.start,
+    end: range.end,
+    ...(fault === undefined ? {} : { fault }),
+  });
 /** Waits until the invalidations that this thread queued are done. */
 export const iommu_completion_wait = (range: Range): Steps<void> =>
   tell({ op: 'iommu_completion_wait', start: range.start, end: range.end });

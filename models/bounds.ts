@@ -89,6 +89,12 @@ export const ASSUMPTIONS = [
     says: 'A trusted device that touches an assigned page before PVALIDATE gets a fault.',
   },
   {
+    name: 'snp.translated-requests-are-checked',
+    default: true,
+    platform: 'sev-snp',
+    says: 'A translated request of a device with ATS is checked against the RMP as any other (no manual read).',
+  },
+  {
     name: 'tdx.shared-read-of-private-is-fatal',
     default: true,
     platform: 'tdx',
@@ -124,20 +130,23 @@ export function assumptions(changed: Partial<Assumptions> = {}): Assumptions {
 }
 
 /** Assumptions that can matter on this platform and base. */
-export function relevantAssumptions(platform: PlatformName, base: Base): readonly Assumption[] {
+export function relevantAssumptions({
+  platform,
+  base,
+  ats,
+}: Pick<Config, 'platform' | 'base' | 'ats'>): readonly Assumption[] {
   return ASSUMPTIONS.filter(
     (a) =>
       (a.platform === 'all' || a.platform === platform) &&
-      (!/^rfc-v2|^vmm/.test(a.name) || base === 'rfc-v2'),
+      (!/^rfc-v2|^vmm/.test(a.name) || base === 'rfc-v2') &&
+      (a.name !== 'snp.translated-requests-are-checked' || ats === true),
   );
 }
 
 /** The values of those, as reports print them. */
-export function shownAssumptions({ platform, base, assumptions: values }: Config): {
-  readonly [name: string]: boolean;
-} {
+export function shownAssumptions(config: Config): { readonly [name: string]: boolean } {
   return Object.fromEntries(
-    relevantAssumptions(platform, base).map(({ name }) => [name, values[name as AssumptionName]]),
+    relevantAssumptions(config).map(({ name }) => [name, config.assumptions[name as AssumptionName]]),
   );
 }
 

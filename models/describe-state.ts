@@ -90,6 +90,26 @@ function cpuFacts(machine: Machine): Fact[] {
   ];
 }
 
+function deviceTlbFacts({ at, pages, devices, threads, config }: Machine): Fact[] {
+  if (config.ats !== true) return [];
+  const entry = (k: number): Fact => ({
+    field: `device TLB[iova ${k % pages}] of DEV ${Math.floor(k / pages)}`,
+    slots: [at.device_tlb + k, at.device_tlb_huge + k],
+    value: (m) =>
+      m[at.device_tlb + k] === 0
+        ? 'none'
+        : `pfn ${m[at.device_tlb + k] - 1}, ${m[at.device_tlb_huge + k] === 1 ? '2M' : '4K'}`,
+  });
+  return [
+    ...range(devices * pages).map(entry),
+    ...threads.map(({ name }, t) => ({
+      field: `device TLB invalidation queued by ${name}`,
+      slots: [at.device_inv_queue + t],
+      value: (m: MachineState) => showMask(m[at.device_inv_queue + t], 'iova'),
+    })),
+  ];
+}
+
 function dmaFacts(machine: Machine): Fact[] {
   const { at, devices } = machine;
   const parts = ['dma', 'dma_iova', 'dma_write', 'dma_private', 'dma_trusted', 'dma_huge', 'dma_checked'];
@@ -231,6 +251,7 @@ function factsOf(machine: Machine): readonly Fact[] {
   const made = known.get(machine) ?? [
     ...translations(machine, 'IOPTE', 'iopte'),
     ...translations(machine, 'IOTLB', 'iotlb'),
+    ...deviceTlbFacts(machine),
     ...dmaFacts(machine),
     ...cpuFacts(machine),
     ...hardwareFacts(machine),

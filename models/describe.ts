@@ -259,6 +259,20 @@ export function describeAgent(machine: Machine, agent: string, before: MachineSt
     const text = `IOMMU executes the invalidation: iova ${ranges}`;
     return said('invalidate', text, { queued_by: machine.threads[by].name });
   }
+  const byDevice = machine.threads.findIndex(
+    ({ name }) => what === `device TLB invalidation queued by ${name}`,
+  );
+  if (byDevice >= 0) {
+    const ranges = subranges(before[at.device_inv_queue + byDevice] ?? 0, 0);
+    const text = `the devices drop their TLB entries: iova ${ranges}`;
+    return said('invalidate_devices', text, { queued_by: machine.threads[byDevice].name });
+  }
+  const asks = /^device TLB fill iova (\d+)$/.exec(what);
+  if (asks !== null) {
+    const page = Number(asks[1]);
+    const slot = Number(thread.replace(/^DEV /, '')) * machine.pages + page;
+    return said('device_tlb_fill', `${what} -> pfn ${after[at.device_tlb + slot] - 1}`, { iova: page });
+  }
   const fills = /^IOTLB fill iova (\d+)$/.exec(what);
   if (fills !== null) {
     const page = Number(fills[1]);

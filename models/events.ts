@@ -55,6 +55,8 @@ export const EVENTS = [
   'iommu-mapped-huge',
   'iommu-unmapped',
   'iotlb-entry-dropped',
+  'device-tlb-filled',
+  'device-tlb-entry-dropped',
   'pinned',
   'unpinned',
   'spte-installed',

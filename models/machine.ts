@@ -159,6 +159,14 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('iotlb', 'pfn', PFN, pages, 'iova');
   add('iotlb_huge', 'flag', 1, pages, 'iova');
   add('iotlb_private', 'flag', 1, config.platform === 'sev-snp' ? pages : 0, 'iova');
+  if (config.ats === true) {
+    add('device_tlb', 'pfn', PFN, devices * pages, 'DEV.iova');
+    add('device_tlb_huge', 'flag', 1, devices * pages, 'DEV.iova');
+    add('device_tlb_private', 'flag', 1, config.platform === 'sev-snp' ? devices * pages : 0, 'DEV.iova');
+    add('device_inv_queue', 'mask', pages, threads.length, 'thread');
+    add('inv_order', 'number', 2, threads.length, 'thread');
+    add('dma_translated', 'flag', 1, devices, 'DEV');
+  }
   /* in-flight DMA */
   add('dma', 'pfn', PFN, devices, 'DEV');
   add('dma_iova', 'index', PAGE, devices, 'DEV');

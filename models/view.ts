@@ -94,6 +94,8 @@ export function makeView(machine: Machine): View {
     }
     for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb + k] === want) return true;
     for (let d = 0; d < devices; d++) if (m[at.dma + d] === want) return true;
+    if (config.ats === true)
+      for (let k = 0; k < devices * pages; k++) if (m[at.device_tlb + k] === want) return true;
     if (snp) return m[at.rmp_assigned + pfn] === 1;
     return tdx && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1);
   };

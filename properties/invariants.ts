@@ -87,6 +87,24 @@ const inFlight = (wrong: (q: Questions, m: M, pfn: number, device: number) => bo
     `DMA of DEV ${d} to iova ${m[q.at.dma_iova + d]}, translated, not committed -> ${pfnName(q, m, m[q.at.dma + d] - 1)}`,
 });
 
+/** Translations that devices with ATS keep. */
+const deviceTlb = (
+  outcome: string,
+  wrong: (q: Questions, m: M, pfn: number, iova: number, slot: number) => boolean,
+): StateBreach => ({
+  outcome,
+  at: (q) => (m) => {
+    const { pages, devices } = q.machine;
+    const first = q.at.device_tlb;
+    if (first === undefined) return -1;
+    for (let k = 0; k < devices * pages; k++)
+      if (m[first + k] !== 0 && wrong(q, m, m[first + k] - 1, k % pages, k)) return k;
+    return -1;
+  },
+  witness: (q, m, k) =>
+    `device TLB[iova ${k % q.machine.pages}] of DEV ${Math.floor(k / q.machine.pages)} -> ${pfnName(q, m, m[q.at.device_tlb + k] - 1)}`,
+});
+
 const free = (q: Questions, m: M, pfn: number): boolean => q.view.isFree(m, pfn);
 const iopte = (page: number): string => `IOPTE[iova ${page}]`;
 const iotlb = (page: number): string => `IOTLB[iova ${page}]`;
@@ -116,6 +134,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       table('IOPTE', 'iopte', iopte, free),
       table('IOTLB', 'iotlb', iotlb, free),
+      deviceTlb('device TLB', free),
       /* a private access on TDX is judged by the S-EPT leaf when it commits, not by what was translated */
       inFlight(
         (q, m, pfn, d) => free(q, m, pfn) && (q.at.sept === undefined || m[q.at.dma_private + d] === 0),
@@ -171,6 +190,12 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       table('IOPTE', 'iopte', iopte, sharedReach),
       table('IOTLB', 'iotlb', iotlb, sharedCached),
+      deviceTlb(
+        'device TLB',
+        (q, m, pfn, _iova, slot) =>
+          guestOwned(q, m, pfn) &&
+          (q.at.device_tlb_private === undefined || m[q.at.device_tlb_private + slot] === 0),
+      ),
       inFlight((q, m, pfn, d) => m[q.at.dma_private + d] === 0 && guestOwned(q, m, pfn)),
     ],
   },
@@ -264,7 +289,7 @@ export const INVARIANTS: readonly Invariant[] = [
   /* ---- IOTLB ---- */
   {
     name: 'no-iotlb-after-sync',
-    says: 'After the completion of an invalidation no IOTLB entry is left that a cleared IOPTE had filled; and what was cleared is invalidated before the call returns.',
+    says: 'After the completion of an invalidation neither IOTLB nor device TLB has an entry that a cleared IOPTE had filled; and what was cleared is invalidated before the call returns.',
     source: 'iommu_unmap(), iommu_iotlb_sync(); the mock domain of the selftests has no IOTLB',
     partner: 'iotlb-entry-dropped',
     breaches: [
@@ -281,6 +306,14 @@ export const INVARIANTS: readonly Invariant[] = [
         witness: (q, m, iova) =>
           `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}, no IOPTE and no invalidation pending`,
       },
+      deviceTlb(
+        'device TLB never invalidated',
+        (q, m, _pfn, iova) => m[q.at.gather + iova] !== 0 && isIdle(q, m, m[q.at.gather + iova] - 1),
+      ),
+      deviceTlb(
+        'stale device TLB entry',
+        (q, m, pfn, iova) => m[q.at.iopte + iova] !== pfn + 1 && m[q.at.gather + iova] === 0,
+      ),
       {
         outcome: 'never invalidated',
         at: (q) => (m) =>
@@ -696,6 +729,11 @@ export const SOMETIMES = [
     says: 'A map was in flight while a bracket was open.',
   },
   { name: 'fault-meets-invalidation', event: 'fault-retried', says: 'A fault found its snapshot stale.' },
+  {
+    name: 'device-tlb-entry-dropped',
+    event: 'device-tlb-entry-dropped',
+    says: 'An invalidation has dropped an entry of a device TLB (with --ats).',
+  },
   {
     name: 'iotlb-entry-dropped',
     event: 'iotlb-entry-dropped',

@@ -33,6 +33,7 @@ const OTHERWISE: { readonly [K in AssumptionName]: string } = {
   'snp.rmpupdate-flushes-iotlb': 'a warm IOTLB entry from before the conversion is used unchecked',
   'snp.io-read-of-private-faults': 'an untrusted read of a private page returns ciphertext',
   'snp.2m-iopte-over-4k-shared-rmp-is-ok': 'a 2M IOPTE over 4K RMP entries fails the check',
+  'snp.translated-requests-are-checked': 'a translation that the device has kept is used unchecked',
   'snp.dma-to-unvalidated-faults': 'a trusted device reaches a page before PVALIDATE',
   'tdx.shared-read-of-private-is-fatal': 'a shared read of TD memory returns ciphertext',
   'iommu.sync-drains-dma': 'DMA that was translated before an invalidation lands after it',
@@ -113,7 +114,7 @@ function changes(before: readonly string[], after: readonly string[]): string[] 
 /** One sentence for each assumption that changes what can come out. */
 function notesOf(model: Model, text: string, usual: Tried, options: TryOptions): string[] {
   const { config, policy, guard } = model;
-  return relevantAssumptions(config.platform, config.base).flatMap(({ name }) => {
+  return relevantAssumptions(config).flatMap(({ name }) => {
     const assumption = name as AssumptionName;
     const flipped: Partial<Assumptions> = { [assumption]: !config.assumptions[assumption] };
     const changed = { ...config, assumptions: assumptions({ ...config.assumptions, ...flipped }) };

@@ -28,6 +28,7 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'iommu-mapped': maps,
   'invalidation-meets-iopte': maps,
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
+  'device-tlb-entry-dropped': and(maps, (config) => config.ats === true),
   'rmp-assigned': (config) => config.platform === 'sev-snp',
   pinned: (_config, policy) => policy.pins === true,
   'conversion-refused': and(

@@ -34,7 +34,7 @@ function flips(
 ): { on: string[]; without: string[] } {
   const on: string[] = [];
   const without: string[] = [];
-  for (const { name } of relevantAssumptions(config.platform, config.base)) {
+  for (const { name } of relevantAssumptions(config)) {
     if (options.stop?.() === true) break;
     const flipped = flip(config, name as AssumptionName);
     const model = makeModel(flipped, policy, modelOptions(options));

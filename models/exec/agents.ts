@@ -95,6 +95,31 @@ export interface Agent {
   readonly helps?: boolean;
 }
 
+/** The devices ask for translations, and drop what they are told to drop. */
+function deviceTlbAgents(
+  { threads, pages, devices, config }: Machine,
+  iommu: Iommu,
+  stream: { readonly trusted: boolean; readonly private: boolean } | undefined,
+): readonly Agent[] {
+  const asks = stream !== undefined && !(config.platform === 'tdx' && stream.private);
+  return [
+    ...threads.map((thread, t) => ({
+      name: `IOMMU: device TLB invalidation queued by ${thread.name}`,
+      helps: true,
+      act: (m: State) => iommu.invalidateDevices(m, t),
+    })),
+    ...Array.from({ length: asks ? devices * pages : 0 }, (_, k) => {
+      const device = Math.floor(k / pages);
+      const iova = k % pages;
+      return {
+        name: `DEV ${device}: device TLB fill iova ${iova}`,
+        act: (m: State) =>
+          iommu.ask(m, device, iova, stream?.trusted === true ? 1 : 0, stream?.private === true ? 1 : 0),
+      };
+    }),
+  ];
+}
+
 export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readonly Agent[] {
   const { threads, pages, config, at } = machine;
   const stream = streamsOf(config)[0];
@@ -105,6 +130,7 @@ export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readon
       helps: true,
       act: (m: State) => iommu.invalidate(m, t),
     })),
+    ...(config.ats === true ? deviceTlbAgents(machine, iommu, stream) : []),
     ...Array.from({ length: prefetched === undefined ? 0 : pages }, (_, iova) => ({
       name: `IOMMU: IOTLB fill iova ${iova}`,
       fills: iova,

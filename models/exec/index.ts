@@ -9,6 +9,7 @@ import { platformTables } from '../platforms/index.ts';
 import { type View, makeView } from '../view.ts';
 import { type Agent, type Mover, agentsOf, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import { makeAts } from './ats.ts';
 import { makeBracket } from './bracket.ts';
 import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
@@ -91,7 +92,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
   const file = makeFile(exec);
-  const iommu = makeIommu(exec, memory, bracket);
+  const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
     const { writer, readers } = lockAt[name];
@@ -257,7 +258,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'iommu_unmap':
         return (m, t) => iommu.unmap(m, t, s.start, s.end);
       case 'iotlb_gather_sync':
-        return (m, t) => iommu.sync(m, t, s.start, s.end);
+        return (m, t) =>
+          iommu.sync(m, t, s.start, s.end, s.op === 'iotlb_gather_sync' ? (s.fault ?? '') : '');
       case 'iommu_completion_wait':
         return (m, t) => iommu.completionWait(m, t);
       case 'iommu_iova_to_phys':

@@ -7,6 +7,7 @@ import type { EventName } from '../events.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
 import type { Bracket } from './bracket.ts';
 import type { Memory } from './memory.ts';
+import { type Ats, ORDER } from './ats.ts';
 
 export type Iommu = ReturnType<typeof makeIommu>;
 
@@ -26,11 +27,12 @@ const FAULT = OUTCOMES.indexOf('contained fault');
 const FATAL = OUTCOMES.indexOf('host fatal');
 const LOST = OUTCOMES.indexOf('DMA lost silently');
 
-export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
+export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats) {
   const { machine, view, tables, snp, tdx, note } = exec;
   const { at, pages, huge, devices, config, threads, lockAt } = machine;
   const { area, area_start, iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
   const firstDevice = threads.findIndex((t) => t.kind === 'device');
+  const checksTranslated = config.assumptions['snp.translated-requests-are-checked'];
   const drains = config.assumptions['iommu.sync-drains-dma'];
 
   const ownsBracket = (m: State, thread: number): boolean =>
@@ -81,13 +83,52 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
       note('iotlb-entry-dropped');
       const first = m[iotlb_huge + iova] === 1 ? block(iova) : iova;
       const last = m[iotlb_huge + iova] === 1 ? first + huge : iova + 1;
-      for (let i = first; i < last; i++) m[iotlb + i] = m[iotlb_huge + i] = 0;
+      for (let i = first; i < last; i++) {
+        m[iotlb + i] = m[iotlb_huge + i] = 0;
+        if (snp) m[at.iotlb_private + i] = 0;
+      }
     }
+  };
+  const complete = (m: State, thread: number, mask: number): void => {
+    for (let iova = 0; iova < pages; iova++)
+      if (((mask >> iova) & 1) === 1 && m[gather + iova] === thread + 1) m[gather + iova] = 0;
   };
   const inFlightOn = (m: State, mask: number): boolean => {
     for (let d = 0; d < devices; d++)
       if (m[at.dma + d] !== 0 && ((mask >> m[at.dma_iova + d]) & 1) === 1) return true;
     return false;
+  };
+  /** What the IOMMU answers to an access, or null: a fault. */
+  const translation = (
+    m: State,
+    iova: number,
+    trusted: number,
+    isPrivate: number,
+  ): { readonly pfn: number; readonly leafHuge: number } | null => {
+    if (tdx && isPrivate === 1)
+      return m[at.sept + iova] === SEPT.mapped ? { pfn: m[at.sept_pfn + iova] - 1, leafHuge: 0 } : null;
+    if (m[iotlb + iova] !== 0 && (!snp || m[at.iotlb_private + iova] === isPrivate))
+      return { pfn: m[iotlb + iova] - 1, leafHuge: m[iotlb_huge + iova] };
+    if (m[iopte + iova] === 0) return null;
+    const pfn = m[iopte + iova] - 1;
+    const leafHuge = m[iopte_huge + iova];
+    if (!mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)) return null;
+    fill(m, iova, isPrivate);
+    return { pfn, leafHuge };
+  };
+  /** A translated request: the page tables are not asked again, the RMP is where it is checked. */
+  const translated = (
+    m: State,
+    slot: number,
+    iova: number,
+    trusted: number,
+    isPrivate: number,
+  ): { readonly pfn: number; readonly leafHuge: number } | null => {
+    const pfn = m[at.device_tlb + slot] - 1;
+    const leafHuge = m[at.device_tlb_huge + slot];
+    return checksTranslated && !mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)
+      ? null
+      : { pfn, leafHuge };
   };
   const setArea = (m: State, start: number, end: number, value: number): number => {
     for (let iova = start; iova < end; iova++) {
@@ -155,23 +196,53 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
       }
       return 0;
     },
-    sync: (m: State, thread: number, start: number, end: number): number => {
+    sync: (m: State, thread: number, start: number, end: number, fault: string): number => {
       let mask = maskOf(start, end);
       /* the gather grows with the leaves that were cleared */
       for (let iova = 0; iova < pages; iova++) if (m[gather + iova] === thread + 1) mask |= 1 << iova;
-      m[inv_queue + thread] |= mask;
+      if (ats.on && fault === 'device-tlb-first') {
+        m[at.device_inv_queue + thread] |= mask;
+        m[at.inv_order + thread] = ORDER.deviceFirst;
+      } else {
+        m[inv_queue + thread] |= mask;
+        if (ats.on && fault === 'no-device-tlb') m[at.inv_order + thread] = ORDER.iotlbOnly;
+      }
       if (inFlightOn(m, mask)) note('dma-in-flight-at-sync');
       return 0;
     },
-    completionWait: (m: State, thread: number): number => (m[inv_queue + thread] === 0 ? 0 : BLOCKED),
+    completionWait: (m: State, thread: number): number =>
+      m[inv_queue + thread] === 0 && (!ats.on || m[at.device_inv_queue + thread] === 0) ? 0 : BLOCKED,
     /** Agent: the IOMMU executes the invalidation that this thread queued, and completes it. */
     invalidate: (m: State, thread: number): boolean => {
       const mask = m[inv_queue + thread];
       if (mask === 0 || (drains && inFlightOn(m, mask))) return false;
       dropIotlb(m, mask);
-      for (let iova = 0; iova < pages; iova++)
-        if (((mask >> iova) & 1) === 1 && m[gather + iova] === thread + 1) m[gather + iova] = 0;
       m[inv_queue + thread] = 0;
+      if (!ats.on || m[at.inv_order + thread] !== ORDER.iotlbFirst) complete(m, thread, mask);
+      else m[at.device_inv_queue + thread] |= mask;
+      if (ats.on) m[at.inv_order + thread] = ORDER.iotlbFirst;
+      return true;
+    },
+    /** Agent: the devices drop what this thread has the IOMMU tell them to. */
+    invalidateDevices: (m: State, thread: number): boolean => {
+      const mask = m[at.device_inv_queue + thread];
+      if (mask === 0 || (drains && inFlightOn(m, mask))) return false;
+      ats.drop(m, mask);
+      m[at.device_inv_queue + thread] = 0;
+      if (m[at.inv_order + thread] !== ORDER.deviceFirst) {
+        complete(m, thread, mask);
+        return true;
+      }
+      m[inv_queue + thread] |= mask;
+      m[at.inv_order + thread] = ORDER.iotlbOnly;
+      return true;
+    },
+    /** Agent: a device asks for a translation before it needs it. */
+    ask: (m: State, device: number, iova: number, trusted: number, isPrivate: number): boolean => {
+      if (ats.isCached(m, device, iova)) return false;
+      const found = translation(m, iova, trusted, isPrivate);
+      if (found === null) return false;
+      ats.fill(m, device, iova, found.pfn, found.leafHuge, isPrivate);
       return true;
     },
     iovaToPhys: (m: State, iova: number): number => m[iopte + iova],
@@ -193,23 +264,18 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
     ): number => {
       if (honest && (m[at.guest_changing + iova] === 1 || m[at.private + iova] !== isPrivate)) return 0;
       const d = thread - firstDevice;
-      let pfn = -1;
-      let leafHuge = 0;
-      if (tdx && isPrivate === 1) {
-        if (m[at.sept + iova] === SEPT.mapped) pfn = m[at.sept_pfn + iova] - 1;
-      } else if (m[iotlb + iova] !== 0 && (!snp || m[at.iotlb_private + iova] === isPrivate)) {
-        pfn = m[iotlb + iova] - 1;
-        leafHuge = m[iotlb_huge + iova];
-      } else if (m[iopte + iova] !== 0) {
-        pfn = m[iopte + iova] - 1;
-        leafHuge = m[iopte_huge + iova];
-        if (mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)) fill(m, iova, isPrivate);
-        else pfn = -1;
-      }
-      if (pfn < 0) {
+      const cached = tdx && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
+      const found =
+        cached < 0
+          ? translation(m, iova, trusted, isPrivate)
+          : translated(m, cached, iova, trusted, isPrivate);
+      if (found === null) {
         note('access.contained-fault');
         return 0;
       }
+      const { pfn, leafHuge } = found;
+      if (ats.on && cached < 0 && !(tdx && isPrivate === 1)) ats.fill(m, d, iova, pfn, leafHuge, isPrivate);
+      if (ats.on) m[at.dma_translated + d] = cached < 0 ? 0 : 1;
       m[at.dma + d] = pfn + 1;
       m[at.dma_iova + d] = iova;
       m[at.dma_write + d] = write;
@@ -263,6 +329,7 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket) {
         at.dma_clean,
       ])
         m[field + d] = 0;
+      if (ats.on) m[at.dma_translated + d] = 0;
       return 0;
     },
   };

@@ -22,6 +22,13 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
   } = at;
   const pool = anonymous < 0 ? pfns : anonymous;
 
+  /** IOTLB or device TLB still reach the page through this iova. */
+  const isCached = (m: State, iova: number, pfn: number): boolean => {
+    if (m[at.iotlb + iova] === pfn + 1) return true;
+    for (let d = 0; config.ats === true && d < machine.devices; d++)
+      if (m[at.device_tlb + d * pages + iova] === pfn + 1) return true;
+    return false;
+  };
   const failsNow = (m: State, step: string): boolean => {
     if (config.fail !== step || m[at.fail_next] === 0) return false;
     m[at.fail_next] = 0;
@@ -128,7 +135,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     unpin: (m: State, pfn: number): number => {
       for (let iova = 0; iova < pages; iova++) {
         if (m[at.iopte + iova] === pfn + 1) note('unpin-before-unmap');
-        else if (m[at.gather + iova] !== 0 && m[at.iotlb + iova] === pfn + 1) note('unpin-before-sync');
+        else if (m[at.gather + iova] !== 0 && isCached(m, iova, pfn)) note('unpin-before-sync');
       }
       if (m[pins + pfn] === 0) {
         note('unpin-without-pin');

@@ -13,6 +13,12 @@ export function makePageState(exec: Exec) {
 
   const blockOf = (pfn: number): number => pfn - (pfn % huge);
 
+  /** A translated request that the RMP is not asked about. */
+  const isUnchecked = (m: State, device: number): boolean =>
+    config.ats === true &&
+    !config.assumptions['snp.translated-requests-are-checked'] &&
+    m[at.dma_translated + device] === 1;
+
   /** RMPUPDATE: the IOTLB forgets the page, and what was translated through it is checked again. */
   const rmpChanged = (m: State, pfn: number): void => {
     if (!flushes) return;
@@ -21,10 +27,10 @@ export function makePageState(exec: Exec) {
       const isHuge = m[at.iotlb_huge + iova] === 1;
       const first = isHuge ? iova - (iova % huge) : iova;
       for (let i = first; i < (isHuge ? first + huge : iova + 1); i++)
-        m[at.iotlb + i] = m[at.iotlb_huge + i] = 0;
+        m[at.iotlb + i] = m[at.iotlb_huge + i] = m[at.iotlb_private + i] = 0;
     }
     for (let device = 0; device < devices; device++)
-      if (m[at.dma + device] === pfn + 1) m[at.dma_checked + device] = 0;
+      if (m[at.dma + device] === pfn + 1 && !isUnchecked(m, device)) m[at.dma_checked + device] = 0;
   };
   const smash = (m: State, pfn: number): void => {
     const first = blockOf(pfn);

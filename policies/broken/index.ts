@@ -47,6 +47,8 @@ import { sharedSpteNotZapped } from './shared-spte-not-zapped.ts';
 import { zapOfWrongKind } from './zap-of-wrong-kind.ts';
 import { noSplit } from './no-split.ts';
 import { rmpupdateWithoutPsmash } from './rmpupdate-without-psmash.ts';
+import { deviceTlbFirst } from './device-tlb-first.ts';
+import { deviceTlbForgotten } from './device-tlb-forgotten.ts';
 import { convertWithoutLock } from './convert-without-lock.ts';
 import { endBeforeCommit } from './end-before-commit.ts';
 import { endWithoutSeq } from './end-without-seq.ts';
@@ -78,6 +80,8 @@ export const BROKEN: readonly Policy[] = [
   flushBeforeClear,
   clearWithoutFlush,
   flushNotAwaited,
+  deviceTlbFirst,
+  deviceTlbForgotten,
   callbackAPageShort,
   callbackOnConversionOnly,
   callbackOnTruncationOnly,
