@@ -5,6 +5,10 @@ import {
   type AssumptionName,
   BASES,
   type Base,
+  CASTS,
+  type Cast,
+  GUESTS,
+  type Guest,
   PLATFORMS,
   type PlatformName,
   VMMS,
@@ -20,6 +24,10 @@ export interface CorpusEntry {
   readonly vmm: Vmm;
   /** Streams of the devices; both where it is missing. */
   readonly device?: 'T0' | 'T1';
+  /** As the options of check say it; the defaults where missing. */
+  readonly ats?: boolean;
+  readonly guest?: Guest;
+  readonly cast?: readonly Cast[];
   readonly bounds: {
     readonly pages: number;
     readonly hugePages: number;
@@ -103,6 +111,9 @@ const entry = record({
   platform: oneOf(...PLATFORMS),
   vmm: oneOf(...VMMS),
   device: optional(oneOf('T0', 'T1')),
+  ats: optional(flag),
+  guest: optional(oneOf(...GUESTS)),
+  cast: optional(list(oneOf(...CASTS))),
   bounds: record({
     pages: count,
     hugePages: count,

@@ -26,6 +26,13 @@ function sameAssumptions(entry: CorpusEntry, assumed: Assumptions): boolean {
   return ASSUMPTIONS.every(({ name }) => assumed[name] === wanted[name]);
 }
 
+/** What both say by the defaults is the same as what neither says. */
+function sameSettings(entry: CorpusEntry, config: Config): boolean {
+  const told = ({ ats, guest, cast }: Pick<Config, 'ats' | 'guest' | 'cast'>): string =>
+    JSON.stringify([ats === true, guest ?? null, cast ?? []]);
+  return told(entry) === told(config);
+}
+
 function fits(entry: CorpusEntry['bounds'], bounds: Bounds): boolean {
   return (
     entry.pages === bounds.pages &&
@@ -47,6 +54,7 @@ export function isAbout(entry: CorpusEntry, { config, policy }: Model): boolean 
     /* a model with both kinds of devices has the runs of one with either */
     (config.device === null || entry.device === config.device) &&
     config.fail === null &&
+    sameSettings(entry, config) &&
     fits(entry.bounds, config.bounds) &&
     sameAssumptions(entry, config.assumptions)
   );
@@ -167,7 +175,7 @@ export function runCorpus(model: Model, entries: readonly CorpusEntry[]): Map<nu
 
 /** The configuration that an entry is about. */
 export function configOfEntry(entry: CorpusEntry, defaults: Config): Config {
-  const { base, platform, vmm, device = null } = entry;
+  const { base, platform, vmm, device = null, ats, guest, cast } = entry;
   const bounds = { ...defaults.bounds, name: 'custom', ...entry.bounds };
   return {
     ...defaults,
@@ -175,6 +183,9 @@ export function configOfEntry(entry: CorpusEntry, defaults: Config): Config {
     platform,
     vmm,
     device,
+    ...(ats === undefined ? {} : { ats }),
+    ...(guest === undefined ? {} : { guest }),
+    ...(cast === undefined ? {} : { cast }),
     bounds,
     assumptions: { ...defaults.assumptions, ...entry.assumptions },
   };
@@ -207,6 +218,9 @@ export function toCorpus(
     platform: config.platform,
     vmm: config.vmm,
     ...(config.device === null ? {} : { device: config.device }),
+    ...(config.ats === true ? { ats: true } : {}),
+    ...(config.guest === undefined ? {} : { guest: config.guest }),
+    ...(config.cast === undefined ? {} : { cast: config.cast }),
     bounds: { pages, hugePages, calls: calls.length, vmmThreads, vcpus, devices },
     ...(changed.length === 0
       ? {}

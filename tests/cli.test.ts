@@ -82,6 +82,8 @@ describe('words that do not exist name those that do, status 2', () => {
       ['check', 'vmm-remap', '--fail', 'nothing'],
       /no step that can fail 'nothing'; known: kvm_gmem_get_folio, iommu_map/,
     ],
+    [['check', 'vmm-remap', '--guest', 'evil'], /no guest 'evil'; known: honest, malicious/],
+    [['check', 'vmm-remap', '--cast', 'crowd'], /no cast 'crowd'; known: host/],
     [['check', 'vmm-remap', '--format', 'pdf'], /no format 'pdf'; known: text, mail, json, ktap/],
     [['frobnicate'], /unknown command 'frobnicate'/],
     [['list', 'everything'], /no list 'everything'; known: policies/],
@@ -192,6 +194,27 @@ describe('results', () => {
     const half = token.lastIndexOf('-', 30) + 1;
     const quoted = await run('replay', `> > ${token.slice(0, half)}\n> > ${token.slice(half)}`);
     expect(quoted.out).toBe(found.out);
+  });
+
+  test('settings are said in the subject, and the token holds them', async () => {
+    const out = join(folder, 'with-ats');
+    const argv = [
+      'check',
+      'vmm-remap',
+      ...QUICK,
+      '--ats',
+      '--guest',
+      'honest',
+      '--format',
+      'mail',
+      '--out',
+      out,
+    ];
+    const found = await run(...argv, '--only', 'no-mapping-to-freed-page');
+    expect(found.status).toBe(1);
+    expect(found.out.replace(/\s+/g, ' ')).toContain('VMM adversarial, ATS, guest honest');
+    const token = /GC1-[0-9A-Z-]+/.exec(found.out)?.[0] ?? '';
+    expect((await run('replay', token)).out).toBe(found.out);
   });
 
   test('same seed, same bytes', async () => {
