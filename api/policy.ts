@@ -38,6 +38,8 @@ export interface BaseCalls {
   readonly memory_failure: (range: Range) => Steps<Result>;
   readonly map_file: (range: Range) => Steps<Result>;
   readonly unmap: (range: Range) => Steps<Result>;
+  /** The page fault of a mapping of the gmem file by user space, where there is one. */
+  readonly fault_user_mapping: (index: number) => Steps<Result>;
 }
 
 export interface Policy {

@@ -47,9 +47,13 @@ export type Step =
     }
   | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
   | { readonly op: 'iopt_pages_add_npinned' | 'iopt_pages_sub_npinned'; readonly pages: number }
-  | { readonly op: 'safe_refcount'; readonly start: Index; readonly end: Index }
   | {
-      readonly op: 'compute_work';
+      readonly op: 'safe_refcount' | 'get_invalidate_filter';
+      readonly start: Index;
+      readonly end: Index;
+    }
+  | {
+      readonly op: 'compute_work' | 'range_has_attributes' | 'mas_preallocate';
       readonly start: Index;
       readonly end: Index;
       readonly to: 'private' | 'shared';
@@ -268,6 +272,17 @@ export function* kvm_gmem_convert_compute_work(
     else works.push({ start: index, end: index + 1 });
   }
   return { works, huge_inode: (answer & 1) === 1 };
+}
+/** v8: has the whole range the attribute already? */
+export const kvm_gmem_range_has_attributes = (range: Range, to: 'private' | 'shared'): Steps<boolean> =>
+  askFlag({ op: 'range_has_attributes', start: range.start, end: range.end, to });
+/** v8: nodes of the maple tree for the merged range, so that the store cannot fail. False: -ENOMEM. */
+export const mas_preallocate = (range: Range, to: 'private' | 'shared'): Steps<boolean> =>
+  askFlag({ op: 'mas_preallocate', start: range.start, end: range.end, to });
+/** v8: the kinds that the attributes of the range name. */
+export function* kvm_gmem_get_invalidate_filter(range: Range): Steps<ZapFilter> {
+  const answer = (yield { op: 'get_invalidate_filter', start: range.start, end: range.end }) as number;
+  return answer === 3 ? 'both' : answer === 2 ? 'private' : 'shared';
 }
 /** Commit: the attribute (shareability) of the range changes in one store. */
 export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<void> =>

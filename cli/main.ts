@@ -22,7 +22,7 @@ after printing what was found. matrix, try and list exit 0 when they ran to
 the end; faults exits 1 when a planted fault survives.`;
 
 const MODEL_OPTIONS = [
-  ['--base <name>', 'linux-7.2 or rfc-v2; default: the one that the policy names'],
+  ['--base <name>', 'linux-7.2, rfc-v2 or v8; default: the one that the policy names'],
   ['--platform <names>', 'bare, sev-snp, tdx; several with commas; default: all'],
   ['--vmm <names>', 'adversarial, cooperative; default: both'],
   ['--device <T0|T1>', 'untrusted or trusted device streams only; default: both'],

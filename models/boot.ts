@@ -2,7 +2,7 @@
 // yet.
 
 import type { Config } from './bounds.ts';
-import { FILE, type Machine, OWNER, SLOT, inPlace } from './machine.ts';
+import { FILE, type Machine, OWNER, SLOT } from './machine.ts';
 
 export interface InitialState {
   /** In words, as reports print it. */
@@ -11,10 +11,10 @@ export interface InitialState {
   readonly huge: boolean;
 }
 
-/** All shared and all private; on rfc-v2 also backed by huge pages. */
+/** All shared and all private; on rfc-v2 also backed by huge pages (v8 has none). */
 export function initialStates(config: Config): readonly InitialState[] {
   const sizes =
-    inPlace(config) && config.bounds.hugePages > 1 && config.bounds.pages >= config.bounds.hugePages
+    config.base === 'rfc-v2' && config.bounds.hugePages > 1 && config.bounds.pages >= config.bounds.hugePages
       ? [false, true]
       : [false];
   return sizes.flatMap((huge) =>

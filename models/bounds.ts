@@ -6,7 +6,7 @@ import type { Bounds, Vmm } from './results.ts';
 export const PLATFORMS = ['bare', 'sev-snp', 'tdx'] as const;
 export type PlatformName = (typeof PLATFORMS)[number];
 
-export const BASES = ['linux-7.2', 'rfc-v2'] as const satisfies readonly BaseName[];
+export const BASES = ['linux-7.2', 'rfc-v2', 'v8'] as const satisfies readonly BaseName[];
 export type Base = (typeof BASES)[number];
 
 /** What the guest does: keep to the documented sequence, or touch any page as any kind at any time. */
@@ -120,6 +120,14 @@ export const ASSUMPTIONS = [
     platform: 'all',
     says: 'userspace_addr of the slot is a mapping of the gmem file, so that its mmu notifier zaps shared SPTEs (RFC v2 says that this cannot be relied on).',
   },
+  {
+    name: 'v8.conversion-zaps-one-kind',
+    default: false,
+    platform: 'tdx',
+    says:
+      'A conversion zaps only the kind that it ends (as Suzuki K Poulose asks for, 5 Jul 2026, Re: [PATCH ' +
+      'v8 13/46], and later code does); v8 as posted zaps every kind that its range holds.',
+  },
 ] as const satisfies readonly Assumption[];
 
 export type AssumptionName = (typeof ASSUMPTIONS)[number]['name'];
@@ -128,6 +136,13 @@ export type Assumptions = { readonly [K in AssumptionName]: boolean };
 export function assumptions(changed: Partial<Assumptions> = {}): Assumptions {
   return { ...(Object.fromEntries(ASSUMPTIONS.map((a) => [a.name, a.default])) as Assumptions), ...changed };
 }
+
+/** Which bases an assumption is about, by the first part of its name. */
+const isAbout = (name: string, base: Base): boolean => {
+  if (name.startsWith('rfc-v2.')) return base === 'rfc-v2';
+  if (name.startsWith('v8.')) return base === 'v8';
+  return !name.startsWith('vmm.') || base !== 'linux-7.2';
+};
 
 /** Assumptions that can matter on this platform and base. */
 export function relevantAssumptions({
@@ -138,7 +153,7 @@ export function relevantAssumptions({
   return ASSUMPTIONS.filter(
     (a) =>
       (a.platform === 'all' || a.platform === platform) &&
-      (!/^rfc-v2|^vmm/.test(a.name) || base === 'rfc-v2') &&
+      isAbout(a.name, base) &&
       (a.name !== 'snp.translated-requests-are-checked' || ats === true),
   );
 }
@@ -154,7 +169,7 @@ export function shownAssumptions(config: Config): { readonly [name: string]: boo
 export const TAKEN_FOR_GRANTED = ['tdx.removal-never-fails', 'tdx.trusted-iotlb-flushed-by-module'] as const;
 
 /** Steps that can be made to fail, at most one a run. */
-export const FAILABLE = ['kvm_gmem_get_folio', 'iommu_map'] as const;
+export const FAILABLE = ['kvm_gmem_get_folio', 'iommu_map', 'mas_preallocate'] as const;
 export type Failable = (typeof FAILABLE)[number];
 
 export interface Config {

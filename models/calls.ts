@@ -6,6 +6,8 @@ import { type Config, type Guest, guestOf } from './bounds.ts';
 import { makeDma } from './devices.ts';
 import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
 import { makeConvertRange } from './guest-memfd/rfc-v2/convert-range.ts';
+import { kvm_gmem_fault_user_mapping } from './guest-memfd/v8/fault-user-mapping.ts';
+import { makeSetAttributes } from './guest-memfd/v8/set-attributes.ts';
 import { consumerOf } from './guest-memfd/invalidate.ts';
 import {
   makeAllocate,
@@ -17,7 +19,7 @@ import {
 } from './guest-memfd/truncate.ts';
 import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
 import { makeFault } from './kvm/fault.ts';
-import { host_write } from './kvm/host-mapping.ts';
+import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
 import { inPlace } from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
 import { makeCooperative } from './vmm.ts';
@@ -92,25 +94,25 @@ const onePage = (fn: (range: Range) => Steps<unknown>) =>
     return yield* fn({ start: index, end: index + 1 });
   };
 
+/** Which roots truncation, memory failure and release zap. */
+const FILTER = { 'linux-7.2': 'private', 'rfc-v2': 'both', v8: 'attributes' } as const;
+
 /** All calls of a configuration, in a fixed order. */
 export function callTable(config: Config, policy: Policy): CallTable {
   const arch = archOf(config);
   const { pages } = config.bounds;
   const consumer = consumerOf(policy, arch);
   const notifies = config.assumptions['vmm.slot-hva-maps-gmem'];
-  const truncate = { arch, consumer, filter: inPlace(config) ? ('both' as const) : ('private' as const) };
+  const truncate = { arch, consumer, filter: FILTER[config.base] };
   const { gmem_fput, close_gmem, onFd } = makeRelease(truncate, pages);
-  const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] =>
-    inPlace(config)
-      ? onFd(
-          makeConvertRange(to, {
-            arch,
-            consumer,
-            notifies,
-            snpAsInV8: config.assumptions['rfc-v2.snp-as-in-v8'],
-          }),
-        )
-      : makeSetMemoryAttributes(to, arch);
+  const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] => {
+    const assumed = config.assumptions;
+    const common = { arch, consumer, notifies };
+    if (config.base === 'linux-7.2') return makeSetMemoryAttributes(to, arch);
+    return config.base === 'v8'
+      ? onFd(makeSetAttributes(to, { ...common, zapsOneKind: assumed['v8.conversion-zaps-one-kind'] }))
+      : onFd(makeConvertRange(to, { ...common, snpAsInV8: assumed['rfc-v2.snp-as-in-v8'] }));
+  };
   const plain: BaseCalls = {
     convert_private: convert('private'),
     convert_shared: convert('shared'),
@@ -118,6 +120,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     memory_failure: makeMemoryFailure(truncate),
     map_file: makeMapFile(policy, arch, gmem_fput),
     unmap: makeUnmap(policy, arch, gmem_fput),
+    fault_user_mapping: config.base === 'v8' ? kvm_gmem_fault_user_mapping : kvm_gmem_fault_shared,
   };
   const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
   const fault = makeFault(arch, gmem_fput);
@@ -150,11 +153,11 @@ function userCalls(
   truncate: Parameters<typeof makePunchHole>[0],
 ): CallKind[] {
   const adversarial = 'adversarial' as const;
-  const ioctl = inPlace(config) ? 'KVM_GMEM_CONVERT' : 'KVM_SET_MEMORY_ATTRIBUTES';
-  const convertName = (to: string) => (range: Range) =>
-    inPlace(config)
-      ? `${ioctl}_${to.toUpperCase()} index ${showRange(range)}`
-      : `${ioctl} gfn ${showRange(range)} to ${to}`;
+  const convertName = (to: string) => (range: Range) => {
+    if (config.base === 'v8') return `KVM_SET_MEMORY_ATTRIBUTES2 index ${showRange(range)} to ${to}`;
+    if (config.base === 'rfc-v2') return `KVM_GMEM_CONVERT_${to.toUpperCase()} index ${showRange(range)}`;
+    return `KVM_SET_MEMORY_ATTRIBUTES gfn ${showRange(range)} to ${to}`;
+  };
   return [
     {
       word: 'map',
@@ -218,7 +221,7 @@ function userCalls(
             vmm: 'both',
             takes: 'index',
             name: (range: Range) => `user space writes to its mapping of index ${range.start}`,
-            fn: host_write,
+            fn: makeHostWrite(base.fault_user_mapping),
             errnos: ['-SIGBUS'],
           } as const,
         ]

@@ -120,6 +120,7 @@ function beginUnmapAnswer(answer: number): string {
 }
 
 function storeText({ machine }: Context, step: Of<'store_attributes'>): string {
+  if (machine.config.base === 'v8') return `mas_store_prealloc() ${index(step)} to ${step.to}`;
   if (inPlace(machine.config)) return `kvm_gmem_shareability_store() ${index(step)} to ${step.to}`;
   return `xa_store(&kvm->mem_attr_array) ${gfn(step)} to ${step.to}`;
 }
@@ -148,6 +149,12 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   compute_work: (s) => [
     `kvm_gmem_convert_compute_work() ${index(s)} to ${s.to}`,
     (a) => (a >> 1 === 0 ? 'nothing to do' : subranges(a >> 1, s.start)),
+  ],
+  range_has_attributes: (s) => [`kvm_gmem_range_has_attributes() ${index(s)}, ${s.to}`, truth],
+  mas_preallocate: (s) => [`mas_preallocate() ${index(s)}`, either('-ENOMEM', '')],
+  get_invalidate_filter: (s) => [
+    `kvm_gmem_get_invalidate_filter() ${index(s)}`,
+    (a) => ['none', 'shared', 'private', 'both'][a] ?? '',
   ],
   store_attributes: (s, c) => [storeText(c, s)],
   wait_for_folio_refs: (s) => [`wait for the references to the folio of index ${s.index}`],

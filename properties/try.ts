@@ -38,6 +38,7 @@ const OTHERWISE: { readonly [K in AssumptionName]: string } = {
   'tdx.shared-read-of-private-is-fatal': 'a shared read of TD memory returns ciphertext',
   'iommu.sync-drains-dma': 'DMA that was translated before an invalidation lands after it',
   'rfc-v2.snp-as-in-v8': 'the RFC has no SNP part: page states change at other points',
+  'v8.conversion-zaps-one-kind': 'a conversion leaves what its range holds of the other kind alone',
   'vmm.slot-hva-maps-gmem': 'no mmu notifier zaps shared SPTEs',
 };
 

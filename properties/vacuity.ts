@@ -36,7 +36,7 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
     (_config, policy) => policy.pins === true,
     adversarial,
   ),
-  'folio-split': (config) => inPlace(config) && config.bounds.hugePages > 1,
+  'folio-split': ({ base, bounds }) => base === 'rfc-v2' && bounds.hugePages > 1,
 };
 
 const CALLS_MIN = 2;

@@ -10,6 +10,7 @@ import { type View, makeView } from '../view.ts';
 import { type Agent, type Mover, agentsOf, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 import { makeAts } from './ats.ts';
+import { makeAttributes } from './attributes.ts';
 import { makeBracket } from './bracket.ts';
 import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
@@ -54,6 +55,8 @@ function widthOf(machine: Machine, step: Step): number {
       return machine.pfns + 1;
     case 'safe_refcount':
       return machine.pages + 1;
+    case 'get_invalidate_filter':
+      return 4;
     case 'compute_work':
       return 2 ** (step.end - step.start + 1);
     case 'gmem_invalidate_seq':
@@ -91,6 +94,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const memory = makeMemory(exec, pageState.release);
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
+  const attributes = makeAttributes(exec);
   const file = makeFile(exec);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
 
@@ -164,6 +168,12 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'compute_work':
         return (m) =>
           memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0) * 2 + m[at.huge_inode];
+      case 'range_has_attributes':
+        return (m) => attributes.rangeHas(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+      case 'mas_preallocate':
+        return (m) => (memory.failsNow(m, 'mas_preallocate') ? 0 : 1);
+      case 'get_invalidate_filter':
+        return (m) => attributes.filter(m, s.start, s.end);
       case 'store_attributes':
         return (m) => memory.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'wait_for_folio_refs':

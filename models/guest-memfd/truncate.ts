@@ -21,6 +21,7 @@ import {
   gmem_huge_inode,
   gmem_zero_range,
   kvm_gmem_get_folio,
+  kvm_gmem_get_invalidate_filter,
   lock,
   set_hwpoison,
   slot_bound,
@@ -85,7 +86,7 @@ export function* truncate_inode_pages_range(range: Range, arch: Arch): Steps<voi
 /* MODEL: PUNCH_HOLE does not fail; RFC v2 returns -EAGAIN where a huge page with a shared index has references. */
 /* MODEL: memory failure is of one page; the kernel invalidates and poisons the whole folio. */
 function* kvm_gmem_truncate_range(range: Range, arch: Arch): Steps<void> {
-  if (!arch.in_place || !(yield* gmem_huge_inode())) {
+  if (arch.base !== 'rfc-v2' || !(yield* gmem_huge_inode())) {
     yield* call(truncate_inode_pages_range, range, arch);
     return;
   }
@@ -103,8 +104,12 @@ function* kvm_gmem_truncate_range(range: Range, arch: Arch): Steps<void> {
 export interface TruncateOptions {
   readonly arch: Arch;
   readonly consumer: Consumer;
-  /** linux-7.2 picks it by the inode's INIT_SHARED flag; rfc-v2 zaps both kinds. */
-  readonly filter: ZapFilter;
+  /** linux-7.2 picks it by the inode's INIT_SHARED flag; rfc-v2 zaps both kinds; v8 looks at the range. */
+  readonly filter: ZapFilter | 'attributes';
+}
+
+function* zapFilter(filter: TruncateOptions['filter'], range: Range): Steps<ZapFilter> {
+  return filter === 'attributes' ? yield* kvm_gmem_get_invalidate_filter(range) : filter;
 }
 
 /** kvm_gmem_punch_hole() */
@@ -112,7 +117,7 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
   return function* kvm_gmem_punch_hole(range: Range): Steps<Result> {
     yield* down_write('invalidate_lock');
     yield* consumer.prepare(range, 'truncation');
-    yield* call(kvm_gmem_invalidate_start, range, filter, consumer.present, arch);
+    yield* call(kvm_gmem_invalidate_start, range, yield* zapFilter(filter, range), consumer.present, arch);
     yield* consumer.start(range, 'truncation');
     yield* call(kvm_gmem_truncate_range, range, arch);
     yield* call(kvm_gmem_invalidate_end, range, consumer.present);
@@ -127,7 +132,7 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions) {
   return function* kvm_gmem_error_folio(range: Range): Steps<Result> {
     if (!(yield* set_hwpoison(range.start))) return 0;
     yield* down_read('invalidate_lock');
-    yield* call(kvm_gmem_invalidate_start, range, filter, consumer.present, arch);
+    yield* call(kvm_gmem_invalidate_start, range, yield* zapFilter(filter, range), consumer.present, arch);
     yield* consumer.start(range, 'memory failure');
     yield* call(kvm_gmem_invalidate_end, range, consumer.present);
     yield* consumer.end(range, 'memory failure', true);
@@ -176,7 +181,7 @@ export function makeRelease({ arch, consumer, filter }: TruncateOptions, pages: 
   function* kvm_gmem_release(): Steps<void> {
     yield* lock('slots_lock');
     yield* down_write('invalidate_lock');
-    yield* call(kvm_gmem_invalidate_start, all, filter, consumer.present, arch);
+    yield* call(kvm_gmem_invalidate_start, all, yield* zapFilter(filter, all), consumer.present, arch);
     yield* consumer.start(all, 'release');
     yield* call(kvm_gmem_invalidate_end, all, consumer.present);
     yield* consumer.end(all, 'release', true);

@@ -1,5 +1,5 @@
-// User space touches its mapping of the gmem file (rfc-v2): kvm_gmem_fault_shared() and the retried
-// instruction.
+// User space touches its mapping of the gmem file: the page fault (rfc-v2: kvm_gmem_fault_shared()) and the
+// retried instruction.
 
 import {
   type Result,
@@ -20,7 +20,7 @@ import {
 /* MODEL: the VMA's own reference on the file is not counted. */
 /** 0: mapped; -SIGBUS: the index is private. invalidate_lock is dropped while the folio stays locked. */
 /* MODEL: no hwpoison test; a user write to an assigned SNP page takes the host down as a kernel write does. */
-function* kvm_gmem_fault_shared(index: number): Steps<Result> {
+export function* kvm_gmem_fault_shared(index: number): Steps<Result> {
   yield* down_read('invalidate_lock');
   if (yield* gmem_is_private(index)) {
     yield* up_read('invalidate_lock');
@@ -36,12 +36,14 @@ function* kvm_gmem_fault_shared(index: number): Steps<Result> {
   return 0;
 }
 
-function* touch(index: number): Steps<Result | 'again'> {
-  if (yield* host_access(index)) return 0;
-  const result = yield* call(kvm_gmem_fault_shared, index);
-  return result === 0 ? 'again' : result;
-}
-
-export function* host_write(index: number): Steps<Result> {
-  return yield* repeat(touch, index);
+/** `fault`: the page fault of this base. */
+export function makeHostWrite(fault: (index: number) => Steps<Result>) {
+  function* touch(index: number): Steps<Result | 'again'> {
+    if (yield* host_access(index)) return 0;
+    const result = yield* call(fault, index);
+    return result === 0 ? 'again' : result;
+  }
+  return function* host_write(index: number): Steps<Result> {
+    return yield* repeat(touch, index);
+  };
 }

@@ -1,0 +1,78 @@
+// KVM_SET_MEMORY_ATTRIBUTES2 on the gmem fd, [PATCH v8 00/46] (Ackerley Tng, 18 Jun 2026):
+// __kvm_gmem_set_attributes(). Whatever can fail comes before the point of no return, so nothing is rolled back.
+
+import {
+  type Arch,
+  type ConvertResult,
+  type Range,
+  type Reason,
+  type Steps,
+  call,
+  down_write,
+  kvm_gmem_get_invalidate_filter,
+  kvm_gmem_range_has_attributes,
+  mas_preallocate,
+  store_attributes,
+  up_write,
+} from '../../../api/index.ts';
+import {
+  type Consumer,
+  kvm_gmem_invalidate_end,
+  kvm_gmem_invalidate_start,
+  unmap_mapping_range,
+} from '../invalidate.ts';
+import { kvm_gmem_is_safe_for_conversion } from './is-safe-for-conversion.ts';
+import { kvm_gmem_invalidate } from './make-shared.ts';
+
+export interface SetAttributesOptions {
+  readonly arch: Arch;
+  readonly consumer: Consumer;
+  /** The mmu notifier of the slot's mapping fires. */
+  readonly notifies: boolean;
+  /** Assumption v8.conversion-zaps-one-kind. */
+  readonly zapsOneKind: boolean;
+}
+
+export function makeSetAttributes(to: 'private' | 'shared', options: SetAttributesOptions) {
+  const { arch, consumer, notifies, zapsOneKind } = options;
+  const reason: Reason = to === 'private' ? 'to private' : 'to shared';
+
+  /** Cannot fail, from the bracket's start to its end. */
+  function* kvm_gmem_convert(range: Range): Steps<void> {
+    const ended = to === 'private' ? 'shared' : 'private';
+    const filter = zapsOneKind ? ended : yield* kvm_gmem_get_invalidate_filter(range);
+    yield* call(kvm_gmem_invalidate_start, range, filter, consumer.present, arch);
+    yield* consumer.start(range, reason);
+    if (to === 'shared' && arch.platform === 'sev-snp') yield* call(kvm_gmem_invalidate, range);
+    yield* store_attributes(range, to);
+    yield* call(kvm_gmem_invalidate_end, range, consumer.present);
+    yield* consumer.end(range, reason, true);
+  }
+
+  /** What runs under invalidate_lock. */
+  function* set_attributes_locked(range: Range): Steps<ConvertResult> {
+    if (yield* kvm_gmem_range_has_attributes(range, to)) return 0;
+    if (!(yield* mas_preallocate(range, to))) return { errno: '-ENOMEM', error_offset: range.start };
+    /* the proposals' own: may refuse, and is told by end() where something after it refuses */
+    if ((yield* consumer.prepare(range, reason)) !== 0)
+      return { errno: '-EAGAIN', error_offset: range.start };
+    if (to === 'private') {
+      yield* call(unmap_mapping_range, range, notifies, arch);
+      const unsafe = yield* call(kvm_gmem_is_safe_for_conversion, range);
+      if (unsafe !== null) {
+        yield* consumer.end(range, reason, false);
+        return { errno: '-EAGAIN', error_offset: unsafe };
+      }
+    }
+    /* the point of no return */
+    yield* call(kvm_gmem_convert, range);
+    return 0;
+  }
+
+  return function* __kvm_gmem_set_attributes(range: Range): Steps<ConvertResult> {
+    yield* down_write('invalidate_lock');
+    const result = yield* call(set_attributes_locked, range);
+    yield* up_write('invalidate_lock');
+    return result;
+  };
+}
