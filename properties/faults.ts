@@ -5,7 +5,7 @@ import { explore } from '../engine/explore.ts';
 import { certifyAll } from '../engine/minimise.ts';
 import { ranked } from '../engine/ranked.ts';
 import { withPlaceBits } from '../engine/system.ts';
-import { type Base, type Config, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
+import { type Config, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
 import type { FaultResult } from '../models/results.ts';
 import { none } from '../policies/none.ts';
 import { KEYS, type Key } from './properties.ts';
@@ -22,7 +22,7 @@ export function faultConfig(policy: Policy, calls = FAULT_CALLS): Config {
   const { planted } = policy;
   if (planted === undefined) throw new RangeError(`${policy.name} is no planted fault`);
   return {
-    base: policy.base as Base,
+    base: policy.base,
     platform: planted.platform as PlatformName,
     vmm: planted.vmm,
     bounds: { ...boundsOf('small'), calls },

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Policy } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { withPlaceBits } from '../engine/system.ts';
-import { type Base, type Config, PLATFORMS, assumptions, boundsOf } from '../models/bounds.ts';
+import { type Config, PLATFORMS, assumptions, boundsOf } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
@@ -41,7 +41,7 @@ const configOf = (
   vmm: Config['vmm'],
   bounds: Config['bounds'],
 ): Config => ({
-  base: policy.base as Base,
+  base: policy.base,
   platform,
   vmm,
   bounds,

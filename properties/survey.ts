@@ -3,7 +3,7 @@
 import type { Policy } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { withPlaceBits } from '../engine/system.ts';
-import { type Base, type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../models/bounds.ts';
+import { type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import { none } from '../policies/none.ts';
 import { SOMETIMES } from './invariants.ts';
@@ -33,7 +33,7 @@ export interface Survey {
 export function surveyConfigs(policy: Policy, bounds = boundsOf('quick')): Config[] {
   return PLATFORMS.flatMap((platform) =>
     VMMS.map((vmm) => ({
-      base: policy.base as Base,
+      base: policy.base,
       platform,
       vmm,
       bounds,
