@@ -68,12 +68,12 @@ export type Step =
   | { readonly op: 'set_hwpoison'; readonly index: Index }
   | { readonly op: 'gmem_is_private'; readonly index: Index }
   | {
-      readonly op: 'gmem_invalidate_start' | 'gmem_invalidate_end';
+      readonly op: 'gmem_invalidate_start';
       readonly start: Index;
       readonly end: Index;
       readonly fault?: string;
     }
-  | { readonly op: 'gmem_invalidate_seq' }
+  | { readonly op: 'gmem_invalidate_seq' | 'gmem_invalidate_seq_inc' | 'gmem_in_progress_dec' }
   | {
       readonly op: 'gmem_invalidate_retry';
       readonly seq: number;
@@ -90,6 +90,7 @@ export type Step =
       readonly end: Index;
       readonly fault?: string;
     }
+  | { readonly op: 'kvm_mmu_invalidate_range_add'; readonly start: Index; readonly end: Index }
   | {
       readonly op: 'kvm_mmu_invalidate_end';
       readonly start: Index;
@@ -97,12 +98,12 @@ export type Step =
       readonly fault?: string;
     }
   | {
-      readonly op: 'kvm_mmu_unmap_gfn_range';
+      readonly op: 'tdp_mmu_zap_leafs';
       readonly start: Index;
       readonly end: Index;
       readonly filter: ZapFilter;
-      readonly flush: boolean;
     }
+  | { readonly op: 'kvm_flush_remote_tlbs' }
   | { readonly op: 'srcu_read_lock' | 'mmu_invalidate_seq' | 'srcu_read_unlock' | 'synchronize_srcu' }
   | { readonly op: 'kvm_mem_is_private' | 'hva_to_pfn'; readonly index: Index }
   | {
@@ -349,19 +350,24 @@ export const gmem_invalidate_start = (range: Range, fault?: string): Steps<void>
     end: range.end,
     ...(fault === undefined ? {} : { fault }),
   });
-/** seq++, then in_progress--. */
-export const gmem_invalidate_end = (range: Range, fault?: string): Steps<void> =>
-  tell({
-    op: 'gmem_invalidate_end',
-    start: range.start,
-    end: range.end,
-    ...(fault === undefined ? {} : { fault }),
-  });
+/** gmem's seq++; the smp_wmb() that follows it in gmem_invalidate_end() is the order of the two steps. */
+export const gmem_invalidate_seq_inc = (): Steps<void> => tell({ op: 'gmem_invalidate_seq_inc' });
+/** gmem's in_progress--. */
+export const gmem_in_progress_dec = (): Steps<void> => tell({ op: 'gmem_in_progress_dec' });
+/**
+ * seq++; smp_wmb(); in_progress--. Two steps: readers hold a lock of their own and not one that this takes, as the
+ * per-page lock of Book3S HV, for which mmu_invalidate_retry() has its smp_rmb().
+ */
+export function* gmem_invalidate_end(): Steps<void> {
+  yield* gmem_invalidate_seq_inc();
+  yield* gmem_in_progress_dec();
+}
 /** Snapshot; everything that may be stale must be read after this. */
 export const gmem_invalidate_seq = (): Steps<number> => ask({ op: 'gmem_invalidate_seq' });
 /**
  * True: an invalidation covers the index, or one has ended since the snapshot. Meaningful only under a lock
- * that start takes.
+ * that start takes. in_progress; smp_rmb(); seq, in one step: where the two reads find nothing, each of them would
+ * have found nothing at the time of the first.
  */
 export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string): Steps<boolean> =>
   askFlag({ op: 'gmem_invalidate_retry', seq, index, ...(fault === undefined ? {} : { fault }) });
@@ -379,7 +385,13 @@ export const kvm_mmu_invalidate_start = (range: Range, fault?: string): Steps<bo
     end: range.end,
     ...(fault === undefined ? {} : { fault }),
   });
-/** seq++, in_progress--, under mmu_lock. Nothing where no slot is bound in the range. */
+/** The range of the open bracket grows to cover this one, under mmu_lock: one interval, with what lies between. */
+export const kvm_mmu_invalidate_range_add = (range: Range): Steps<void> =>
+  tell({ op: 'kvm_mmu_invalidate_range_add', start: range.start, end: range.end });
+/**
+ * seq++; smp_wmb(); in_progress--, under mmu_lock, and therefore one step to x86, which rechecks under it. Nothing
+ * where no slot is bound in the range.
+ */
 export const kvm_mmu_invalidate_end = (range: Range, fault?: string): Steps<void> =>
   tell({
     op: 'kvm_mmu_invalidate_end',
@@ -388,11 +400,17 @@ export const kvm_mmu_invalidate_end = (range: Range, fault?: string): Steps<void
     ...(fault === undefined ? {} : { fault }),
   });
 /**
- * Zap SPTEs of the roots that the filter names and flush remote TLBs, under mmu_lock. Private S-EPT leaves go
- * by the tdh_ steps.
+ * Clear the SPTEs of the range in the roots that the filter names, under mmu_lock; no flush. True: there were some.
+ * Private S-EPT leaves go by the tdh_ steps.
  */
-export const kvm_mmu_unmap_gfn_range = (range: Range, filter: ZapFilter, flush = true): Steps<void> =>
-  tell({ op: 'kvm_mmu_unmap_gfn_range', start: range.start, end: range.end, filter, flush });
+export const tdp_mmu_zap_leafs = (range: Range, filter: ZapFilter): Steps<boolean> =>
+  askFlag({ op: 'tdp_mmu_zap_leafs', start: range.start, end: range.end, filter });
+/** Every vCPU forgets its translations; on TDX the private ones go by tdh_mem_track(). */
+export const kvm_flush_remote_tlbs = (): Steps<void> => tell({ op: 'kvm_flush_remote_tlbs' });
+/** Zap and flush without a yield of mmu_lock in between. */
+export function* kvm_mmu_unmap_gfn_range(range: Range, filter: ZapFilter, flush = true): Steps<void> {
+  if ((yield* tdp_mmu_zap_leafs(range, filter)) && flush) yield* kvm_flush_remote_tlbs();
+}
 export const srcu_read_lock = (): Steps<void> => tell({ op: 'srcu_read_lock' });
 export const srcu_read_unlock = (): Steps<void> => tell({ op: 'srcu_read_unlock' });
 export const synchronize_srcu = (): Steps<void> => tell({ op: 'synchronize_srcu' });

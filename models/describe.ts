@@ -163,7 +163,8 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   set_hwpoison: (s) => [`SetPageHWPoison() index ${s.index}`, either('no page', '')],
   gmem_is_private: (s) => [`kvm_gmem_is_private() index ${s.index}`, truth],
   gmem_invalidate_start: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)${fault(s)}`],
-  gmem_invalidate_end: (s) => [`gmem_invalidate_end() ${index(s)} (proposed)${fault(s)}`],
+  gmem_invalidate_seq_inc: () => ['seq++ of guest_memfd (proposed)'],
+  gmem_in_progress_dec: () => ['in_progress-- of guest_memfd (proposed)'],
   gmem_invalidate_seq: () => ['gmem_invalidate_seq() (proposed)', (a) => `seq ${a}`],
   gmem_invalidate_retry: (s) => [
     `gmem_invalidate_retry() seq ${s.seq}, index ${s.index} (proposed)${fault(s)}`,
@@ -177,10 +178,13 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   gmem_zero_range: (s) => [`kvm_gmem_zero_range() ${index(s)}`],
   /* KVM */
   kvm_mmu_invalidate_start: (s) => [`kvm_mmu_invalidate_start() ${gfn(s)}${fault(s)}`, either('no slot', '')],
+  kvm_mmu_invalidate_range_add: (s) => [`kvm_mmu_invalidate_range_add() ${gfn(s)}`],
   kvm_mmu_invalidate_end: (s) => [`kvm_mmu_invalidate_end() ${gfn(s)}${fault(s)}`],
-  kvm_mmu_unmap_gfn_range: (s) => [
-    `kvm_mmu_unmap_gfn_range() ${gfn(s)}${s.filter === 'both' ? '' : `, ${s.filter}`}${s.flush ? '' : ', no flush'}`,
+  tdp_mmu_zap_leafs: (s) => [
+    `tdp_mmu_zap_leafs() ${gfn(s)}${s.filter === 'both' ? '' : `, ${s.filter}`}`,
+    either('none present', ''),
   ],
+  kvm_flush_remote_tlbs: () => ['kvm_flush_remote_tlbs()'],
   srcu_read_lock: () => ['srcu_read_lock(&kvm->srcu)'],
   srcu_read_unlock: () => ['srcu_read_unlock(&kvm->srcu)'],
   synchronize_srcu: () => ['synchronize_srcu(&kvm->srcu)'],

@@ -496,14 +496,17 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'range-set-in-bracket',
-    says: 'A bracket that is open has a range.',
-    source: 'WARN_ON in kvm_mmu_invalidate_end()',
+    says: 'Whoever holds mmu_lock and finds a bracket open finds a range in it.',
+    source:
+      'mmu_invalidate_retry_gfn(): mmu_lock is not dropped between in_progress++ and the first range_add; WARN_ON in kvm_mmu_invalidate_end()',
     partner: 'bracket-closed',
     breaches: [
       {
         outcome: 'no range',
         at: (q) => (m) =>
-          (m[q.at.mmu_invalidate_in_progress] > 0 && m[q.at.mmu_invalidate_range] === 0) ||
+          (m[q.at.mmu_invalidate_in_progress] > 0 &&
+            m[q.at.mmu_invalidate_range] === 0 &&
+            m[q.machine.lockAt.mmu_lock.writer] === 0) ||
           (m[q.at.gmem_in_progress] > 0 && m[q.at.gmem_range] === 0)
             ? 0
             : -1,
@@ -522,8 +525,8 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'zap-in-bracket',
-    says: 'SPTEs of a bound slot are zapped inside a bracket only.',
-    source: 'kvm_unmap_gfn_range(), lockdep assertion',
+    says: 'SPTEs are zapped inside a bracket, or under slots_lock where the slot is being deleted.',
+    source: 'kvm_unmap_gfn_range(), lockdep assertion (of slots_lock alone) and the comment before it',
     partner: 'bracket-closed',
     breaches: [
       { outcome: 'zap', event: 'zap-outside-bracket', witness: 'SPTEs are zapped with no bracket open' },

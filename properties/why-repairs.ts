@@ -67,7 +67,7 @@ export function repairsOf(
     (gfn) => `zapping SPTE[gfn ${gfn}] and flushing TLBs`,
     (state, gfn) =>
       state[at.spte_shared + gfn] !== 0 || state[at.spte_private + gfn] !== 0 || state[at.tlb + gfn] !== 0,
-    (gfn) => [{ op: 'kvm_mmu_unmap_gfn_range', ...range(gfn), filter: 'both', flush: true }],
+    (gfn) => [{ op: 'tdp_mmu_zap_leafs', ...range(gfn), filter: 'both' }, { op: 'kvm_flush_remote_tlbs' }],
   );
   const remove = repair(
     (gfn) => `removing S-EPT[gfn ${gfn}]`,

@@ -24,6 +24,11 @@ export function moverOf(step: Step): Mover {
     case 'iommu_completion_wait':
       return 'release';
     case 'srcu_read_lock':
+    /*
+     * under mmu_lock; what a vCPU does next to it either used its TLB, and may have done so before, or faults, and
+     * may fault later
+     */
+    case 'tdp_mmu_zap_leafs':
       return 'acquire';
     case 'lock':
     /* takes mmu_lock, under which alone the count and the range are looked at */

@@ -22,10 +22,11 @@ export function makeBracket(exec: Exec) {
       if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
       return 0;
     },
-    end: (m: State, fault: string): number => {
-      if (fault === 'skip') return 0;
-      if (fault === 'no-seq') note('end-without-seq');
-      else m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
+    seqInc: (m: State): number => {
+      m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
+      return 0;
+    },
+    countDec: (m: State): number => {
       if (m[at.gmem_in_progress] === 0) note('in-progress-negative');
       else m[at.gmem_in_progress]--;
       if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = m[at.gmem_zapped] = 0;

@@ -189,8 +189,10 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => m[at.private + s.index];
       case 'gmem_invalidate_start':
         return (m) => bracket.start(m, s.start, s.end, s.fault ?? '');
-      case 'gmem_invalidate_end':
-        return (m) => bracket.end(m, s.fault ?? '');
+      case 'gmem_invalidate_seq_inc':
+        return (m) => bracket.seqInc(m);
+      case 'gmem_in_progress_dec':
+        return (m) => bracket.countDec(m);
       case 'gmem_invalidate_seq':
         return (m) => m[at.gmem_seq];
       case 'gmem_invalidate_retry':
@@ -207,10 +209,14 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => file.fput(m, s.counted);
       case 'kvm_mmu_invalidate_start':
         return (m, t) => kvm.start(m, t, s.start, s.end, s.fault ?? '');
+      case 'kvm_mmu_invalidate_range_add':
+        return (m) => kvm.rangeAdd(m, s.start, s.end);
       case 'kvm_mmu_invalidate_end':
         return (m) => kvm.end(m, s.fault ?? '');
-      case 'kvm_mmu_unmap_gfn_range':
-        return (m) => kvm.unmapRange(m, s.start, s.end, FILTERS[s.filter], s.flush);
+      case 'tdp_mmu_zap_leafs':
+        return (m, t) => kvm.zapLeafs(m, t, s.start, s.end, FILTERS[s.filter]);
+      case 'kvm_flush_remote_tlbs':
+        return (m) => kvm.flush(m);
       case 'srcu_read_lock':
         return (m, t) => kvm.srcuLock(m, t);
       case 'srcu_read_unlock':

@@ -19,12 +19,6 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     note(event);
     m[at.host_dead] = 1;
   };
-  const flushGfn = (m: State, gfn: number, both: boolean): void => {
-    for (let v = 0; v < vcpus; v++) {
-      const k = v * pages + gfn;
-      if (both || m[at.tlb_private + k] === 0) m[at.tlb + k] = m[at.tlb_private + k] = 0;
-    }
-  };
   const use = (m: State, pfn: number): void => {
     if (m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
   };
@@ -61,6 +55,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       }
       return 1;
     },
+    rangeAdd: (m: State, start: number, end: number): number => {
+      m[at.mmu_invalidate_range] = hull(m[at.mmu_invalidate_range] | maskOf(start, end));
+      return 0;
+    },
     end: (m: State, fault: string): number => {
       if (m[at.slot] === SLOT.none || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
@@ -72,18 +70,25 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       note('bracket-closed');
       return 0;
     },
-    /*
-     * MODEL: the zap of a range and its flush are one step; tdp_mmu_zap_leafs() does not yield mmu_lock in
-     * between.
-     */
-    unmapRange: (m: State, start: number, end: number, filter: number, flush: boolean): number => {
-      if (m[at.mmu_invalidate_in_progress] === 0 && m[at.slot] === SLOT.bound) note('zap-outside-bracket');
+    zapLeafs: (m: State, thread: number, start: number, end: number, filter: number): number => {
+      /* xa_for_each_range(&f->bindings): nothing is bound */
+      if (m[at.slot] === SLOT.none) return 0;
+      const deletes = m[lockAt.slots_lock.writer] === thread + 1 && m[at.slot] === SLOT.invalid;
+      if (m[at.mmu_invalidate_in_progress] === 0 && !deletes)
+        note('zap-outside-bracket');
+      let zapped = 0;
       for (let gfn = start; gfn < end; gfn++) {
         /* without mirrored roots the filter is ignored: all direct roots are zapped */
+        if (m[at.spte_shared + gfn] !== 0 && (!tdx || filter !== 1)) zapped = 1;
+        if (m[at.spte_private + gfn] !== 0) zapped = 1;
         if (!tdx || filter !== 1) m[at.spte_shared + gfn] = 0;
-        if (!tdx) m[at.spte_private + gfn] = 0;
-        if (flush) flushGfn(m, gfn, !tdx);
+        m[at.spte_private + gfn] = 0;
       }
+      return zapped;
+    },
+    flush: (m: State): number => {
+      for (let k = 0; k < vcpus * pages; k++)
+        if (!tdx || m[at.tlb_private + k] === 0) m[at.tlb + k] = m[at.tlb_private + k] = 0;
       return 0;
     },
     seq: (m: State): number => m[at.mmu_invalidate_seq],

@@ -15,8 +15,9 @@ import {
   gmem_invalidate_start,
   kvm_mmu_invalidate_end,
   kvm_mmu_invalidate_start,
-  kvm_mmu_unmap_gfn_range,
+  kvm_flush_remote_tlbs,
   lock,
+  tdp_mmu_zap_leafs,
   tdh_mem_page_remove,
   tdh_mem_range_block,
   tdh_mem_track,
@@ -34,13 +35,50 @@ export function* tdx_sept_remove_leaf_spte(gfn: number): Steps<void> {
 }
 
 /**
- * Zap under mmu_lock. With mirrored roots (TDX) private leaves go one by one; elsewhere the filter is
- * ignored.
+ * tdp_mmu_iter_cond_resched() before a leaf that is not the first: flush what is pending, then let others have
+ * mmu_lock. Taken each time: that nobody wants the lock is one of the schedules.
+ */
+function* tdp_mmu_iter_cond_resched(flush: boolean): Steps<void> {
+  if (flush) yield* kvm_flush_remote_tlbs();
+  yield* unlock('mmu_lock');
+  yield* lock('mmu_lock');
+}
+
+/** kvm_tdp_mmu_unmap_gfn_range() of the direct roots: leaf by leaf. True: TLBs are to be flushed. */
+function* zap_direct_roots(range: Range, filter: ZapFilter): Steps<boolean> {
+  let flush = false;
+  for (const gfn of each_page(range)) {
+    if (gfn > range.start) {
+      yield* tdp_mmu_iter_cond_resched(flush);
+      flush = false;
+    }
+    if (yield* tdp_mmu_zap_leafs({ start: gfn, end: gfn + 1 }, filter)) flush = true;
+  }
+  return flush;
+}
+
+/** The same of the mirror root: each leaf goes with its TLB entries. `flush`: of the direct roots. */
+function* zap_mirror_root(range: Range, flush: boolean): Steps<boolean> {
+  let pending = flush;
+  for (const gfn of each_page(range)) {
+    if (gfn > range.start) {
+      yield* tdp_mmu_iter_cond_resched(pending);
+      pending = false;
+    }
+    yield* call(tdx_sept_remove_leaf_spte, gfn);
+  }
+  return pending;
+}
+
+/**
+ * Zap and flush, under mmu_lock, which is yielded in between. With mirrored roots (TDX) private leaves go one by
+ * one; elsewhere the filter is ignored.
  */
 export function* kvm_unmap_gfn_range(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
-  if (arch.platform !== 'tdx' || filter !== 'private') yield* kvm_mmu_unmap_gfn_range(range, filter);
-  if (arch.platform === 'tdx' && filter !== 'shared')
-    for (const gfn of each_page(range)) yield* call(tdx_sept_remove_leaf_spte, gfn);
+  const direct = arch.platform !== 'tdx' || filter !== 'private';
+  let flush = direct && (yield* zap_direct_roots(range, filter));
+  if (arch.platform === 'tdx' && filter !== 'shared') flush = yield* zap_mirror_root(range, flush);
+  if (flush) yield* kvm_flush_remote_tlbs();
 }
 
 /** in_progress++ and range_add for KVM and for consumers that are no VMs; no zap. */
@@ -65,7 +103,7 @@ export function* kvm_gmem_invalidate_start(
 /** seq++, then in_progress--. */
 export function* kvm_gmem_invalidate_end(range: Range, consumer: boolean): Steps<void> {
   yield* kvm_mmu_invalidate_end(range);
-  if (consumer) yield* gmem_invalidate_end(range);
+  if (consumer) yield* gmem_invalidate_end();
 }
 
 /** Zap inside a bracket that is open already. */
