@@ -59,6 +59,10 @@ import { holeBeforeStart } from './hole-before-start.ts';
 import { holeWithoutZap } from './hole-without-zap.ts';
 import { holeKeepsTdPage } from './hole-keeps-td-page.ts';
 import { removedWithoutWbinvd } from './removed-without-wbinvd.ts';
+import { countBeforeSeq } from './count-before-seq.ts';
+import { seqBeforeCount } from './seq-before-count.ts';
+import { flushLostAtYield } from './flush-lost-at-yield.ts';
+import { rangeAddedLate } from './range-added-late.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -119,4 +123,8 @@ export const BROKEN: readonly Policy[] = [
   holeWithoutZap,
   holeKeepsTdPage,
   removedWithoutWbinvd,
+  countBeforeSeq,
+  seqBeforeCount,
+  flushLostAtYield,
+  rangeAddedLate,
 ];
