@@ -38,9 +38,11 @@ export function makeFault(arch: Arch, gmem_fput: (counted: boolean) => Steps<voi
    * after the snapshot.
    */
   function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, file: boolean): Steps<Result> {
+    /* kvm_mmu_do_page_fault() looks the slot up once, before anything else */
+    const slot = yield* slot_bound();
     const seq = yield* mmu_invalidate_seq();
     if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return '-EFAULT';
-    if (!(yield* slot_bound())) return '-EFAULT';
+    if (!slot) return '-EFAULT';
     if (!isPrivate && !arch.in_place) {
       const pfn = yield* hva_to_pfn(gfn);
       if (pfn !== null) yield* kvm_tdp_mmu_map(gfn, pfn, false, seq);
