@@ -27,8 +27,9 @@ export interface Arch {
 
 export type BaseName = 'linux-7.2' | 'rfc-v2' | 'v8';
 
-/** A conversion says where it stopped: `error_offset` in pages, inside the range. */
-export type ConvertResult = Result | { readonly errno: Errno; readonly error_offset: number };
+/** A conversion says where it stopped: `error_offset` in pages, inside the range; or what the stack holds there. */
+export type ConvertResult =
+  Result | { readonly errno: Errno; readonly error_offset: number | 'uninitialised' };
 
 /** Calls of user space that a policy may replace: a changed convert_range is a plug-in as well. */
 export interface BaseCalls {
@@ -63,6 +64,8 @@ export interface Policy {
       readonly ats?: true;
       readonly guest?: 'honest' | 'malicious';
       readonly cast?: readonly string[];
+      /** The step that may fail, see `--fail`. */
+      readonly fail?: string;
     };
     readonly invariant: string;
     readonly platform: Arch['platform'];

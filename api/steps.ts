@@ -25,6 +25,7 @@ export type Errno =
   | '-EBUSY'
   | '-EFAULT'
   | '-EBADF'
+  | '-EINTR'
   | '-EPERM'
   | '-EIO'
   | '-EHWPOISON'
@@ -48,7 +49,7 @@ export type Step =
   | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
   | { readonly op: 'iopt_pages_add_npinned' | 'iopt_pages_sub_npinned'; readonly pages: number }
   | {
-      readonly op: 'safe_refcount' | 'get_invalidate_filter';
+      readonly op: 'safe_refcount' | 'kvm_gmem_has_some_shared' | 'get_invalidate_filter';
       readonly start: Index;
       readonly end: Index;
     }
@@ -64,7 +65,20 @@ export type Step =
       readonly end: Index;
       readonly to: 'private' | 'shared';
     }
-  | { readonly op: 'wait_for_folio_refs' | 'split_folio' | 'merge_folio'; readonly index: Index }
+  | { readonly op: 'wait_for_folio_refs' | 'split_folio'; readonly index: Index }
+  | { readonly op: 'merge_folio'; readonly index: Index; readonly mixed?: true }
+  /* a step that fails, a call that says how a conversion has ended: only in runs with a failure */
+  | { readonly op: 'fails'; readonly step: string }
+  | {
+      readonly op: 'convert_returns';
+      readonly start: Index;
+      readonly end: Index;
+      readonly to: 'private' | 'shared';
+      readonly failed: boolean;
+    }
+  /* a loop that has no end */
+  | { readonly op: 'index_wraps'; readonly index: Index }
+  | { readonly op: 'loops_for_ever' }
   | { readonly op: 'set_hwpoison'; readonly index: Index }
   | { readonly op: 'gmem_is_private'; readonly index: Index }
   | {
@@ -293,14 +307,17 @@ export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'un
 /** Remove from the page cache; free_folio hook; the cache's reference goes. Under the folio lock. */
 export const filemap_remove_folio = (index: Index): Steps<void> =>
   tell({ op: 'filemap_remove_folio', index });
+/** kvm_gmem_has_some_shared(): does the range hold a shared index? */
+export const kvm_gmem_has_some_shared = (range: Range): Steps<boolean> =>
+  askFlag({ op: 'kvm_gmem_has_some_shared', start: range.start, end: range.end });
+const RESTRUCTURED = ['none', 'done', 'busy', 'failed'] as const;
 /**
- * folio_ref_freeze() of the huge folio around the index, and its split into 4K folios, pfns unchanged:
- * 'split', 'none' where there is
- * no huge folio, 'busy' while it has more references than the page cache's.
+ * folio_ref_freeze() of the huge folio around the index, and its split into 4K folios, pfns unchanged: 'none'
+ * where there is no huge folio, 'busy' while it has more references than the page cache's, 'failed': -ENOMEM,
+ * the huge folio is back.
  */
-export function* split_folio(index: Index): Steps<'none' | 'split' | 'busy'> {
-  const answer = (yield { op: 'split_folio', index }) as number;
-  return answer === 0 ? 'none' : answer === 1 ? 'split' : 'busy';
+export function* split_folio(index: Index): Steps<(typeof RESTRUCTURED)[number]> {
+  return RESTRUCTURED[(yield { op: 'split_folio', index }) as number];
 }
 /**
  * Waits until the huge folio around the index has no reference but the page cache's: a busy loop in the
@@ -308,18 +325,33 @@ export function* split_folio(index: Index): Steps<'none' | 'split' | 'busy'> {
  */
 export const wait_for_folio_refs = (index: Index): Steps<void> => tell({ op: 'wait_for_folio_refs', index });
 /**
- * The 4K folios around the index are frozen one by one and become a huge one, where they are contiguous and all
- * private: 'none' where they are not, 'busy' while one of them has more references than the page cache's.
+ * The 4K folios around the index are frozen one by one and become a huge one: 'none' where there are none, or
+ * (unless `mixed`) one of them is shared, 'busy' while one of them has more references than the page cache's,
+ * 'failed': -ENOMEM, the 4K folios are back.
  */
-export function* merge_folio(index: Index): Steps<'none' | 'merged' | 'busy'> {
-  const answer = (yield { op: 'merge_folio', index }) as number;
-  return answer === 0 ? 'none' : answer === 1 ? 'merged' : 'busy';
+export function* merge_folio(index: Index, mixed = false): Steps<(typeof RESTRUCTURED)[number]> {
+  const step = { op: 'merge_folio', index, ...(mixed ? { mixed } : {}) } as const;
+  return RESTRUCTURED[(yield step) as number];
+}
+/** Does this call of a step fail? Asked only in runs in which it may (`--fail`). */
+export const fails = (step: string): Steps<boolean> => askFlag({ op: 'fails', step });
+/** The conversion is over, invalidate_lock still held: is it whole, or undone? Only in runs with a failure. */
+export const convert_returns = (range: Range, to: 'private' | 'shared', failed: boolean): Steps<void> =>
+  tell({ op: 'convert_returns', start: range.start, end: range.end, to, failed });
+/** A loop that counts an unsigned index down wraps below 0, and goes on for ever. */
+export function* loop_wraps(index: Index): Steps<void> {
+  yield { op: 'index_wraps', index };
+  yield { op: 'loops_for_ever' };
 }
 /** Zero the present pages of a hole that does not cover a whole huge page. */
 export const gmem_zero_range = (range: Range): Steps<void> =>
   tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
-/** False where no page is present. */
-export const set_hwpoison = (index: Index): Steps<boolean> => askFlag({ op: 'set_hwpoison', index });
+/** memory_failure() marks the page at the index: the range of its folio, null where no page is present. */
+export function* set_hwpoison(index: Index): Steps<Range | null> {
+  const pages = (yield { op: 'set_hwpoison', index }) as number;
+  const start = index - (index % Math.max(pages, 1));
+  return pages === 0 ? null : { start, end: start + pages };
+}
 /**
  * kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is
  * rechecked.

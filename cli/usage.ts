@@ -144,9 +144,12 @@ export function baseOf(options: RawOptions, byDefault: string): Base {
   return oneOf('base', options.base ?? byDefault, BASES);
 }
 
-export function failOf(options: RawOptions): readonly (Failable | null)[] {
+export function failOf(
+  options: RawOptions,
+  sweep: readonly Failable[] = FAILABLE,
+): readonly (Failable | null)[] {
   if (options.fail === undefined || options.fail === 'none') return [null];
-  if (options.fail === 'sweep') return [null, ...FAILABLE];
+  if (options.fail === 'sweep') return [null, ...sweep];
   return [oneOf('step that can fail', options.fail, FAILABLE)];
 }
 

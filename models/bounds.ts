@@ -59,6 +59,8 @@ export interface Assumption {
   readonly platform: PlatformName | 'all';
   /** What is assumed, in one sentence, and by whom. */
   readonly says: string;
+  /** It matters only in runs in which one of these steps may fail. */
+  readonly fail?: readonly string[];
 }
 
 export const ASSUMPTIONS = [
@@ -115,6 +117,15 @@ export const ASSUMPTIONS = [
       'May 2025 RFC has no SNP part; that get_pfn assigns private indices only, as in v8, has no switch).',
   },
   {
+    name: 'rfc-v2.undo-loop-ends',
+    default: false,
+    platform: 'all',
+    fail: ['split_folio', 'merge_folio'],
+    says:
+      'The loop of kvm_gmem_restructure_folios_in_range() that puts back what was split or merged before an error ' +
+      'ends, as it is meant to; as it is written its index wraps where the range starts at index 0.',
+  },
+  {
     name: 'vmm.slot-hva-maps-gmem',
     default: true,
     platform: 'all',
@@ -149,12 +160,14 @@ export function relevantAssumptions({
   platform,
   base,
   ats,
-}: Pick<Config, 'platform' | 'base' | 'ats'>): readonly Assumption[] {
-  return ASSUMPTIONS.filter(
+  fail,
+}: Pick<Config, 'platform' | 'base' | 'ats' | 'fail'>): readonly Assumption[] {
+  return (ASSUMPTIONS as readonly Assumption[]).filter(
     (a) =>
       (a.platform === 'all' || a.platform === platform) &&
       isAbout(a.name, base) &&
-      (a.name !== 'snp.translated-requests-are-checked' || ats === true),
+      (a.name !== 'snp.translated-requests-are-checked' || ats === true) &&
+      (a.fail === undefined || (fail !== null && a.fail.includes(fail))),
   );
 }
 
@@ -168,9 +181,33 @@ export function shownAssumptions(config: Config): { readonly [name: string]: boo
 /** Taken for granted, printed with a pass. */
 export const TAKEN_FOR_GRANTED = ['tdx.removal-never-fails', 'tdx.trusted-iotlb-flushed-by-module'] as const;
 
-/** Steps that can be made to fail, at most one a run. */
-export const FAILABLE = ['kvm_gmem_get_folio', 'iommu_map', 'mas_preallocate'] as const;
-export type Failable = (typeof FAILABLE)[number];
+export interface Failure {
+  readonly name: string;
+  /** Where the step exists; everywhere where it is missing. */
+  readonly base?: Base;
+  readonly platform?: PlatformName;
+  readonly says: string;
+}
+
+/** Steps that can be made to fail: any one call of one of them in a run (`--fail`). */
+export const FAILURES = [
+  { name: 'kvm_gmem_get_folio', says: 'no memory for a folio, or for its place in the page cache' },
+  { name: 'iommu_map', says: 'no memory for a page table of the IOMMU' },
+  { name: 'signal_pending', says: 'a signal ends fallocate() or the population of the guest: -EINTR' },
+  { name: 'add_to_work_list', base: 'rfc-v2', says: 'kzalloc() in kvm_gmem_convert_compute_work()' },
+  { name: 'mas_store_gfp', base: 'rfc-v2', says: 'no memory for a node of the shareability tree' },
+  { name: 'split_folio', base: 'rfc-v2', says: 'the split itself, or __filemap_add_folio() of a 4K folio' },
+  { name: 'merge_folio', base: 'rfc-v2', says: '__filemap_add_folio() of the merged folio' },
+  { name: 'mas_preallocate', base: 'v8', says: 'no memory for the nodes of the attribute tree' },
+] as const satisfies readonly Failure[];
+export type Failable = (typeof FAILURES)[number]['name'];
+export const FAILABLE: readonly Failable[] = FAILURES.map(({ name }) => name);
+
+/** Steps that can fail on this base and platform. */
+export const failuresOf = (base: Base, platform: PlatformName): Failable[] =>
+  (FAILURES as readonly (Failure & { readonly name: Failable })[])
+    .filter((f) => (f.base ?? base) === base && (f.platform ?? platform) === platform)
+    .map(({ name }) => name);
 
 export interface Config {
   readonly base: Base;

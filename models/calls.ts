@@ -6,6 +6,7 @@ import { type Config, type Guest, guestOf } from './bounds.ts';
 import { makeDma } from './devices.ts';
 import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
 import { makeConvertRange } from './guest-memfd/rfc-v2/convert-range.ts';
+import { makeMayFail } from './guest-memfd/failure.ts';
 import { kvm_gmem_fault_user_mapping } from './guest-memfd/v8/fault-user-mapping.ts';
 import { makeSetAttributes } from './guest-memfd/v8/set-attributes.ts';
 import { consumerOf } from './guest-memfd/invalidate.ts';
@@ -103,15 +104,20 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const { pages } = config.bounds;
   const consumer = consumerOf(policy, arch);
   const notifies = config.assumptions['vmm.slot-hva-maps-gmem'];
-  const truncate = { arch, consumer, filter: FILTER[config.base] };
+  const mayFail = makeMayFail(config.fail);
+  const truncate = { arch, consumer, filter: FILTER[config.base], mayFail };
   const { gmem_fput, close_gmem, onFd } = makeRelease(truncate, pages);
   const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] => {
     const assumed = config.assumptions;
     const common = { arch, consumer, notifies };
     if (config.base === 'linux-7.2') return makeSetMemoryAttributes(to, arch);
-    return config.base === 'v8'
-      ? onFd(makeSetAttributes(to, { ...common, zapsOneKind: assumed['v8.conversion-zaps-one-kind'] }))
-      : onFd(makeConvertRange(to, { ...common, snpAsInV8: assumed['rfc-v2.snp-as-in-v8'] }));
+    if (config.base === 'v8')
+      return onFd(makeSetAttributes(to, { ...common, zapsOneKind: assumed['v8.conversion-zaps-one-kind'] }));
+    const snpAsInV8 = assumed['rfc-v2.snp-as-in-v8'];
+    const undoEnds = assumed['rfc-v2.undo-loop-ends'];
+    return onFd(
+      makeConvertRange(to, { ...common, snpAsInV8, undoEnds, mayFail, judged: config.fail !== null }),
+    );
   };
   const plain: BaseCalls = {
     convert_private: convert('private'),
@@ -124,7 +130,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   };
   const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
   const fault = makeFault(arch, gmem_fput);
-  const fd = { close: close_gmem, allocate: onFd(makeAllocate()), bind: onFd(makeBind()) };
+  const fd = { close: close_gmem, allocate: onFd(makeAllocate(truncate)), bind: onFd(makeBind()) };
   const kinds = [
     ...userCalls(config, base, fd, truncate),
     ...guestCalls(config, policy, base, arch, fault),
@@ -202,7 +208,7 @@ function userCalls(
       takes: 'range',
       name: (range) => `fallocate(PUNCH_HOLE) index ${showRange(range)}`,
       fn: base.punch_hole,
-      errnos: ['-EBADF'],
+      errnos: ['-EBADF', '-EAGAIN'],
     },
     {
       word: 'allocate',
@@ -211,7 +217,7 @@ function userCalls(
       takes: 'range',
       name: (range) => `fallocate() index ${showRange(range)}`,
       fn: fd.allocate,
-      errnos: ['-EBADF', '-ENOMEM'],
+      errnos: ['-EBADF', '-ENOMEM', '-EINTR'],
     },
     ...(inPlace(config)
       ? [

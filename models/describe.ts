@@ -1,7 +1,8 @@
 // Words for everything that a report prints of a trace: one line a step, in the kernel's words, function
 // names with ().
 
-import { AREA_END_BITS, type LockName, type Step, showRange } from '../api/index.ts';
+import type { LockName, Step } from '../api/index.ts';
+import { area, either, fault, gfn, index, iova, pfnOr, plural, subranges, truth } from './describe-words.ts';
 import { type Machine, inPlace } from './machine.ts';
 import type { MachineState } from './view.ts';
 
@@ -39,25 +40,6 @@ interface Context {
   readonly seen: Seen | null;
 }
 
-const pfnOr =
-  (none: string) =>
-  (answer: number): string =>
-    answer === 0 ? none : `pfn ${answer - 1}`;
-const either =
-  (no: string, yes: string) =>
-  (answer: number): string =>
-    answer === 0 ? no : yes;
-const truth = either('false', 'true');
-const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
-const area = (answer: number): string =>
-  showRange({ start: answer >> AREA_END_BITS, end: (answer & (2 ** AREA_END_BITS - 1)) + 1 });
-/** Attributes and zaps of KVM go by gfn, those of guest_memfd by index. */
-const index = (step: { readonly start: number; readonly end: number }): string => `index ${showRange(step)}`;
-const gfn = (step: { readonly start: number; readonly end: number }): string => `gfn ${showRange(step)}`;
-const iova = (step: { readonly start: number; readonly end: number }): string => `iova ${showRange(step)}`;
-const fault = (step: { readonly fault?: string }): string =>
-  step.fault === undefined ? '' : `, ${step.fault}`;
-
 type Naming = (mode: 'write' | 'read', un: string) => string;
 const LOCK_TEXT: { readonly [K in LockName]: Naming } = {
   slots_lock: (_mode, un) => `mutex_${un}lock(&kvm->slots_lock)`,
@@ -67,18 +49,6 @@ const LOCK_TEXT: { readonly [K in LockName]: Naming } = {
   mmu_lock: (mode, un) => `${mode}_${un}lock(&kvm->mmu_lock)`,
   pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex)`,
 };
-
-/** The subranges whose bits are set, counted from `start`. */
-function subranges(bits: number, start: number): string {
-  const found: string[] = [];
-  for (let at = 0; bits >> at !== 0; at++) {
-    if (((bits >> at) & 1) === 0) continue;
-    const from = at;
-    while (((bits >> (at + 1)) & 1) === 1) at++;
-    found.push(showRange({ start: start + from, end: start + at + 1 }));
-  }
-  return found.join(', ');
-}
 
 function mapText({ machine }: Context, step: Of<'iommu_map'>): string {
   const { pages, pfn } = step;
@@ -158,9 +128,23 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   ],
   store_attributes: (s, c) => [storeText(c, s)],
   wait_for_folio_refs: (s) => [`wait for the references to the folio of index ${s.index}`],
-  split_folio: (s) => [`split_folio() index ${s.index}`, (a) => ['not huge', 'split', 'busy'][a] ?? ''],
-  merge_folio: (s) => [`merge_folio() index ${s.index}`, either('nothing to merge', 'merged')],
-  set_hwpoison: (s) => [`SetPageHWPoison() index ${s.index}`, either('no page', '')],
+  split_folio: (s) => [
+    `split_folio() index ${s.index}`,
+    (a) => ['not huge', 'split', 'busy', '-ENOMEM'][a] ?? '',
+  ],
+  merge_folio: (s) => [
+    `merge_folio() index ${s.index}`,
+    (a) => ['nothing to merge', 'merged', 'busy', '-ENOMEM'][a] ?? '',
+  ],
+  kvm_gmem_has_some_shared: (s) => [`kvm_gmem_has_some_shared() ${index(s)}`, truth],
+  fails: (s) => [s.step === 'signal_pending' ? 'signal_pending()' : `${s.step}()`, either('', 'fails')],
+  convert_returns: (s) => [`the conversion of ${index(s)} to ${s.to} ${s.failed ? 'has failed' : 'is done'}`],
+  index_wraps: (s) => [`the unsigned index of the loop wraps below ${s.index}`],
+  loops_for_ever: () => ['the loop goes on'],
+  set_hwpoison: (s) => [
+    `SetPageHWPoison() index ${s.index}`,
+    (a) => (a === 0 ? 'no page' : a === 1 ? '' : 'a huge folio'),
+  ],
   gmem_is_private: (s) => [`kvm_gmem_is_private() index ${s.index}`, truth],
   gmem_invalidate_start: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)${fault(s)}`],
   gmem_invalidate_seq_inc: () => ['seq++ of guest_memfd (proposed)'],

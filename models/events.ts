@@ -30,7 +30,12 @@ export const EVENTS = [
   'data-wiped',
   'data-cleared',
   'spin-on-user-reference',
+  'loop-without-end',
   'map-failed-leaving-ioptes',
+  'conversion-not-done',
+  'conversion-half-done',
+  'conversion-left-structure',
+  'conversion-failed-after-remove',
   'errno-undocumented',
   'error-offset-out-of-range',
   /* races reached */

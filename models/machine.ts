@@ -194,6 +194,13 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('host_dead', 'flag', 1);
   add('fail_next', 'flag', 1, config.fail === null ? 0 : 1);
   add('fail_used', 'flag', 1, config.fail === null ? 0 : 1);
+  /* as the conversion that is going on has found the attributes and the huge folios; a leaf that it removed */
+  if (config.fail !== null) {
+    add('convert_by', 'thread', THREAD);
+    add('convert_private', 'mask', pages, 1, 'index');
+    add('convert_huge', 'mask', pages, 1, 'index');
+    add('convert_lost', 'flag', 1);
+  }
   for (const name of LOCKS) {
     add(name, 'thread', THREAD);
     add(`${name}.readers`, 'mask', threads.length);

@@ -29,7 +29,7 @@ export function faultConfig(policy: Policy, calls = FAULT_CALLS): Config {
     device: null,
     assumptions: assumptions(),
     fail: null,
-    ...(planted.settings as Pick<Config, 'ats' | 'guest' | 'cast'> | undefined),
+    ...(planted.settings as Pick<Config, 'ats' | 'guest' | 'cast' | 'fail'> | undefined),
   };
 }
 

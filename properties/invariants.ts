@@ -650,14 +650,45 @@ export const INVARIANTS: readonly Invariant[] = [
   /* ---- calls ---- */
   {
     name: 'all-or-nothing',
-    says: 'A map that fails leaves no IOPTE behind.',
-    source: 'iopt_area_fill_domains(): "All domains are left unchanged"',
+    says: 'A map that fails leaves no IOPTE behind; a conversion is whole when it returns 0, and undone where it returns an error.',
+    source:
+      'iopt_area_fill_domains(): "All domains are left unchanged"; Ackerley Tng, Jun 2025, Re: [RFC PATCH v2 38/51]',
     partner: 'call-failed',
     breaches: [
       {
         outcome: 'map',
         event: 'map-failed-leaving-ioptes',
         witness: 'IOMMU_IOAS_MAP_FILE has failed and IOPTEs of its range are left',
+      },
+      {
+        outcome: 'not converted',
+        event: 'conversion-not-done',
+        witness: 'a conversion returns 0 and an index of its range has the old attribute',
+      },
+      {
+        outcome: 'attributes',
+        event: 'conversion-half-done',
+        witness: 'a conversion has failed and an attribute is not what it was before',
+      },
+      {
+        outcome: 'folios',
+        event: 'conversion-left-structure',
+        witness: 'a conversion has failed and a folio has not the size that it had before',
+      },
+    ],
+  },
+  {
+    name: 'no-zap-before-point-of-no-return',
+    says: 'A conversion that fails has removed no private leaf of the S-EPT: the removal destroys what the page holds.',
+    source:
+      'Yan Zhao, Jun 2025, Re: [RFC PATCH v2 38/51] and the TDX thread: what can fail comes before the unmap',
+    partner: 'call-failed',
+    breaches: [
+      {
+        outcome: 'S-EPT',
+        event: 'conversion-failed-after-remove',
+        witness:
+          'a conversion has failed after it removed a private leaf; the guest finds its page not accepted',
       },
     ],
   },
@@ -697,6 +728,11 @@ export const INVARIANTS: readonly Invariant[] = [
         outcome: 'spin',
         event: 'spin-on-user-reference',
         witness: 'folio_ref_freeze() spins on a pin, invalidate_lock held',
+      },
+      {
+        outcome: 'unsigned index',
+        event: 'loop-without-end',
+        witness: 'a loop counts an unsigned index down to a start of 0, invalidate_lock held',
       },
     ],
   },

@@ -39,6 +39,7 @@ const OTHERWISE: { readonly [K in AssumptionName]: string } = {
   'iommu.sync-drains-dma': 'DMA that was translated before an invalidation lands after it',
   'rfc-v2.snp-as-in-v8': 'the RFC has no SNP part: page states change at other points',
   'v8.conversion-zaps-one-kind': 'a conversion leaves what its range holds of the other kind alone',
+  'rfc-v2.undo-loop-ends': 'a split or merge that fails in the first huge page hangs the call',
   'vmm.slot-hva-maps-gmem': 'no mmu notifier zaps shared SPTEs',
 };
 

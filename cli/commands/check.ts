@@ -14,11 +14,13 @@ import { byGravity, isGuilt } from '../../reports/words.ts';
 import { corpusFiles, readText } from '../files.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Session, complain, openSession, prepareOut, print, writeOut } from '../session.ts';
+import { failuresOf } from '../../models/bounds.ts';
 import { STATUS, worstStatus } from '../status.ts';
 import {
   type Format,
   type RawOptions,
   UsageError,
+  baseOf,
   configOf,
   failOf,
   formatOf,
@@ -71,7 +73,7 @@ function runPolicy(
   const runs = options.runs === undefined ? RUNS_DEFAULT : numberOf('--runs', options.runs, 0, RUNS_MAX);
   for (const platform of platformsOf(options))
     for (const vmm of vmmsOf(options))
-      for (const fail of failOf(options)) {
+      for (const fail of failOf(options, failuresOf(baseOf(options, policy.base), platform))) {
         if (session.interrupted()) return { results, statuses };
         const config = { ...configOf(options, policy.base, platform, vmm, 'small'), fail };
         try {

@@ -12,6 +12,7 @@ import { BLOCKED, type Exec, type State } from './context.ts';
 import { makeAts } from './ats.ts';
 import { makeAttributes } from './attributes.ts';
 import { makeBracket } from './bracket.ts';
+import { makeConversion } from './conversion.ts';
 import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
@@ -69,6 +70,8 @@ function widthOf(machine: Machine, step: Step): number {
     case 'iopt_area_of':
     case 'iopt_area_begin_unmap':
       return 2 ** (2 * AREA_END_BITS) + 3;
+    case 'set_hwpoison':
+      return machine.huge + 1;
     case 'read_register':
       return (machine.registerAt[step.register]?.max ?? 0) + 1;
     default:
@@ -92,6 +95,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   };
   const pageState = makePageState(exec);
   const memory = makeMemory(exec, pageState.release);
+  const conversion = makeConversion(exec, memory.failsNow);
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
   const attributes = makeAttributes(exec);
@@ -166,8 +170,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'safe_refcount':
         return (m) => memory.safeRefcount(m, s.start, s.end);
       case 'compute_work':
-        return (m) =>
-          memory.computeWork(m, s.start, s.end, s.to === 'private' ? 1 : 0) * 2 + m[at.huge_inode];
+        return (m, t) => conversion.computeWork(m, t, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'range_has_attributes':
         return (m) => attributes.rangeHas(m, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'mas_preallocate':
@@ -175,13 +178,23 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'get_invalidate_filter':
         return (m) => attributes.filter(m, s.start, s.end);
       case 'store_attributes':
-        return (m) => memory.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+        return (m) => conversion.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'wait_for_folio_refs':
-        return (m) => memory.waitForRefs(m, s.index);
+        return (m) => conversion.waitForRefs(m, s.index);
       case 'split_folio':
-        return (m) => memory.split(m, s.index);
+        return (m) => conversion.split(m, s.index);
       case 'merge_folio':
-        return (m) => memory.merge(m, s.index);
+        return (m) => conversion.merge(m, s.index, s.mixed === true);
+      case 'kvm_gmem_has_some_shared':
+        return (m) => conversion.someShared(m, s.start, s.end);
+      case 'convert_returns':
+        return (m) => conversion.returns(m, s.start, s.end, s.to === 'private' ? 1 : 0, s.failed);
+      case 'fails':
+        return (m) => (memory.failsNow(m, s.step) ? 1 : 0);
+      case 'index_wraps':
+        return () => conversion.indexWraps();
+      case 'loops_for_ever':
+        return () => BLOCKED;
       case 'set_hwpoison':
         return (m) => memory.poison(m, s.index);
       case 'gmem_is_private':
@@ -252,7 +265,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'tdh_mem_track':
         return (m) => pageState.track(m);
       case 'tdh_mem_page_remove':
-        return (m) => pageState.remove(m, s.index);
+        return (m, t) => pageState.remove(m, t, s.index);
       case 'tdh_phymem_page_wbinvd':
         return (m) => pageState.wbinvd(m, s.index);
       case 'guest_rescind':

@@ -89,9 +89,8 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     }
     return false;
   };
-  /* MODEL: a huge inode falls back to 4K pages where no block is free; RFC v2 fails. */
   const allocate = (m: State, index: number): boolean =>
-    (m[at.huge_inode] === 1 && allocateBlock(m, index)) || allocatePage(m, index);
+    m[at.huge_inode] === 1 ? allocateBlock(m, index) : allocatePage(m, index);
 
   const lockFound = (m: State, thread: number, index: number): number => {
     const pfn = m[page_cache + index] - 1;
@@ -149,8 +148,9 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     isPoisoned: (m: State, pfn: number): number => m[hwpoison + view.head(m, pfn)],
     poison: (m: State, index: number): number => {
       if (m[page_cache + index] === 0) return 0;
-      m[hwpoison + view.head(m, m[page_cache + index] - 1)] = 1;
-      return 1;
+      const first = view.head(m, m[page_cache + index] - 1);
+      m[hwpoison + first] = 1;
+      return view.folioPages(m, first);
     },
     /*
      * MODEL: a huge folio keeps one up-to-date bit a page, so that a merge of cleared and uncleared pages
@@ -217,69 +217,6 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         return index + 1;
       }
       return 0;
-    },
-    computeWork: (m: State, start: number, end: number, toPrivate: number): number => {
-      let differs = 0;
-      for (let index = start; index < end; index++)
-        if (m[at.private + index] !== toPrivate) differs |= 1 << (index - start);
-      return differs;
-    },
-    storeAttributes: (m: State, start: number, end: number, toPrivate: number): number => {
-      for (let index = start; index < end; index++) {
-        const pfn = m[page_cache + index] - 1;
-        const changes = m[at.private + index] !== toPrivate;
-        if (
-          changes &&
-          toPrivate === 1 &&
-          inPlace(config) &&
-          pfn >= 0 &&
-          view.extraReferences(m, view.head(m, pfn)) > 0
-        )
-          note('conversion-with-references');
-        m[at.private + index] = toPrivate;
-        if (changes) note(toPrivate === 1 ? 'converted-to-private' : 'converted-to-shared');
-      }
-      return 0;
-    },
-    /* MODEL: freeze, removal from the page cache, split and re-insertion are one step. */
-    split: (m: State, index: number): number => {
-      const pfn = m[page_cache + index] - 1;
-      if (pfn < 0) return 0;
-      const first = view.head(m, pfn);
-      if (view.folioPages(m, first) === 1) return 0;
-      if (view.extraReferences(m, first) === 0) {
-        m[huge_folio + first] = 0;
-        note('folio-split');
-        return 1;
-      }
-      for (let p = first; p < first + huge; p++) if (m[pins + p] > 0) note('spin-on-user-reference');
-      return 2;
-    },
-    waitForRefs: (m: State, index: number): number => {
-      const first = index - (index % huge);
-      for (let k = first; k < first + huge && k < pages; k++) {
-        const pfn = m[page_cache + k] - 1;
-        if (pfn >= 0 && view.extraReferences(m, view.head(m, pfn)) > 0) return BLOCKED;
-      }
-      return 0;
-    },
-    merge: (m: State, index: number): number => {
-      const first = index - (index % huge);
-      const block = m[page_cache + first] - 1;
-      if (m[at.huge_inode] === 0 || block < 0 || block % huge !== 0 || m[huge_folio + block] === 1) return 0;
-      for (let k = 0; k < huge; k++) {
-        if (m[page_cache + first + k] !== block + k + 1 || m[at.private + first + k] === 0) return 0;
-      }
-      /* each 4K folio is frozen, those outside the range of the conversion as well */
-      let busy = false;
-      for (let p = block; p < block + huge; p++) {
-        if (view.extraReferences(m, p) > 0) busy = true;
-        if (m[pins + p] > 0) note('spin-on-user-reference');
-      }
-      if (busy) return 2;
-      m[huge_folio + block] = 1;
-      note('folio-merged');
-      return 1;
     },
     /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
     reuse: (m: State): boolean => {

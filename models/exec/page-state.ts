@@ -105,8 +105,9 @@ export function makePageState(exec: Exec) {
         if (m[at.tlb_private + k] === 1) m[at.tlb + k] = m[at.tlb_private + k] = 0;
       return 0;
     },
-    remove: (m: State, gfn: number): number => {
+    remove: (m: State, thread: number, gfn: number): number => {
       if (!tdx || m[at.sept + gfn] !== SEPT.blocked) return 0;
+      if (config.fail !== null && m[at.convert_by] === thread + 1) m[at.convert_lost] = 1;
       const pfn = m[at.sept_pfn + gfn] - 1;
       m[at.sept + gfn] = SEPT.free;
       m[at.td_owned + pfn] = 0;

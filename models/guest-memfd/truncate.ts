@@ -11,15 +11,11 @@ import {
   close_file,
   down_read,
   down_write,
-  each_page,
-  filemap_lock_folio,
-  filemap_remove_folio,
   folio_put,
   folio_unlock,
   fget,
   fput,
   gmem_huge_inode,
-  gmem_zero_range,
   kvm_gmem_get_folio,
   kvm_gmem_get_invalidate_filter,
   lock,
@@ -28,7 +24,6 @@ import {
   slot_state,
   synchronize_srcu,
   unlock,
-  unmap_mapping_pages,
   up_read,
   up_write,
 } from '../../api/index.ts';
@@ -38,67 +33,30 @@ import {
   kvm_gmem_invalidate_start,
   kvm_unmap_gfn_range,
 } from './invalidate.ts';
+import type { MayFail } from './failure.ts';
+import { truncate_inode_pages_range } from './page-cache.ts';
+import { allocated, kvm_gmem_truncate_inode_range } from './rfc-v2/truncate-range.ts';
 
-/** kvm_gmem_allocate(). Not cleared, not prepared, no invalidation. */
-export function makeAllocate() {
+/** kvm_gmem_allocate(). Not cleared, not prepared, no invalidation. What was allocated before an error stays. */
+export function makeAllocate({ arch, mayFail }: TruncateOptions) {
+  function* allocate(index: number): Steps<Result> {
+    if (yield* mayFail('signal_pending')) return '-EINTR';
+    const pfn = yield* kvm_gmem_get_folio(index);
+    if (pfn === null) return '-ENOMEM';
+    yield* folio_unlock(pfn);
+    yield* folio_put(pfn);
+    return 0;
+  }
   return function* kvm_gmem_allocate(range: Range): Steps<Result> {
     yield* down_read('invalidate_lock');
-    for (const index of each_page(range)) {
-      const pfn = yield* kvm_gmem_get_folio(index);
-      if (pfn === null) {
-        yield* up_read('invalidate_lock');
-        return '-ENOMEM';
-      }
-      yield* folio_unlock(pfn);
-      yield* folio_put(pfn);
-    }
+    const huge = arch.base === 'rfc-v2' && (yield* gmem_huge_inode());
+    const { start, end } = huge ? allocated(range, arch.huge_pages) : range;
+    let result: Result = 0;
+    for (let index = start; index < end && result === 0; index += huge ? arch.huge_pages : 1)
+      result = yield* call(allocate, index);
     yield* up_read('invalidate_lock');
-    return 0;
+    return result;
   };
-}
-
-/*
- * MODEL: the mmu notifier that unmap_mapping_folio() fires is left out: the bracket around it has zapped both
- * kinds of SPTEs.
- */
-/**
- * truncate_inode_folio(): unmap, out of the page cache, free_folio; the memory itself goes with the last
- * reference.
- */
-function* truncate_inode_folio(index: number, inPlace: boolean): Steps<void> {
-  const pfn = yield* filemap_lock_folio(index);
-  if (pfn === null) return;
-  if (inPlace) yield* unmap_mapping_pages(index);
-  yield* filemap_remove_folio(index);
-  yield* folio_unlock(pfn);
-  yield* folio_put(pfn);
-}
-
-/** truncate_inode_pages_range() */
-export function* truncate_inode_pages_range(range: Range, arch: Arch): Steps<void> {
-  for (const index of each_page(range)) yield* call(truncate_inode_folio, index, arch.in_place);
-}
-
-/*
- * MODEL: rfc-v2 PUNCH_HOLE merges nothing before it frees; a hole that does not cover a whole huge page is
- * zeroed, not freed.
- */
-/* MODEL: PUNCH_HOLE does not fail; RFC v2 returns -EAGAIN where a huge page with a shared index has references. */
-/* MODEL: memory failure is of one page; the kernel invalidates and poisons the whole folio. */
-function* kvm_gmem_truncate_range(range: Range, arch: Arch): Steps<void> {
-  if (arch.base !== 'rfc-v2' || !(yield* gmem_huge_inode())) {
-    yield* call(truncate_inode_pages_range, range, arch);
-    return;
-  }
-  const size = arch.huge_pages;
-  const whole = { start: Math.ceil(range.start / size) * size, end: Math.floor(range.end / size) * size };
-  if (whole.start >= whole.end) {
-    yield* gmem_zero_range(range);
-    return;
-  }
-  if (range.start < whole.start) yield* gmem_zero_range({ start: range.start, end: whole.start });
-  if (whole.end < range.end) yield* gmem_zero_range({ start: whole.end, end: range.end });
-  yield* call(truncate_inode_pages_range, whole, arch);
 }
 
 export interface TruncateOptions {
@@ -106,6 +64,7 @@ export interface TruncateOptions {
   readonly consumer: Consumer;
   /** linux-7.2 picks it by the inode's INIT_SHARED flag; rfc-v2 zaps both kinds; v8 looks at the range. */
   readonly filter: ZapFilter | 'attributes';
+  readonly mayFail: MayFail;
 }
 
 function* zapFilter(filter: TruncateOptions['filter'], range: Range): Steps<ZapFilter> {
@@ -119,24 +78,32 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
     yield* consumer.prepare(range, 'truncation');
     yield* call(kvm_gmem_invalidate_start, range, yield* zapFilter(filter, range), consumer.present, arch);
     yield* consumer.start(range, 'truncation');
-    yield* call(kvm_gmem_truncate_range, range, arch);
+    const huge = arch.base === 'rfc-v2' && (yield* gmem_huge_inode());
+    let result: Result = 0;
+    if (huge) result = yield* call(kvm_gmem_truncate_inode_range, range, arch);
+    else yield* call(truncate_inode_pages_range, range, arch);
     yield* call(kvm_gmem_invalidate_end, range, consumer.present);
+    /* -EAGAIN: part of the hole may be gone, all of it was zapped */
     yield* consumer.end(range, 'truncation', true);
     yield* up_write('invalidate_lock');
-    return 0;
+    return result;
   };
 }
 
-/** kvm_gmem_error_folio(); the core has set the poison bit before. Nothing is truncated. */
+/* MODEL: memory_failure() holds neither the folio's lock nor a reference around kvm_gmem_error_folio(). */
+/** The core marks the page; then kvm_gmem_error_folio(), of its whole folio. Nothing is truncated. */
 export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions) {
-  return function* kvm_gmem_error_folio(range: Range): Steps<Result> {
-    if (!(yield* set_hwpoison(range.start))) return 0;
+  function* kvm_gmem_error_folio(folio: Range): Steps<void> {
     yield* down_read('invalidate_lock');
-    yield* call(kvm_gmem_invalidate_start, range, yield* zapFilter(filter, range), consumer.present, arch);
-    yield* consumer.start(range, 'memory failure');
-    yield* call(kvm_gmem_invalidate_end, range, consumer.present);
-    yield* consumer.end(range, 'memory failure', true);
+    yield* call(kvm_gmem_invalidate_start, folio, yield* zapFilter(filter, folio), consumer.present, arch);
+    yield* consumer.start(folio, 'memory failure');
+    yield* call(kvm_gmem_invalidate_end, folio, consumer.present);
+    yield* consumer.end(folio, 'memory failure', true);
     yield* up_read('invalidate_lock');
+  }
+  return function* memory_failure(range: Range): Steps<Result> {
+    const folio = yield* set_hwpoison(range.start);
+    if (folio !== null) yield* call(kvm_gmem_error_folio, folio);
     return 0;
   };
 }
@@ -175,9 +142,13 @@ export function makeUnbind({ arch }: TruncateOptions, pages: number) {
   };
 }
 
-/** The last fput(): kvm_gmem_release(), then eviction of the inode. */
-export function makeRelease({ arch, consumer, filter }: TruncateOptions, pages: number) {
+/**
+ * The last fput(): kvm_gmem_release(), then eviction of the inode. RFC v2 zaps both kinds where
+ * kvm_gmem_memslot_supports_shared(), which asks the slot for its file; release has just cleared that.
+ */
+export function makeRelease({ arch, consumer, filter: usual }: TruncateOptions, pages: number) {
   const all = { start: 0, end: pages };
+  const filter = arch.base === 'rfc-v2' ? 'private' : usual;
   function* kvm_gmem_release(): Steps<void> {
     yield* lock('slots_lock');
     yield* down_write('invalidate_lock');

@@ -8,6 +8,7 @@ import {
   clear_highpage,
   down_read,
   folio_put,
+  folio_test_hwpoison,
   folio_unlock,
   gmem_is_private,
   host_access,
@@ -18,8 +19,11 @@ import {
 } from '../../api/index.ts';
 
 /* MODEL: the VMA's own reference on the file is not counted. */
-/** 0: mapped; -SIGBUS: the index is private. invalidate_lock is dropped while the folio stays locked. */
-/* MODEL: no hwpoison test; a user write to an assigned SNP page takes the host down as a kernel write does. */
+/* MODEL: a user write to an assigned SNP page takes the host down as a kernel write does. */
+/**
+ * 0: mapped; -SIGBUS: the index is private, or the page is poisoned. invalidate_lock is dropped when the page is
+ * clear; the folio stays locked until the PTE is there (VM_FAULT_LOCKED).
+ */
 export function* kvm_gmem_fault_shared(index: number): Steps<Result> {
   yield* down_read('invalidate_lock');
   if (yield* gmem_is_private(index)) {
@@ -27,9 +31,18 @@ export function* kvm_gmem_fault_shared(index: number): Steps<Result> {
     return '-SIGBUS';
   }
   const pfn = yield* kvm_gmem_get_folio(index);
-  yield* up_read('invalidate_lock');
-  if (pfn === null) return '-SIGBUS';
+  if (pfn === null) {
+    yield* up_read('invalidate_lock');
+    return '-SIGBUS';
+  }
+  if (yield* folio_test_hwpoison(pfn)) {
+    yield* folio_unlock(pfn);
+    yield* folio_put(pfn);
+    yield* up_read('invalidate_lock');
+    return '-SIGBUS';
+  }
   yield* clear_highpage(pfn);
+  yield* up_read('invalidate_lock');
   yield* map_host_pte(index, pfn);
   yield* folio_unlock(pfn);
   yield* folio_put(pfn);

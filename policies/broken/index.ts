@@ -45,6 +45,7 @@ import { errorOffsetUnset } from './error-offset-unset.ts';
 import { proceedLooksAtOnePage } from './proceed-looks-at-one-page.ts';
 import { sharedSpteNotZapped } from './shared-spte-not-zapped.ts';
 import { zapOfWrongKind } from './zap-of-wrong-kind.ts';
+import { rollbackStopsShort } from './rollback-stops-short.ts';
 import { noSplit } from './no-split.ts';
 import { rmpupdateWithoutPsmash } from './rmpupdate-without-psmash.ts';
 import { deviceTlbFirst } from './device-tlb-first.ts';
@@ -111,6 +112,7 @@ export const BROKEN: readonly Policy[] = [
   proceedLooksAtOnePage,
   sharedSpteNotZapped,
   zapOfWrongKind,
+  rollbackStopsShort,
   noSplit,
   rmpupdateWithoutPsmash,
   convertWithoutLock,

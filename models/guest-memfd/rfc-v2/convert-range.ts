@@ -1,27 +1,26 @@
 // KVM_GMEM_CONVERT_SHARED and _PRIVATE of RFC v2 (Ackerley Tng, 14 May 2025): kvm_gmem_convert_range(), in
-// the order that
-// mail 001 (Vishal Annapurve, 27 Jun 2025) describes: bracket, should_proceed, execute_work, bracket.
+// the order that mail 001 (Vishal Annapurve, 27 Jun 2025) describes: bracket, should_proceed, execute_work,
+// bracket.
 
 import {
   type Arch,
   type ConvertResult,
   type Range,
   type Reason,
+  type Result,
   type Steps,
   call,
+  convert_returns,
   down_write,
   each_page,
   kvm_gmem_convert_compute_work,
   kvm_gmem_has_safe_refcount,
-  merge_folio,
   psmash,
-  repeat,
   rmp_make_shared,
-  split_folio,
   store_attributes,
   up_write,
-  wait_for_folio_refs,
 } from '../../../api/index.ts';
+import type { MayFail } from '../failure.ts';
 import {
   type Consumer,
   kvm_gmem_invalidate_begin,
@@ -29,6 +28,7 @@ import {
   kvm_gmem_unmap,
   unmap_mapping_range,
 } from '../invalidate.ts';
+import { kvm_gmem_restructure_folios_in_range, roundOut } from './restructure.ts';
 
 export interface ConvertOptions {
   readonly arch: Arch;
@@ -37,37 +37,36 @@ export interface ConvertOptions {
   readonly notifies: boolean;
   /** Assumption rfc-v2.snp-as-in-v8. */
   readonly snpAsInV8: boolean;
+  /** Assumption rfc-v2.undo-loop-ends. */
+  readonly undoEnds: boolean;
+  readonly mayFail: MayFail;
+  /** A step may fail in this run: how the conversion ends is looked at. */
+  readonly judged: boolean;
 }
 
-/* MODEL: execute_work cannot fail (-ENOMEM of the store, of split, of merge), so there is no rollback. */
-/** The range rounded out to huge pages, where the inode has them. */
-const roundOut = ({ start, end }: Range, hugeInode: boolean, size: number): Range =>
-  hugeInode ? { start: start - (start % size), end: Math.ceil(end / size) * size } : { start, end };
+type To = 'private' | 'shared';
 
-/**
- * filemap_remove_folio_for_restructuring() freezes the references, or spins until it can; then the huge page
- * at the index is split.
- */
-function* kvm_gmem_split_folio_in_filemap(index: number): Steps<void | 'again'> {
-  if ((yield* split_folio(index)) !== 'busy') return;
-  yield* wait_for_folio_refs(index);
-  return 'again';
+/** kvm_gmem_convert_compute_work(): an inner `ret` hides the outer one, so that -ENOMEM cuts the list short. */
+function* compute_work(
+  range: Range,
+  to: To,
+  mayFail: MayFail,
+): Steps<{ works: Range[]; huge_inode: boolean }> {
+  const { works, huge_inode } = yield* kvm_gmem_convert_compute_work(range, to);
+  const list: Range[] = [];
+  for (const work of works) {
+    if (yield* mayFail('add_to_work_list')) break;
+    list.push(work);
+  }
+  return { works: list, huge_inode };
 }
 
-/** The same for each 4K folio of the huge page at the index, which are then merged. */
-function* kvm_gmem_merge_folio_in_filemap(index: number): Steps<void | 'again'> {
-  if ((yield* merge_folio(index)) !== 'busy') return;
-  yield* wait_for_folio_refs(index);
-  return 'again';
-}
-
-export function makeConvertRange(to: 'private' | 'shared', options: ConvertOptions) {
-  const { arch, consumer, notifies, snpAsInV8 } = options;
+export function makeConvertRange(to: To, options: ConvertOptions) {
+  const { arch, consumer, notifies, snpAsInV8, undoEnds, mayFail, judged } = options;
+  const size = arch.huge_pages;
   const reason: Reason = to === 'private' ? 'to private' : 'to shared';
-  const hugeIn = (range: Range, hugeInode: boolean): number[] =>
-    hugeInode
-      ? each_page(roundOut(range, true, arch.huge_pages)).filter((index) => index % arch.huge_pages === 0)
-      : [];
+  const opposite: To = to === 'private' ? 'shared' : 'private';
+  const invalidated = (work: Range, huge_inode: boolean): Range => (huge_inode ? roundOut(work, size) : work);
 
   /** null, or the index at which a reference forbids it. */
   function* kvm_gmem_convert_should_proceed(work: Range): Steps<number | null> {
@@ -83,23 +82,35 @@ export function makeConvertRange(to: 'private' | 'shared', options: ConvertOptio
   }
 
   /** Shareability first, so that split and merge see the new state. */
-  function* kvm_gmem_convert_execute_work(work: Range, huge_inode: boolean): Steps<void> {
-    if (to === 'shared' && snpAsInV8 && arch.platform === 'sev-snp') {
+  function* kvm_gmem_convert_execute_work(work: Range, huge_inode: boolean, kind: To): Steps<Result> {
+    if (kind === 'shared' && snpAsInV8 && arch.platform === 'sev-snp') {
       for (const index of each_page(work)) {
         yield* psmash(index);
         yield* rmp_make_shared(index);
       }
     }
-    yield* store_attributes(work, to);
-    for (const index of hugeIn(work, huge_inode)) {
-      if (to === 'shared') yield* repeat(kvm_gmem_split_folio_in_filemap, index);
-      else yield* repeat(kvm_gmem_merge_folio_in_filemap, index);
+    if (yield* mayFail('mas_store_gfp')) return '-ENOMEM';
+    yield* store_attributes(work, kind);
+    if (!huge_inode) return 0;
+    return yield* kvm_gmem_restructure_folios_in_range(work, kind === 'shared', size, undoEnds);
+  }
+
+  /** On error the works are done the other way round, up to and including the one that has failed. */
+  function* execute(works: readonly Range[], huge_inode: boolean): Steps<Result> {
+    for (const [k, work] of works.entries()) {
+      const result = yield* call(kvm_gmem_convert_execute_work, work, huge_inode, to);
+      if (result === 0) continue;
+      /* WARN_ON() each: a second failure */
+      for (const back of works.slice(0, k + 1))
+        yield* call(kvm_gmem_convert_execute_work, back, huge_inode, opposite);
+      return result;
     }
+    return 0;
   }
 
   return function* kvm_gmem_convert_range(range: Range): Steps<ConvertResult> {
     yield* down_write('invalidate_lock');
-    const { works, huge_inode } = yield* kvm_gmem_convert_compute_work(range, to);
+    const { works, huge_inode } = yield* compute_work(range, to, mayFail);
     let error_index: number | null = null;
     let refused = false;
     for (const work of works) if ((yield* consumer.prepare(work, reason)) !== 0) refused = true;
@@ -108,17 +119,19 @@ export function makeConvertRange(to: 'private' | 'shared', options: ConvertOptio
       return { errno: '-EAGAIN', error_offset: range.start };
     }
     for (const work of works)
-      yield* call(kvm_gmem_invalidate_begin, roundOut(work, huge_inode, arch.huge_pages), consumer.present);
+      yield* call(kvm_gmem_invalidate_begin, invalidated(work, huge_inode), consumer.present);
     for (const work of works) {
       if (error_index === null) error_index = yield* call(kvm_gmem_convert_should_proceed, work);
     }
-    if (error_index === null)
-      for (const work of works) yield* call(kvm_gmem_convert_execute_work, work, huge_inode);
+    const result = error_index === null ? yield* execute(works, huge_inode) : '-EAGAIN';
     for (const work of works) {
-      yield* call(kvm_gmem_invalidate_end, roundOut(work, huge_inode, arch.huge_pages), consumer.present);
-      yield* consumer.end(work, reason, error_index === null);
+      yield* call(kvm_gmem_invalidate_end, invalidated(work, huge_inode), consumer.present);
+      yield* consumer.end(work, reason, result === 0);
     }
+    if (judged) yield* convert_returns(range, to, result !== 0);
     yield* up_write('invalidate_lock');
-    return error_index === null ? 0 : { errno: '-EAGAIN', error_offset: error_index };
+    if (result === 0) return 0;
+    /* pgoff_t error_index of the ioctl has no initial value; -EAGAIN alone sets it */
+    return { errno: result, error_offset: error_index ?? 'uninitialised' };
   };
 }
