@@ -39,6 +39,10 @@ export interface BaseCalls {
   readonly memory_failure: (range: Range) => Steps<Result>;
   readonly map_file: (range: Range) => Steps<Result>;
   readonly unmap: (range: Range) => Steps<Result>;
+  /** KVM_SET_USER_MEMORY_REGION2: a new slot on the file, and the slot deleted. */
+  readonly bind: (range: Range) => Steps<Result>;
+  readonly unbind: (range: Range) => Steps<Result>;
+  readonly close: () => Steps<Result>;
   /** The page fault of a mapping of the gmem file by user space, where there is one. */
   readonly fault_user_mapping: (index: number) => Steps<Result>;
 }

@@ -13,6 +13,9 @@ import type { Iova, Index, Pfn, Range } from './units.ts';
 export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex', 'vmm_lock'] as const;
 export type LockName = (typeof LOCKS)[number];
 
+/** Whose bracket: guest_memfd looks for bindings of the file; the VM's ioctl and the mmu notifier for memslots. */
+export type BracketBy = 'binding' | 'memslot' | 'notifier';
+
 /** Which roots a zap walks. */
 export type ZapFilter = 'shared' | 'private' | 'both';
 
@@ -102,6 +105,7 @@ export type Step =
       readonly op: 'kvm_mmu_invalidate_start';
       readonly start: Index;
       readonly end: Index;
+      readonly by?: BracketBy;
       readonly fault?: string;
     }
   | { readonly op: 'kvm_mmu_invalidate_range_add'; readonly start: Index; readonly end: Index }
@@ -109,6 +113,7 @@ export type Step =
       readonly op: 'kvm_mmu_invalidate_end';
       readonly start: Index;
       readonly end: Index;
+      readonly by?: BracketBy;
       readonly fault?: string;
     }
   | {
@@ -128,8 +133,16 @@ export type Step =
       readonly seq: number;
       readonly fault?: string;
     }
-  | { readonly op: 'slot_state'; readonly to: 'bound' | 'invalid' | 'none' }
-  | { readonly op: 'slot_bound' }
+  | { readonly op: 'slot_state'; readonly to: 'valid' | 'invalid' | 'deleted' | 'none' }
+  | {
+      readonly op:
+        | 'gfn_to_memslot'
+        | 'slot_gmem_file'
+        | 'kvm_gmem_store_bindings'
+        | 'kvm_gmem_erase_bindings'
+        | 'kvm_gmem_forget_file'
+        | 'kvm_gmem_list_del';
+    }
   | { readonly op: 'guest_access'; readonly index: Index; readonly private: boolean }
   | { readonly op: 'host_access'; readonly index: Index }
   | { readonly op: 'map_host_pte'; readonly index: Index; readonly pfn: Pfn }
@@ -410,11 +423,16 @@ export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string)
  * mmu_lock for write, in_progress++, range_add; leaves mmu_lock held. False, and nothing held, where no slot
  * is bound in the range.
  */
-export const kvm_mmu_invalidate_start = (range: Range, fault?: string): Steps<boolean> =>
+export const kvm_mmu_invalidate_start = (
+  range: Range,
+  fault?: string,
+  by: BracketBy = 'binding',
+): Steps<boolean> =>
   askFlag({
     op: 'kvm_mmu_invalidate_start',
     start: range.start,
     end: range.end,
+    ...(by === 'binding' ? {} : { by }),
     ...(fault === undefined ? {} : { fault }),
   });
 /** The range of the open bracket grows to cover this one, under mmu_lock: one interval, with what lies between. */
@@ -424,11 +442,16 @@ export const kvm_mmu_invalidate_range_add = (range: Range): Steps<void> =>
  * seq++; smp_wmb(); in_progress--, under mmu_lock, and therefore one step to x86, which rechecks under it. Nothing
  * where no slot is bound in the range.
  */
-export const kvm_mmu_invalidate_end = (range: Range, fault?: string): Steps<void> =>
+export const kvm_mmu_invalidate_end = (
+  range: Range,
+  fault?: string,
+  by: BracketBy = 'binding',
+): Steps<void> =>
   tell({
     op: 'kvm_mmu_invalidate_end',
     start: range.start,
     end: range.end,
+    ...(by === 'binding' ? {} : { by }),
     ...(fault === undefined ? {} : { fault }),
   });
 /**
@@ -468,8 +491,28 @@ export const kvm_tdp_mmu_map = (
     seq,
     ...(fault === undefined ? {} : { fault }),
   });
-export const slot_state = (to: 'bound' | 'invalid' | 'none'): Steps<void> => tell({ op: 'slot_state', to });
-export const slot_bound = (): Steps<boolean> => askFlag({ op: 'slot_bound' });
+/** The memslot in the active memslots; 'invalid' while it is being deleted. Kept by SRCU or slots_lock. */
+export type MemslotState = 'none' | 'valid' | 'invalid';
+export function* gfn_to_memslot(): Steps<MemslotState> {
+  const answer = (yield { op: 'gfn_to_memslot' }) as number;
+  return answer === 0 ? 'none' : answer === 1 ? 'valid' : 'invalid';
+}
+/**
+ * The active memslots are swapped, which waits for mmu notifiers that are between start and end; 'none': kfree() of
+ * the slot that was deleted.
+ */
+export const slot_state = (to: 'valid' | 'invalid' | 'deleted' | 'none'): Steps<void> =>
+  tell({ op: 'slot_state', to });
+/** slot->gmem.file is not NULL. */
+export const slot_gmem_file = (): Steps<boolean> => askFlag({ op: 'slot_gmem_file' });
+/** f->bindings and slot->gmem.file are set. False: another slot is bound there. Under invalidate_lock. */
+export const kvm_gmem_store_bindings = (): Steps<boolean> => askFlag({ op: 'kvm_gmem_store_bindings' });
+/** f->bindings are erased, slot->gmem.file = NULL: __kvm_gmem_unbind(). */
+export const kvm_gmem_erase_bindings = (): Steps<void> => tell({ op: 'kvm_gmem_erase_bindings' });
+/** slot->gmem.file = NULL for each slot in f->bindings. */
+export const kvm_gmem_forget_file = (): Steps<void> => tell({ op: 'kvm_gmem_forget_file' });
+/** The file leaves the list of its inode, and its bindings go. */
+export const kvm_gmem_list_del = (): Steps<void> => tell({ op: 'kvm_gmem_list_del' });
 /**
  * The guest touches the page through its TLB or S2: true when it got through or was stopped for good, false:
  * S2 fault, ask KVM.

@@ -10,14 +10,8 @@ import { makeMayFail } from './guest-memfd/failure.ts';
 import { kvm_gmem_fault_user_mapping } from './guest-memfd/v8/fault-user-mapping.ts';
 import { makeSetAttributes } from './guest-memfd/v8/set-attributes.ts';
 import { consumerOf } from './guest-memfd/invalidate.ts';
-import {
-  makeAllocate,
-  makeBind,
-  makeMemoryFailure,
-  makePunchHole,
-  makeRelease,
-  makeUnbind,
-} from './guest-memfd/truncate.ts';
+import { makeBind, makeRelease, makeUnbind } from './guest-memfd/bind.ts';
+import { makeAllocate, makeMemoryFailure, makePunchHole } from './guest-memfd/truncate.ts';
 import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
 import { makeFault } from './kvm/fault.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
@@ -106,7 +100,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const notifies = config.assumptions['vmm.slot-hva-maps-gmem'];
   const mayFail = makeMayFail(config.fail);
   const truncate = { arch, consumer, filter: FILTER[config.base], mayFail };
-  const { gmem_fput, close_gmem, onFd } = makeRelease(truncate, pages);
+  const { __fput, gmem_fput, close_gmem, onFd } = makeRelease(truncate, pages);
   const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] => {
     const assumed = config.assumptions;
     const common = { arch, consumer, notifies };
@@ -126,13 +120,16 @@ export function callTable(config: Config, policy: Policy): CallTable {
     memory_failure: makeMemoryFailure(truncate),
     map_file: makeMapFile(policy, arch, gmem_fput),
     unmap: makeUnmap(policy, arch, gmem_fput),
+    bind: onFd(makeBind()),
+    unbind: makeUnbind(truncate, __fput),
+    close: close_gmem,
     fault_user_mapping: config.base === 'v8' ? kvm_gmem_fault_user_mapping : kvm_gmem_fault_shared,
   };
   const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
-  const fault = makeFault(arch, gmem_fput);
-  const fd = { close: close_gmem, allocate: onFd(makeAllocate(truncate)), bind: onFd(makeBind()) };
+  const fault = makeFault(arch, __fput);
+  const allocate = onFd(makeAllocate(truncate));
   const kinds = [
-    ...userCalls(config, base, fd, truncate),
+    ...userCalls(config, base, allocate),
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
   ];
@@ -148,16 +145,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   return { arch, calls, words: [...new Set(calls.map((call) => call.word))] };
 }
 
-function userCalls(
-  config: Config,
-  base: BaseCalls,
-  fd: {
-    readonly close: () => Steps<unknown>;
-    readonly allocate: (range: Range) => Steps<unknown>;
-    readonly bind: (range: Range) => Steps<unknown>;
-  },
-  truncate: Parameters<typeof makePunchHole>[0],
-): CallKind[] {
+function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => Steps<unknown>): CallKind[] {
   const adversarial = 'adversarial' as const;
   const convertName = (to: string) => (range: Range) => {
     if (config.base === 'v8') return `KVM_SET_MEMORY_ATTRIBUTES2 index ${showRange(range)} to ${to}`;
@@ -216,7 +204,7 @@ function userCalls(
       vmm: adversarial,
       takes: 'range',
       name: (range) => `fallocate() index ${showRange(range)}`,
-      fn: fd.allocate,
+      fn: allocate,
       errnos: ['-EBADF', '-ENOMEM', '-EINTR'],
     },
     ...(inPlace(config)
@@ -238,7 +226,7 @@ function userCalls(
       vmm: adversarial,
       takes: 'nothing',
       name: () => 'close(gmem fd)',
-      fn: fd.close,
+      fn: base.close,
       errnos: ['-EBADF'],
     },
     {
@@ -247,16 +235,16 @@ function userCalls(
       vmm: adversarial,
       takes: 'all',
       name: () => 'KVM_SET_USER_MEMORY_REGION2 new slot',
-      fn: fd.bind,
+      fn: base.bind,
       errnos: ['-EBADF', '-EEXIST'],
     },
     {
       word: 'unbind',
       thread: 'vmm',
       vmm: adversarial,
-      takes: 'nothing',
+      takes: 'all',
       name: () => 'KVM_SET_USER_MEMORY_REGION2 delete slot',
-      fn: makeUnbind(truncate, config.bounds.pages),
+      fn: base.unbind,
       errnos: ['-EINVAL'],
     },
     {

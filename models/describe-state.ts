@@ -24,7 +24,7 @@ interface Fact {
 }
 
 const FILE_NAMES = ['released', 'held by calls or areas, fd closed', 'open'];
-const SLOT_NAMES = ['none', 'bound', 'invalid'];
+const SLOT_NAMES = ['none', 'valid', 'invalid', 'deleted'];
 const range = (n: number): number[] => Array.from({ length: n }, (_, k) => k);
 
 /** `[0,2)` of the bits set. */
@@ -235,6 +235,8 @@ function otherFacts(machine: Machine): Fact[] {
     single('npinned', at.npinned, String),
     single('gmem file', at.file, (n) => FILE_NAMES[n] ?? 'unknown'),
     single('slot', at.slot, (n) => SLOT_NAMES[n] ?? 'unknown'),
+    single('bindings of the file', at.slot_bound, (n) => (n === 1 ? 'the slot' : 'none')),
+    single('slot->gmem.file', at.slot_gmem_file, (n) => (n === 1 ? 'the file' : 'NULL')),
     ...range(pages).map((gfn) =>
       single(`guest's change of gfn ${gfn}`, at.guest_changing + gfn, (n) => (n === 1 ? 'going on' : 'none')),
     ),

@@ -179,8 +179,16 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
     `kvm_tdp_mmu_map() gfn ${s.index} -> pfn ${s.pfn}${kindOf(s.private)}${fault(s)}`,
     either('stale, retry', ''),
   ],
-  slot_state: (s) => [`the slot becomes ${s.to}`],
-  slot_bound: () => ['slot bound', truth],
+  slot_state: (s) => [s.to === 'none' ? 'kfree() of the slot' : `the slot becomes ${s.to}`],
+  gfn_to_memslot: () => ['gfn_to_memslot()', (a) => ['NULL', 'valid', 'KVM_MEMSLOT_INVALID'][a] ?? ''],
+  slot_gmem_file: () => ['slot->gmem.file', either('NULL', 'set')],
+  kvm_gmem_store_bindings: () => [
+    'xa_store_range(&f->bindings), slot->gmem.file = file',
+    either('-EEXIST', ''),
+  ],
+  kvm_gmem_erase_bindings: () => ['bindings erased, slot->gmem.file = NULL'],
+  kvm_gmem_forget_file: () => ['slot->gmem.file = NULL of each binding'],
+  kvm_gmem_list_del: () => ['list_del(&f->entry), bindings destroyed'],
   guest_access: (s) => [
     `guest touches gfn ${s.index} as ${s.private ? 'private' : 'shared'}`,
     either('S2 fault', ''),

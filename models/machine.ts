@@ -10,7 +10,8 @@ import type { Config } from './bounds.ts';
 export const OWNER = { free: 0, gmem: 1, host: 2, vmm: 3 } as const;
 /** What a page holds: enough to see a leak, a lost write, a wiped page, a first use without zeroing. */
 export const CONTENT = { zero: 0, stale: 1, guest: 2, device: 3, host: 4, scrambled: 5 } as const;
-export const SLOT = { none: 0, bound: 1, invalid: 2 } as const;
+/** `deleted`: out of the active memslots, not freed yet. */
+export const SLOT = { none: 0, valid: 1, invalid: 2, deleted: 3 } as const;
 export const AREA = { none: 0, filling: 1, mapped: 2, leaving: 3 } as const;
 /** S-EPT leaf states. */
 export const SEPT = { free: 0, pending: 1, mapped: 2, blocked: 3 } as const;
@@ -137,6 +138,10 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('pins', 'number', COUNT_BITS, pool, 'pfn');
   /* KVM: one VM, one slot */
   add('slot', 'slot', 2);
+  /* the bindings of the file point to it; and its own, weak pointer to the file */
+  add('slot_bound', 'flag', 1);
+  add('slot_gmem_file', 'flag', 1);
+  add('mn_active_invalidate_count', 'number', 2, inPlace(config) ? 1 : 0);
   add('mmu_invalidate_in_progress', 'number', 2);
   add('mmu_invalidate_seq', 'number', SEQ_BITS);
   add('mmu_invalidate_range', 'mask', pages, 1, 'gfn');

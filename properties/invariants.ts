@@ -532,6 +532,25 @@ export const INVARIANTS: readonly Invariant[] = [
       { outcome: 'zap', event: 'zap-outside-bracket', witness: 'SPTEs are zapped with no bracket open' },
     ],
   },
+  {
+    name: 'no-dangling-binding',
+    says: 'No binding of a gmem file leads to a memslot that was freed, and no memslot to a gmem file that was.',
+    source:
+      'Sean Christopherson, Nov 2025, ae431059e75d: bindings outlived the memslot of a dying file; comments in kvm_gmem_release() and kvm_gmem_unbind()',
+    partner: 'file-released',
+    breaches: [
+      {
+        outcome: 'slot',
+        event: 'freed-slot-used',
+        witness: 'kvm_gmem_release() writes slot->gmem.file of a slot that was freed',
+      },
+      {
+        outcome: 'file',
+        event: 'freed-file-used',
+        witness: 'slot->gmem.file is followed to a file that was released and freed',
+      },
+    ],
+  },
   /* ---- pages and their content ---- */
   {
     name: 'size-in-sync-with-shareability',
@@ -790,6 +809,7 @@ export const SOMETIMES = [
   { name: 'call-returned', event: 'call-returned', says: 'A call returned.' },
   { name: 'call-failed', event: 'call-failed', says: 'A call returned an errno.' },
   { name: 'bracket-closed', event: 'bracket-closed', says: 'A bracket was opened and closed.' },
+  { name: 'file-released', event: 'release-reached', says: 'The last reference to the gmem file went.' },
   { name: 'folio-split', event: 'folio-split', says: 'A huge folio was split.' },
   { name: 'page-cleared', event: 'page-cleared', says: 'A page was cleared.' },
   { name: 'access-made', event: 'access.ok', says: 'A DMA reached its page.' },

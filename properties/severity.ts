@@ -28,6 +28,7 @@ const GRAVITY = [
   'no-mapping-to-freed-page',
   'no-host-fatal',
   'no-host-corruption',
+  'no-dangling-binding',
   'no-plaintext-to-untrusted',
   'no-integrity-violation',
   'no-stale-shared-iopte',

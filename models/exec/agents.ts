@@ -40,6 +40,7 @@ export function moverOf(step: Step): Mover {
     case 'kvm_mmu_invalidate_end':
     case 'wait_for_folio_refs':
     case 'synchronize_srcu':
+    case 'slot_state':
     case 'rmp_make_shared':
     case 'pin_folio':
     /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */

@@ -12,8 +12,8 @@ export function makeFile({ machine, note }: Exec) {
       m[at.file_refs]++;
       return 1;
     },
-    fget: (m: State, fd: boolean): number => {
-      if (fd ? m[at.file] !== FILE.open : m[at.file] === FILE.released) return 0;
+    fget: (m: State): number => {
+      if (m[at.file] !== FILE.open) return 0;
       m[at.file_refs]++;
       return 1;
     },

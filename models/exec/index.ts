@@ -17,6 +17,7 @@ import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
 import { makeMemory } from './memory.ts';
+import { makeMemslot } from './memslot.ts';
 import { makePageState } from './page-state.ts';
 
 /** A step number without a step: the policy yielded something else. */
@@ -66,6 +67,7 @@ function widthOf(machine: Machine, step: Step): number {
     case 'iopt_insert_area':
     case 'split_folio':
     case 'merge_folio':
+    case 'gfn_to_memslot':
       return 4;
     case 'iopt_area_of':
     case 'iopt_area_begin_unmap':
@@ -100,6 +102,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const bracket = makeBracket(exec);
   const attributes = makeAttributes(exec);
   const file = makeFile(exec);
+  const memslot = makeMemslot(exec);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
@@ -213,19 +216,19 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'gmem_huge_inode':
         return (m) => m[at.huge_inode];
       case 'fget':
-        return (m) => file.fget(m, true);
+        return (m) => file.fget(m);
       case 'get_file_active':
-        return (m) => file.fget(m, false);
+        return (m) => memslot.getFileActive(m);
       case 'close_file':
         return (m) => file.close(m);
       case 'fput':
         return (m) => file.fput(m, s.counted);
       case 'kvm_mmu_invalidate_start':
-        return (m, t) => kvm.start(m, t, s.start, s.end, s.fault ?? '');
+        return (m, t) => kvm.start(m, t, s.start, s.end, s.by ?? 'binding', s.fault ?? '');
       case 'kvm_mmu_invalidate_range_add':
         return (m) => kvm.rangeAdd(m, s.start, s.end);
       case 'kvm_mmu_invalidate_end':
-        return (m) => kvm.end(m, s.fault ?? '');
+        return (m) => kvm.end(m, s.by ?? 'binding', s.fault ?? '');
       case 'tdp_mmu_zap_leafs':
         return (m, t) => kvm.zapLeafs(m, t, s.start, s.end, FILTERS[s.filter]);
       case 'kvm_flush_remote_tlbs':
@@ -243,9 +246,19 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'kvm_tdp_mmu_map':
         return (m) => kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault ?? '');
       case 'slot_state':
-        return (m) => ((m[at.slot] = SLOT[s.to]), 0);
-      case 'slot_bound':
-        return (m) => (m[at.slot] === SLOT.bound ? 1 : 0);
+        return (m) => memslot.swap(m, SLOT[s.to]);
+      case 'gfn_to_memslot':
+        return (m) => (m[at.slot] === SLOT.deleted ? 0 : m[at.slot]);
+      case 'slot_gmem_file':
+        return (m) => m[at.slot_gmem_file];
+      case 'kvm_gmem_store_bindings':
+        return (m) => memslot.store(m);
+      case 'kvm_gmem_erase_bindings':
+        return (m) => memslot.erase(m);
+      case 'kvm_gmem_forget_file':
+        return (m) => memslot.forgetFile(m);
+      case 'kvm_gmem_list_del':
+        return (m) => memslot.listDel(m);
       case 'guest_access':
         return (m, t) => kvm.guestAccess(m, t, s.index, s.private);
       case 'host_access':

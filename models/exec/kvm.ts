@@ -1,5 +1,6 @@
 // KVM: the mmu_notifier bracket, SPTEs, TLBs, the guest's and user space's own accesses.
 
+import type { BracketBy } from '../../api/index.ts';
 import { AREA, CONTENT, SEPT, SEQ_VALUES, SLOT, inPlace } from '../machine.ts';
 import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
 import type { PageState } from './page-state.ts';
@@ -12,6 +13,9 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   const mmuLock = lockAt.mmu_lock.writer;
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
+  /** A bracket opens and closes only where somebody is bound: the other side, and what is looked for, may differ. */
+  const concerned = (m: State, by: BracketBy): boolean =>
+    by === 'binding' ? m[at.slot_bound] === 1 : m[at.slot] === SLOT.valid || m[at.slot] === SLOT.invalid;
   const covers = (m: State, gfn: number): boolean =>
     m[at.mmu_invalidate_in_progress] > 0 &&
     (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
@@ -41,10 +45,11 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   };
 
   return {
-    start: (m: State, thread: number, start: number, end: number, fault: string): number => {
-      if (m[at.slot] === SLOT.none || fault === 'skip') return 0;
+    start: (m: State, thread: number, start: number, end: number, by: BracketBy, fault: string): number => {
+      if (!concerned(m, by) || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       m[mmuLock] = thread + 1;
+      if (by === 'notifier') m[at.mn_active_invalidate_count]++;
       const old = m[at.mmu_invalidate_in_progress] === 0 ? 0 : m[at.mmu_invalidate_range];
       m[at.mmu_invalidate_in_progress]++;
       m[at.mmu_invalidate_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
@@ -59,9 +64,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       m[at.mmu_invalidate_range] = hull(m[at.mmu_invalidate_range] | maskOf(start, end));
       return 0;
     },
-    end: (m: State, fault: string): number => {
-      if (m[at.slot] === SLOT.none || fault === 'skip') return 0;
+    end: (m: State, by: BracketBy, fault: string): number => {
+      if (!concerned(m, by) || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
+      if (by === 'notifier') m[at.mn_active_invalidate_count]--;
       if (fault === 'no-seq') note('end-without-seq');
       else m[at.mmu_invalidate_seq] = (m[at.mmu_invalidate_seq] + 1) % SEQ_VALUES;
       if (m[at.mmu_invalidate_in_progress] === 0) note('in-progress-negative');
@@ -71,11 +77,12 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       return 0;
     },
     zapLeafs: (m: State, thread: number, start: number, end: number, filter: number): number => {
-      /* xa_for_each_range(&f->bindings): nothing is bound */
-      if (m[at.slot] === SLOT.none) return 0;
       const deletes = m[lockAt.slots_lock.writer] === thread + 1 && m[at.slot] === SLOT.invalid;
-      if (m[at.mmu_invalidate_in_progress] === 0 && !deletes)
+      if (m[at.mmu_invalidate_in_progress] === 0 && !deletes) {
+        /* xa_for_each_range(&f->bindings): the loop over nothing */
+        if (m[at.slot_bound] === 0) return 0;
         note('zap-outside-bracket');
+      }
       let zapped = 0;
       for (let gfn = start; gfn < end; gfn++) {
         /* without mirrored roots the filter is ignored: all direct roots are zapped */
@@ -107,7 +114,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     hvaToPfn: (_m: State, gfn: number): number => (anonymous < 0 ? 0 : anonymous + gfn + 1),
     map: (m: State, gfn: number, pfn: number, isPrivate: boolean, seq: number, fault: string): number => {
       if (m[mmuLock] !== 0) return BLOCKED;
-      const stale = m[at.slot] !== SLOT.bound || covers(m, gfn) || m[at.mmu_invalidate_seq] !== seq;
+      const stale = covers(m, gfn) || m[at.mmu_invalidate_seq] !== seq;
       if (stale && fault !== 'no-recheck') {
         note('fault-retried');
         return 0;

@@ -119,13 +119,13 @@ export function* kvm_gmem_unmap(range: Range, filter: ZapFilter, arch: Arch): St
  * zaps the shared SPTEs first, in a bracket of its own.
  */
 export function* unmap_mapping_range(range: Range, notifies: boolean, arch: Arch): Steps<void> {
-  const bound = notifies && (yield* kvm_mmu_invalidate_start(range));
+  const bound = notifies && (yield* kvm_mmu_invalidate_start(range, undefined, 'notifier'));
   if (bound) {
     yield* kvm_unmap_gfn_range(range, 'shared', arch);
     yield* unlock('mmu_lock');
   }
   for (const index of each_page(range)) yield* unmap_mapping_pages(index);
-  if (bound) yield* kvm_mmu_invalidate_end(range);
+  if (bound) yield* kvm_mmu_invalidate_end(range, undefined, 'notifier');
 }
 
 /** The IOMMU side of a proposal, with missing hooks doing nothing. */

@@ -3,11 +3,14 @@
 
 import {
   type Arch,
+  type MemslotState,
   type Result,
   type Steps,
   call,
   folio_put,
+  fput,
   get_file_active,
+  gfn_to_memslot,
   guest_access,
   hva_to_pfn,
   kvm_gmem_get_pfn,
@@ -15,56 +18,59 @@ import {
   kvm_tdp_mmu_map,
   mmu_invalidate_seq,
   repeat,
-  slot_bound,
   srcu_read_lock,
   srcu_read_unlock,
 } from '../../api/index.ts';
 
-/*
- * MODEL: a fault takes the file before it looks at the slot and drops it after SRCU; kvm_gmem_get_pfn() does
- * both inside, and fput() defers.
- */
+/** RET_PF_RETRY and RET_PF_FIXED both enter the guest again. */
+interface Fault {
+  readonly result: Result | 'again';
+  /** The file's last reference was dropped: task work releases it, once SRCU is left. */
+  readonly last: boolean;
+}
+const ended = (result: Fault['result'], last = false): Fault => ({ result, last });
+
 /*
  * MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide
  * nothing.
  */
 /* MODEL: NPT leaf sizes, and KVM's PSMASH for a guest access or PVALIDATE of 4K on a 2M RMP entry, are left out. */
-/* MODEL: a slot that goes away makes a fault exit, or its install stale; the kernel retries or emulates. */
 /* MODEL: PVALIDATE and ACCEPT come with the guest's first touch of a page. */
-/** The guest's accesses; `gmem_fput` drops the file, and releases it when it was the last. */
-export function makeFault(arch: Arch, gmem_fput: (counted: boolean) => Steps<void>) {
-  /**
-   * 0: mapped, or stale and to be retried; -EFAULT: exit to user space. Everything that may be stale is read
-   * after the snapshot.
-   */
-  function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, file: boolean): Steps<Result> {
-    /* kvm_mmu_do_page_fault() looks the slot up once, before anything else */
-    const slot = yield* slot_bound();
-    const seq = yield* mmu_invalidate_seq();
-    if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return '-EFAULT';
-    if (!slot) return '-EFAULT';
-    if (!isPrivate && !arch.in_place) {
-      const pfn = yield* hva_to_pfn(gfn);
-      if (pfn !== null) yield* kvm_tdp_mmu_map(gfn, pfn, false, seq);
-      return 0;
-    }
-    if (!file) return '-EFAULT';
+/** The guest's accesses; `release` is what the last fput() leaves to do. */
+export function makeFault(arch: Arch, release: () => Steps<void>) {
+  /** kvm_mmu_faultin_pfn_gmem(), then kvm_tdp_mmu_page_fault(). The file is held for the lookup only. */
+  function* faultin_gmem(gfn: number, isPrivate: boolean, seq: number): Steps<Fault> {
+    if (!(yield* get_file_active())) return ended('-EFAULT');
     const pfn = yield* call(kvm_gmem_get_pfn, gfn, arch);
-    if (typeof pfn !== 'number') return pfn;
+    const last = yield* fput();
+    if (typeof pfn !== 'number') return ended(pfn, last);
     yield* kvm_tdp_mmu_map(gfn, pfn, isPrivate, seq);
     yield* folio_put(pfn);
-    return 0;
+    return ended('again', last);
+  }
+
+  /** kvm_mmu_faultin_pfn(). Everything that may be stale is read after the snapshot; the slot is kept by SRCU. */
+  function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, slot: MemslotState): Steps<Fault> {
+    const seq = yield* mmu_invalidate_seq();
+    if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return ended('-EFAULT');
+    /* kvm_handle_noslot_fault(): KVM_RUN returns 0 with KVM_EXIT_MMIO */
+    if (slot === 'none') return ended(isPrivate ? '-EFAULT' : 0);
+    if (slot === 'invalid') return ended('again');
+    if (isPrivate || arch.in_place) return yield* faultin_gmem(gfn, isPrivate, seq);
+    const pfn = yield* hva_to_pfn(gfn);
+    if (pfn !== null) yield* kvm_tdp_mmu_map(gfn, pfn, false, seq);
+    return ended('again');
   }
 
   /** One round: the guest runs, faults, KVM handles the fault under SRCU. */
   function* vcpu_enter_guest(gfn: number, isPrivate: boolean): Steps<Result | 'again'> {
     if (yield* guest_access(gfn, isPrivate)) return 0;
     yield* srcu_read_lock();
-    const file = (isPrivate || arch.in_place) && (yield* get_file_active());
-    const result = yield* call(kvm_tdp_page_fault, gfn, isPrivate, file);
+    const slot = yield* gfn_to_memslot();
+    const { result, last } = yield* call(kvm_tdp_page_fault, gfn, isPrivate, slot);
     yield* srcu_read_unlock();
-    if (file) yield* call(gmem_fput, true);
-    return result === 0 ? 'again' : result;
+    if (last) yield* call(release);
+    return result;
   }
 
   return {

@@ -13,6 +13,9 @@ import {
   down_write,
   each_page,
   filemap_lock_folio,
+  synchronize_srcu,
+  slot_state,
+  gfn_to_memslot,
   filemap_remove_folio,
   folio_put,
   folio_unlock,
@@ -123,6 +126,29 @@ export function punchHole(broken: Partial<HoleParts>) {
     for (const index of each_page(range)) yield* call(truncate_inode_folio, index);
     yield* call(parts.kvm_gmem_invalidate_end, range);
     yield* up_write('invalidate_lock');
+    return 0;
+  };
+}
+
+/* ---- linux-7.2: KVM_SET_USER_MEMORY_REGION2, slot deleted ---- */
+
+export function deleteMemslot(kvm_gmem_unbind: () => Steps<void>) {
+  return function* kvm_delete_memslot(all: Range): Steps<Result> {
+    yield* lock('slots_lock');
+    if ((yield* gfn_to_memslot()) === 'none') {
+      yield* unlock('slots_lock');
+      return '-EINVAL';
+    }
+    yield* slot_state('invalid');
+    yield* synchronize_srcu();
+    yield* lock('mmu_lock');
+    yield* kvm_mmu_unmap_gfn_range(all, 'both');
+    yield* unlock('mmu_lock');
+    yield* slot_state('deleted');
+    yield* synchronize_srcu();
+    yield* call(kvm_gmem_unbind);
+    yield* slot_state('none');
+    yield* unlock('slots_lock');
     return 0;
   };
 }

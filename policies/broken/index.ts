@@ -64,6 +64,9 @@ import { countBeforeSeq } from './count-before-seq.ts';
 import { seqBeforeCount } from './seq-before-count.ts';
 import { flushLostAtYield } from './flush-lost-at-yield.ts';
 import { rangeAddedLate } from './range-added-late.ts';
+import { unbindSkippedWhenDying } from './unbind-skipped-when-dying.ts';
+import { flagsChangeKeepsBinding } from './flags-change-keeps-binding.ts';
+import { releaseKeepsPointer } from './release-keeps-pointer.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -129,4 +132,7 @@ export const BROKEN: readonly Policy[] = [
   seqBeforeCount,
   flushLostAtYield,
   rangeAddedLate,
+  unbindSkippedWhenDying,
+  flagsChangeKeepsBinding,
+  releaseKeepsPointer,
 ];

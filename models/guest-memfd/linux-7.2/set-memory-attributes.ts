@@ -26,12 +26,12 @@ export function makeSetMemoryAttributes(to: 'private' | 'shared', arch: Arch) {
       return 0;
     }
     /* kvm_pre_set_memory_attributes(): roots of the old kind */
-    if (yield* kvm_mmu_invalidate_start(range)) {
+    if (yield* kvm_mmu_invalidate_start(range, undefined, 'memslot')) {
       yield* call(kvm_unmap_gfn_range, range, to === 'private' ? 'shared' : 'private', arch);
       yield* unlock('mmu_lock');
     }
     for (const gfn of each_page(range)) yield* store_attributes({ start: gfn, end: gfn + 1 }, to);
-    yield* kvm_mmu_invalidate_end(range);
+    yield* kvm_mmu_invalidate_end(range, undefined, 'memslot');
     yield* unlock('slots_lock');
     return 0;
   };

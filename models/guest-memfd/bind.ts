@@ -1,0 +1,131 @@
+// A memslot and a gmem file find each other and part: kvm_gmem_bind(), kvm_gmem_unbind(), kvm_gmem_release(). The
+// file holds the VM; slot->gmem.file is a weak pointer, and the bindings of the file point to the slot.
+
+import {
+  type Range,
+  type Result,
+  type Steps,
+  call,
+  close_file,
+  down_write,
+  fget,
+  fput,
+  get_file_active,
+  gfn_to_memslot,
+  kvm_gmem_erase_bindings,
+  kvm_gmem_forget_file,
+  kvm_gmem_list_del,
+  kvm_gmem_store_bindings,
+  lock,
+  slot_gmem_file,
+  slot_state,
+  synchronize_srcu,
+  unlock,
+  up_write,
+} from '../../api/index.ts';
+import { kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_gfn_range } from './invalidate.ts';
+import { truncate_inode_pages_range } from './page-cache.ts';
+import { type TruncateOptions, zapFilter } from './truncate.ts';
+
+/** KVM_SET_USER_MEMORY_REGION2, new slot, on the gmem fd. The slot is seen once it is bound. */
+export function makeBind() {
+  function* kvm_gmem_bind(): Steps<Result> {
+    yield* down_write('invalidate_lock');
+    const stored = yield* kvm_gmem_store_bindings();
+    yield* up_write('invalidate_lock');
+    return stored ? 0 : '-EEXIST';
+  }
+  return function* kvm_create_memslot(): Steps<Result> {
+    yield* lock('slots_lock');
+    const result = (yield* gfn_to_memslot()) === 'none' ? yield* call(kvm_gmem_bind) : '-EEXIST';
+    if (result === 0) yield* slot_state('valid');
+    yield* unlock('slots_lock');
+    return result;
+  };
+}
+
+/** False where the reference that it took was the last one: the caller releases the file when it may. */
+export function* kvm_gmem_unbind(): Steps<boolean> {
+  /* the file was released before: nothing to do */
+  if (!(yield* slot_gmem_file())) return true;
+  if (!(yield* get_file_active())) {
+    /* dying: its release needs slots_lock, which we hold; without invalidate_lock */
+    yield* kvm_gmem_erase_bindings();
+    return true;
+  }
+  yield* down_write('invalidate_lock');
+  yield* kvm_gmem_erase_bindings();
+  yield* up_write('invalidate_lock');
+  return !(yield* fput());
+}
+
+/** KVM_SET_USER_MEMORY_REGION2, delete: invalid, SRCU, flush without a bracket, gone, SRCU, unbind, kfree(). */
+export function makeUnbind({ arch }: TruncateOptions, release: () => Steps<void>) {
+  return function* kvm_delete_memslot(all: Range): Steps<Result> {
+    yield* lock('slots_lock');
+    if ((yield* gfn_to_memslot()) === 'none') {
+      yield* unlock('slots_lock');
+      return '-EINVAL';
+    }
+    yield* slot_state('invalid');
+    yield* synchronize_srcu();
+    /* kvm_arch_flush_shadow_memslot() */
+    yield* lock('mmu_lock');
+    yield* call(kvm_unmap_gfn_range, all, 'both', arch);
+    yield* unlock('mmu_lock');
+    yield* slot_state('deleted');
+    yield* synchronize_srcu();
+    const held = yield* call(kvm_gmem_unbind);
+    yield* slot_state('none');
+    yield* unlock('slots_lock');
+    if (!held) yield* call(release);
+    return 0;
+  };
+}
+
+/**
+ * The last fput(): kvm_gmem_release(), then eviction of the inode. RFC v2 zaps both kinds where
+ * kvm_gmem_memslot_supports_shared(), which asks the slot for its file; release has just cleared that.
+ */
+export function makeRelease({ arch, consumer, filter: usual }: TruncateOptions, pages: number) {
+  const all = { start: 0, end: pages };
+  const filter = arch.base === 'rfc-v2' ? 'private' : usual;
+  function* kvm_gmem_release(): Steps<void> {
+    yield* lock('slots_lock');
+    yield* down_write('invalidate_lock');
+    yield* kvm_gmem_forget_file();
+    yield* call(kvm_gmem_invalidate_start, all, yield* zapFilter(filter, all), consumer.present, arch);
+    yield* consumer.start(all, 'release');
+    yield* call(kvm_gmem_invalidate_end, all, consumer.present);
+    yield* consumer.end(all, 'release', true);
+    yield* kvm_gmem_list_del();
+    yield* up_write('invalidate_lock');
+    yield* unlock('slots_lock');
+  }
+  /** What the last fput() leaves to task work. */
+  function* __fput(): Steps<void> {
+    yield* call(kvm_gmem_release);
+    yield* call(truncate_inode_pages_range, all, arch);
+  }
+  /** fput() by whoever may release the file at once. */
+  function* gmem_fput(counted: boolean): Steps<void> {
+    if (yield* fput(counted)) yield* __fput();
+  }
+  return {
+    __fput,
+    gmem_fput,
+    *close_gmem(): Steps<Result> {
+      if (!(yield* close_file())) return '-EBADF';
+      yield* call(gmem_fput, true);
+      return 0;
+    },
+    /** A call on the gmem fd: fget() before it, fput() after it. */
+    onFd: <R>(run: (range: Range) => Steps<R>) =>
+      function* ioctl(range: Range): Steps<R | '-EBADF'> {
+        if (!(yield* fget())) return '-EBADF';
+        const result = yield* call(run, range);
+        yield* call(gmem_fput, true);
+        return result;
+      },
+  };
+}
