@@ -41,10 +41,11 @@ export type Step =
   | { readonly op: 'lock' | 'unlock'; readonly lock: LockName; readonly mode: 'write' | 'read' }
   /* guest_memfd: page cache, attributes, bracket */
   | {
-      readonly op:
-        'kvm_gmem_get_folio' | 'filemap_lock_folio' | 'filemap_remove_folio' | 'unmap_mapping_pages';
+      readonly op: 'kvm_gmem_get_folio' | 'filemap_lock_folio' | 'unmap_mapping_pages' | 'folio_ref_count';
       readonly index: Index;
     }
+  | { readonly op: 'filemap_remove_folio'; readonly index: Index; readonly fault?: string }
+  | { readonly op: 'lru_add_drain_all' }
   | {
       readonly op: 'folio_unlock' | 'folio_put' | 'folio_test_hwpoison' | 'clear_highpage';
       readonly pfn: Pfn;
@@ -67,6 +68,7 @@ export type Step =
       readonly start: Index;
       readonly end: Index;
       readonly to: 'private' | 'shared';
+      readonly fault?: string;
     }
   | { readonly op: 'wait_for_folio_refs' | 'split_folio'; readonly index: Index }
   | { readonly op: 'merge_folio'; readonly index: Index; readonly mixed?: true }
@@ -284,6 +286,14 @@ export function* kvm_gmem_has_safe_refcount(range: Range): Steps<Index | null> {
   const answer = (yield { op: 'safe_refcount', start: range.start, end: range.end }) as number;
   return answer === 0 ? null : answer - 1;
 }
+/**
+ * v8: folio_ref_count() is what the page cache and the caller's own lookup make it. A first look, before the LRU
+ * batches are drained; kvm_gmem_has_safe_refcount() is the last word.
+ */
+export const folio_ref_count_is_expected = (index: Index): Steps<boolean> =>
+  askFlag({ op: 'folio_ref_count', index });
+/** Every CPU's batches give back the references that they hold. */
+export const lru_add_drain_all = (): Steps<void> => tell({ op: 'lru_add_drain_all' });
 /** The maximal subranges whose attribute differs from `to`; and whether the inode is backed by huge pages. */
 export function* kvm_gmem_convert_compute_work(
   range: Range,
@@ -313,13 +323,19 @@ export function* kvm_gmem_get_invalidate_filter(range: Range): Steps<ZapFilter> 
   return answer === 3 ? 'both' : answer === 2 ? 'private' : 'shared';
 }
 /** Commit: the attribute (shareability) of the range changes in one store. */
-export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<void> =>
-  tell({ op: 'store_attributes', start: range.start, end: range.end, to });
+export const store_attributes = (range: Range, to: 'private' | 'shared', fault?: string): Steps<void> =>
+  tell({
+    op: 'store_attributes',
+    start: range.start,
+    end: range.end,
+    to,
+    ...(fault === undefined ? {} : { fault }),
+  });
 /** unmap_mapping_pages(): the host PTE of this index goes. */
 export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'unmap_mapping_pages', index });
 /** Remove from the page cache; free_folio hook; the cache's reference goes. Under the folio lock. */
-export const filemap_remove_folio = (index: Index): Steps<void> =>
-  tell({ op: 'filemap_remove_folio', index });
+export const filemap_remove_folio = (index: Index, fault?: string): Steps<void> =>
+  tell({ op: 'filemap_remove_folio', index, ...(fault === undefined ? {} : { fault }) });
 /** kvm_gmem_has_some_shared(): does the range hold a shared index? */
 export const kvm_gmem_has_some_shared = (range: Range): Steps<boolean> =>
   askFlag({ op: 'kvm_gmem_has_some_shared', start: range.start, end: range.end });

@@ -195,6 +195,7 @@ function pageFacts(machine: Machine): Fact[] {
     ...range(pfns).map(content),
     ...range(pool).map(named('folio', 'huge_folio', '4K', '2M')),
     ...range(pool).map(named('hwpoison', 'hwpoison', 'clear', 'set')),
+    ...(at.lru_add === undefined ? [] : range(pool).map(named('LRU batch', 'lru_add', 'none', 'holds it'))),
     ...range(pool).map(pins),
   ];
 }

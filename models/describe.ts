@@ -102,7 +102,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   /* guest_memfd */
   kvm_gmem_get_folio: (s) => [`kvm_gmem_get_folio() index ${s.index}`, pfnOr('-ENOMEM')],
   filemap_lock_folio: (s) => [`filemap_lock_folio() index ${s.index}`, pfnOr('-ENOENT')],
-  filemap_remove_folio: (s) => [`filemap_remove_folio() index ${s.index}`],
+  filemap_remove_folio: (s) => [`filemap_remove_folio() index ${s.index}${fault(s)}`],
   unmap_mapping_pages: (s) => [`unmap_mapping_pages() index ${s.index}`],
   folio_unlock: (s) => [`folio_unlock() pfn ${s.pfn}`],
   folio_put: (s) => [`folio_put() pfn ${s.pfn}`],
@@ -116,6 +116,8 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
     `kvm_gmem_has_safe_refcount() ${index(s)}`,
     (a) => (a === 0 ? 'true' : `false, index ${a - 1}`),
   ],
+  folio_ref_count: (s) => [`folio_ref_count() of index ${s.index}`, either('too high', 'as expected')],
+  lru_add_drain_all: () => ['lru_add_drain_all()'],
   compute_work: (s) => [
     `kvm_gmem_convert_compute_work() ${index(s)} to ${s.to}`,
     (a) => (a >> 1 === 0 ? 'nothing to do' : subranges(a >> 1, s.start)),
@@ -126,7 +128,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
     `kvm_gmem_get_invalidate_filter() ${index(s)}`,
     (a) => ['none', 'shared', 'private', 'both'][a] ?? '',
   ],
-  store_attributes: (s, c) => [storeText(c, s)],
+  store_attributes: (s, c) => [`${storeText(c, s)}${fault(s)}`],
   wait_for_folio_refs: (s) => [`wait for the references to the folio of index ${s.index}`],
   split_folio: (s) => [
     `split_folio() index ${s.index}`,
@@ -281,6 +283,7 @@ export function describeAgent(machine: Machine, agent: string, before: MachineSt
     const page = Number(fills[1]);
     return said('iotlb_fill', `${what} -> pfn ${after[at.iotlb + page] - 1}`, { iova: page });
   }
+  if (what.includes('LRU batch')) return said('lru_add_drain', what, {});
   for (let pfn = 0; pfn < machine.pfns; pfn++)
     if (before[at.owner + pfn] !== after[at.owner + pfn])
       return said('alloc_pages', `pfn ${pfn} is handed to another owner`, { pfn });

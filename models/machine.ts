@@ -136,6 +136,16 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('folio_lock', 'thread', THREAD, pool, 'pfn');
   add('lookup_refs', 'number', COUNT_BITS, pool, 'pfn');
   add('pins', 'number', COUNT_BITS, pool, 'pfn');
+  if (config.base === 'v8') {
+    /* in a per-CPU batch, with a reference, since the folio entered the page cache */
+    add('lru_add', 'flag', 1, pool, 'pfn');
+    /* no entry in the maple tree */
+    add('attribute_missing', 'flag', 1, pages, 'index');
+    /* of the conversion that holds invalidate_lock: what it is to change, has changed, has taken from the guest */
+    add('converting', 'mask', pages, 1, 'index');
+    add('converted', 'mask', pages, 1, 'index');
+    add('content_lost', 'mask', pages, 1, 'index');
+  }
   /* KVM: one VM, one slot */
   add('slot', 'slot', 2);
   /* the bindings of the file point to it; and its own, weak pointer to the file */

@@ -433,6 +433,19 @@ export const INVARIANTS: readonly Invariant[] = [
     ],
   },
   {
+    name: 'no-refusal-without-user',
+    says: 'A conversion is refused only where somebody uses the page: a batch that will let go of it by itself is nobody.',
+    source: 'Ackerley Tng, 24 Jun 2026: lru_add batches; kvm_gmem_is_safe_for_conversion() of v8 drains them',
+    partner: 'conversion-refused',
+    breaches: [
+      {
+        outcome: 'LRU batch',
+        event: 'refused-without-user',
+        witness: 'a conversion is refused for the reference of an lru_add batch alone',
+      },
+    ],
+  },
+  {
     name: 'nothing-left-at-release',
     says: 'With nothing going on, an IOPTE or a pin has an area, and no folio reference and no lock is left behind.',
     source: 'iopt_release_pages(), iopt_destroy_table(); lockdep: held lock at return to user space',
@@ -589,8 +602,9 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'neighbour-content-survives',
-    says: 'What guest or device has written is not overwritten by the host before its page is converted or truncated.',
-    source: 'kvm_gmem_get_pfn() clears what is not up to date; kvm_gmem_zero_range() of RFC v2',
+    says: 'What guest or device has written stays as it is until its page is truncated, or changes from private to shared or back; the kernel itself does not zero it then.',
+    source:
+      'kvm_gmem_get_pfn() clears what is not up to date; kvm_gmem_zero_range() of RFC v2; Suzuki K Poulose, 5 Jul 2026, Re: [PATCH v8 13/46]; Fuad Tabba, 19 Jun 2026, Re: [PATCH v8 15/46]',
     partner: 'page-cleared',
     breaches: [
       { outcome: 'wiped by a hole', event: 'data-wiped', witness: 'a hole zeroes data outside its range' },
@@ -598,6 +612,45 @@ export const INVARIANTS: readonly Invariant[] = [
         outcome: 'cleared after use',
         event: 'data-cleared',
         witness: 'a page is cleared that guest or device had written to',
+      },
+      {
+        outcome: 'zapped with the range',
+        event: 'content-lost-beside',
+        witness: 'a conversion has taken the data of a page from the guest that stays private all along',
+      },
+      {
+        outcome: 'wiped by a conversion',
+        event: 'wiped-by-conversion',
+        witness: 'a conversion zeroes a page that guest or device had written to',
+      },
+    ],
+  },
+  {
+    name: 'same-pfn-across-conversion',
+    says: 'A conversion in place leaves each page in the page cache: the other kind is the same page.',
+    source: '[PATCH v8 00/46], cover letter, on a test that converted and looked at another page (facts D38)',
+    partner: 'converted-to-shared',
+    breaches: [
+      {
+        outcome: 'page cache',
+        event: 'converted-page-removed',
+        witness: 'a conversion takes a page of its range out of the page cache',
+      },
+    ],
+  },
+  {
+    name: 'attributes-total',
+    says: 'Every index has an attribute: the tree has no gap, for a lookup that finds none can only guess.',
+    source: 'Binbin Wu, 22 Jun 2026, Sean Christopherson, 23 Jun 2026, Re: [PATCH v8 01/46]',
+    partner: 'call-returned',
+    breaches: [
+      {
+        outcome: 'gap',
+        at: (q) => (m) =>
+          q.at.attribute_missing === undefined
+            ? -1
+            : inEachPage(q, (index) => m[q.at.attribute_missing + index] === 1),
+        witness: (_q, _m, index) => `index ${index} has no entry in the tree of attributes`,
       },
     ],
   },
@@ -690,6 +743,11 @@ export const INVARIANTS: readonly Invariant[] = [
         witness: 'a conversion has failed and an attribute is not what it was before',
       },
       {
+        outcome: 'part of the range',
+        event: 'conversion-partial',
+        witness: 'a conversion drops invalidate_lock with a part of its range changed',
+      },
+      {
         outcome: 'folios',
         event: 'conversion-left-structure',
         witness: 'a conversion has failed and a folio has not the size that it had before',
@@ -698,7 +756,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'no-zap-before-point-of-no-return',
-    says: 'A conversion that fails has removed no private leaf of the S-EPT: the removal destroys what the page holds.',
+    says: 'A conversion that fails has taken nothing from the guest: no private leaf of the S-EPT, whose removal destroys what the page holds, no RMP entry.',
     source:
       'Yan Zhao, Jun 2025, Re: [RFC PATCH v2 38/51] and the TDX thread: what can fail comes before the unmap',
     partner: 'call-failed',
@@ -708,6 +766,12 @@ export const INVARIANTS: readonly Invariant[] = [
         event: 'conversion-failed-after-remove',
         witness:
           'a conversion has failed after it removed a private leaf; the guest finds its page not accepted',
+      },
+      {
+        outcome: 'data',
+        event: 'content-lost-in-refusal',
+        witness:
+          'a conversion that changes nothing has removed the S-EPT leaf or RMP entry of a page with data',
       },
     ],
   },

@@ -58,6 +58,7 @@ function resultText(result: unknown): string {
 
 /** What the result of a call tells: appends events. */
 function judgeResult(machine: Machine, calls: ReadonlyMap<string, Call>, events: number[]) {
+  const { config } = machine;
   const note = (event: EventName): void => {
     events.push(EVENT[event]);
   };
@@ -73,6 +74,8 @@ function judgeResult(machine: Machine, calls: ReadonlyMap<string, Call>, events:
       const offset = Number(result.error_offset);
       if (!(offset >= call.range.start && offset < call.range.end)) note('error-offset-out-of-range');
     }
+    if (config.base === 'v8' && call.word.startsWith('convert') && /^-(EAGAIN|ENOMEM)$/.test(String(result)))
+      note('error-offset-out-of-range');
     if (call.word === 'map') {
       const { iopte, area } = machine.at;
       for (let iova = call.range.start; iova < call.range.end; iova++)

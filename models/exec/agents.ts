@@ -48,6 +48,10 @@ export function moverOf(step: Step): Mover {
     case 'rmp_make_private':
     case 'clear_highpage':
     case 'store_attributes':
+    /* and an LRU batch is drained just before these */
+    case 'folio_ref_count':
+    case 'safe_refcount':
+    case 'filemap_remove_folio':
       return 'wait';
     default:
       return 'none';
@@ -56,7 +60,7 @@ export function moverOf(step: Step): Mover {
 
 /**
  * An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the
- * mapper's.
+ * mapper's. The drain of an LRU batch may wait until references are counted.
  */
 export function timelyOf(
   machine: Machine,
@@ -73,8 +77,22 @@ export function timelyOf(
     if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
     return step.op === 'dma_translate' && step.iova === iova;
   };
+  /** Somebody is about to count the references of the page, or it has left the page cache. */
+  const isDrainTimely = (m: State, pfn: number, pending: Int32Array): boolean => {
+    const index = view.indexOf(m, pfn);
+    if (index < 0) return true;
+    for (let thread = 0; thread < pending.length; thread++) {
+      if (pending[thread] < 0) continue;
+      const step = steps[pending[thread]];
+      if (step.op === 'safe_refcount' && index >= step.start && index < step.end) return true;
+      if ((step.op === 'folio_ref_count' || step.op === 'filemap_remove_folio') && step.index === index)
+        return true;
+    }
+    return false;
+  };
   return (m, agent, pending) => {
-    const iova = agents[agent].fills;
+    const { fills: iova, drains } = agents[agent];
+    if (drains !== undefined) return isDrainTimely(m, drains, pending);
     if (iova === undefined || m[iopte + iova] === 0) return true;
     /* an invalidation is queued that would drop the entry: seen by the agent that executes it */
     for (let t = 0; t < pending.length; t++) if (((m[inv_queue + t] >> iova) & 1) === 1) return true;
@@ -97,6 +115,8 @@ export interface Agent {
   readonly act: (m: State) => boolean;
   /** It fills the IOTLB at this iova. */
   readonly fills?: number;
+  /** It drains the LRU batch that holds this page. */
+  readonly drains?: number;
   /** Somebody may wait for it. */
   readonly helps?: boolean;
 }
@@ -144,6 +164,11 @@ export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readon
         iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
     })),
     { name: 'host: allocator reuses a free page', act: memory.reuse },
+    ...Array.from({ length: config.base === 'v8' ? 2 * pages : 0 }, (_, pfn) => ({
+      name: `host: the LRU batch that holds pfn ${pfn} is drained`,
+      drains: pfn,
+      act: (m: State) => memory.drain(m, pfn),
+    })),
     ...(config.fail === null
       ? []
       : [

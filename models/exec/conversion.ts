@@ -1,6 +1,5 @@
 // The state of a conversion: attributes, split and merge of folios, and how it ends.
 
-import { inPlace } from '../machine.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
 
 export type Conversion = ReturnType<typeof makeConversion>;
@@ -58,23 +57,6 @@ export function makeConversion(exec: Exec, failsNow: (m: State, step: string) =>
     },
     someShared: (m: State, start: number, end: number): number => {
       for (let index = start; index < end; index++) if (m[at.private + index] === 0) return 1;
-      return 0;
-    },
-    storeAttributes: (m: State, start: number, end: number, toPrivate: number): number => {
-      for (let index = start; index < end; index++) {
-        const pfn = m[page_cache + index] - 1;
-        const changes = m[at.private + index] !== toPrivate;
-        if (
-          changes &&
-          toPrivate === 1 &&
-          inPlace(config) &&
-          pfn >= 0 &&
-          view.extraReferences(m, view.head(m, pfn)) > 0
-        )
-          note('conversion-with-references');
-        m[at.private + index] = toPrivate;
-        if (changes) note(toPrivate === 1 ? 'converted-to-private' : 'converted-to-shared');
-      }
       return 0;
     },
     split: (m: State, index: number): number => {

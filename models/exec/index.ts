@@ -16,6 +16,7 @@ import { makeConversion } from './conversion.ts';
 import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
+import { makeLru } from './lru.ts';
 import { makeMemory } from './memory.ts';
 import { makeMemslot } from './memslot.ts';
 import { makePageState } from './page-state.ts';
@@ -95,12 +96,13 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     tdx: config.platform === 'tdx',
     note,
   };
-  const pageState = makePageState(exec);
-  const memory = makeMemory(exec, pageState.release);
+  const lru = makeLru(exec);
+  const attributes = makeAttributes(exec, lru);
+  const pageState = makePageState(exec, attributes);
+  const memory = makeMemory(exec, pageState.release, attributes, lru);
   const conversion = makeConversion(exec, memory.failsNow);
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
-  const attributes = makeAttributes(exec);
   const file = makeFile(exec);
   const memslot = makeMemslot(exec);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
@@ -121,6 +123,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         `${threads[thread]?.name ?? 'a thread'} unlocked '${name}' (${mode}), held by ${holder}. A lock is released by the thread that took it, in the mode it took it.`,
       );
     }
+    if (mode === 'write' && name === 'invalidate_lock') attributes.close(m);
     if (mode === 'write') m[writer] = 0;
     else m[readers] &= ~(1 << thread);
     return 0;
@@ -149,7 +152,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'filemap_lock_folio':
         return (m, t) => memory.lockFolio(m, t, s.index);
       case 'filemap_remove_folio':
-        return (m) => memory.removeFolio(m, s.index);
+        return (m, t) => memory.removeFolio(m, t, s.index, s.fault ?? '');
       case 'unmap_mapping_pages':
         return (m) => memory.unmapMapping(m, s.index);
       case 'folio_unlock':
@@ -161,7 +164,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'clear_highpage':
         return (m) => memory.clear(m, s.pfn);
       case 'gmem_zero_range':
-        return (m) => memory.zeroRange(m, s.start, s.end);
+        return (m, t) => memory.zeroRange(m, t, s.start, s.end);
       case 'pin_folio':
         return (m) => memory.pin(m, s.pfn);
       case 'unpin_folio':
@@ -171,17 +174,21 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'iopt_pages_sub_npinned':
         return (m) => ((m[at.npinned] = Math.max(0, m[at.npinned] - s.pages)), 0);
       case 'safe_refcount':
-        return (m) => memory.safeRefcount(m, s.start, s.end);
+        return (m) => attributes.safeRefcount(m, s.start, s.end);
       case 'compute_work':
         return (m, t) => conversion.computeWork(m, t, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'range_has_attributes':
-        return (m) => attributes.rangeHas(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+        return (m, t) => attributes.rangeHas(m, t, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'mas_preallocate':
         return (m) => (memory.failsNow(m, 'mas_preallocate') ? 0 : 1);
+      case 'folio_ref_count':
+        return (m) => attributes.isExpected(m, s.index);
+      case 'lru_add_drain_all':
+        return (m) => memory.drainAll(m);
       case 'get_invalidate_filter':
         return (m) => attributes.filter(m, s.start, s.end);
       case 'store_attributes':
-        return (m) => conversion.storeAttributes(m, s.start, s.end, s.to === 'private' ? 1 : 0);
+        return (m, t) => attributes.store(m, t, s.start, s.end, s.to === 'private' ? 1 : 0, s.fault ?? '');
       case 'wait_for_folio_refs':
         return (m) => conversion.waitForRefs(m, s.index);
       case 'split_folio':
@@ -268,7 +275,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'rmp_make_private':
         return (m) => pageState.makePrivate(m, s.index, s.pfn);
       case 'rmp_make_shared':
-        return (m) => pageState.makeShared(m, s.index);
+        return (m, t) => pageState.makeShared(m, t, s.index);
       case 'rmp_level':
         return (m) => (exec.snp ? m[at.rmp_2m + s.pfn] : 0);
       case 'psmash':

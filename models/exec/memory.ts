@@ -1,11 +1,18 @@
 // guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
 
 import { COUNT_MAX, CONTENT, OWNER, inPlace } from '../machine.ts';
+import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import type { Lru } from './lru.ts';
 
 export type Memory = ReturnType<typeof makeMemory>;
 
-export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number) => void) {
+export function makeMemory(
+  exec: Exec,
+  releasePageState: (m: State, pfn: number) => void,
+  attributes: Attributes,
+  lru: Lru,
+) {
   const { machine, view, note } = exec;
   const { at, pages, huge, pfns, anonymous, config } = machine;
   const {
@@ -46,7 +53,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
   const giveBackIfUnused = (m: State, first: number): void => {
     if (view.indexOf(m, first) >= 0 || m[owner + first] !== OWNER.gmem) return;
     const last = first + view.folioPages(m, first);
-    if (m[lookup_refs + first] > 0) return;
+    if (m[lookup_refs + first] > 0 || lru.holds(m, first)) return;
     for (let pfn = first; pfn < last; pfn++) if (m[pins + pfn] > 0) return;
     for (let pfn = first; pfn < last; pfn++) {
       m[owner + pfn] = OWNER.free;
@@ -62,6 +69,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     m[content + pfn] = CONTENT.stale;
     m[uptodate + pfn] = 0;
     m[page_cache + index] = pfn + 1;
+    lru.add(m, pfn);
   };
   const allocateBlock = (m: State, index: number): boolean => {
     const first = index - (index % huge);
@@ -172,7 +180,7 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
     /**
      * Zero the pages of the hole; in an unsplit huge folio from its first byte on, as the May 2025 RFC does.
      */
-    zeroRange: (m: State, start: number, end: number): number => {
+    zeroRange: (m: State, thread: number, start: number, end: number): number => {
       for (let index = start; index < end; index++) {
         const pfn = m[page_cache + index] - 1;
         if (pfn < 0) continue;
@@ -182,13 +190,14 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
           const beside = p < pfn && view.indexOf(m, p) < start;
           if (beside && (m[content + p] === CONTENT.guest || m[content + p] === CONTENT.device))
             note('data-wiped');
+          attributes.zeroed(m, thread, p);
           m[content + p] = CONTENT.zero;
           written(m, p);
         }
       }
       return 0;
     },
-    removeFolio: (m: State, index: number): number => {
+    removeFolio: (m: State, thread: number, index: number, fault: string): number => {
       const pfn = m[page_cache + index] - 1;
       if (pfn < 0) return 0;
       const first = view.head(m, pfn);
@@ -197,8 +206,11 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
         for (let iova = 0; iova < pages; iova++)
           if (m[at.iopte + iova] === p + 1 || m[at.iotlb + iova] === p + 1) note('punch-of-mapped');
         const owned = view.indexOf(m, p);
-        if (owned >= 0) m[page_cache + owned] = 0;
-        releasePageState(m, p);
+        if (owned >= 0) {
+          attributes.removed(m, thread, owned);
+          m[page_cache + owned] = 0;
+        }
+        if (fault !== 'no-free-folio') releasePageState(m, p);
       }
       giveBackIfUnused(m, first);
       return 0;
@@ -209,14 +221,15 @@ export function makeMemory(exec: Exec, releasePageState: (m: State, pfn: number)
       note('host-pte-zapped');
       return 0;
     },
-    safeRefcount: (m: State, start: number, end: number): number => {
-      for (let index = start; index < end; index++) {
-        const pfn = m[page_cache + index] - 1;
-        if (pfn < 0 || view.extraReferences(m, view.head(m, pfn)) === 0) continue;
-        note('conversion-refused');
-        return index + 1;
-      }
+    /** lru_add_drain_all(): the batches of all CPUs. */
+    drainAll: (m: State): number => {
+      for (let pfn = 0; pfn < pool; pfn++) if (lru.drain(m, pfn)) giveBackIfUnused(m, pfn);
       return 0;
+    },
+    drain: (m: State, pfn: number): boolean => {
+      if (!lru.drain(m, pfn)) return false;
+      giveBackIfUnused(m, pfn);
+      return true;
     },
     /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
     reuse: (m: State): boolean => {

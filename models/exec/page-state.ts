@@ -2,11 +2,12 @@
 // with its pages.
 
 import { CONTENT, SEPT } from '../machine.ts';
+import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 
 export type PageState = ReturnType<typeof makePageState>;
 
-export function makePageState(exec: Exec) {
+export function makePageState(exec: Exec, attributes: Attributes) {
   const { machine, view, snp, tdx, note } = exec;
   const { at, pages, huge, pfns, config, vcpus, devices } = machine;
   const flushes = config.assumptions['snp.rmpupdate-flushes-iotlb'];
@@ -67,10 +68,11 @@ export function makePageState(exec: Exec) {
       return 0;
     },
     /** rmp_make_shared(), 4K: loops for ever on FAIL_OVERLAP. */
-    makeShared: (m: State, index: number): number => {
+    makeShared: (m: State, thread: number, index: number): number => {
       const pfn = m[at.page_cache + index] - 1;
       if (!snp || pfn < 0 || m[at.rmp_assigned + pfn] === 0) return 0;
       if (m[at.rmp_2m + pfn] === 1) return BLOCKED;
+      attributes.taken(m, thread, index, pfn);
       unassign(m, pfn);
       return 0;
     },
@@ -109,6 +111,7 @@ export function makePageState(exec: Exec) {
       if (!tdx || m[at.sept + gfn] !== SEPT.blocked) return 0;
       if (config.fail !== null && m[at.convert_by] === thread + 1) m[at.convert_lost] = 1;
       const pfn = m[at.sept_pfn + gfn] - 1;
+      attributes.taken(m, thread, gfn, pfn);
       m[at.sept + gfn] = SEPT.free;
       m[at.td_owned + pfn] = 0;
       m[at.td_dirty + pfn] = 1;

@@ -37,8 +37,8 @@ export function makeSetAttributes(to: 'private' | 'shared', options: SetAttribut
   const { arch, consumer, notifies, zapsOneKind } = options;
   const reason: Reason = to === 'private' ? 'to private' : 'to shared';
 
-  /** Cannot fail, from the bracket's start to its end. */
-  function* kvm_gmem_convert(range: Range): Steps<void> {
+  /** Past the point of no return: nothing here can fail. */
+  function* commit(range: Range): Steps<void> {
     const ended = to === 'private' ? 'shared' : 'private';
     const filter = zapsOneKind ? ended : yield* kvm_gmem_get_invalidate_filter(range);
     yield* call(kvm_gmem_invalidate_start, range, filter, consumer.present, arch);
@@ -50,7 +50,7 @@ export function makeSetAttributes(to: 'private' | 'shared', options: SetAttribut
   }
 
   /** What runs under invalidate_lock. */
-  function* set_attributes_locked(range: Range): Steps<ConvertResult> {
+  function* checkAndCommit(range: Range): Steps<ConvertResult> {
     if (yield* kvm_gmem_range_has_attributes(range, to)) return 0;
     if (!(yield* mas_preallocate(range, to))) return { errno: '-ENOMEM', error_offset: range.start };
     /* the proposals' own: may refuse, and is told by end() where something after it refuses */
@@ -64,14 +64,13 @@ export function makeSetAttributes(to: 'private' | 'shared', options: SetAttribut
         return { errno: '-EAGAIN', error_offset: unsafe };
       }
     }
-    /* the point of no return */
-    yield* call(kvm_gmem_convert, range);
+    yield* call(commit, range);
     return 0;
   }
 
   return function* __kvm_gmem_set_attributes(range: Range): Steps<ConvertResult> {
     yield* down_write('invalidate_lock');
-    const result = yield* call(set_attributes_locked, range);
+    const result = yield* call(checkAndCommit, range);
     yield* up_write('invalidate_lock');
     return result;
   };
