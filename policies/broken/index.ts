@@ -67,6 +67,18 @@ import { rangeAddedLate } from './range-added-late.ts';
 import { unbindSkippedWhenDying } from './unbind-skipped-when-dying.ts';
 import { flagsChangeKeepsBinding } from './flags-change-keeps-binding.ts';
 import { releaseKeepsPointer } from './release-keeps-pointer.ts';
+import { lruNotDrained } from './lru-not-drained.ts';
+import { pageStateBeforeCheck } from './page-state-before-check.ts';
+import { commitBeforeStart } from './commit-before-start.ts';
+import { holeFilterByFlag } from './hole-filter-by-flag.ts';
+import { preallocationInBracket } from './preallocation-in-bracket.ts';
+import { hostFaultWithoutLock } from './host-fault-without-lock.ts';
+import { wipedOnConversion } from './wiped-on-conversion.ts';
+import { freedWithoutHook } from './freed-without-hook.ts';
+import { missingEntryIsShared } from './missing-entry-is-shared.ts';
+import { enomemWithoutOffset } from './enomem-without-offset.ts';
+import { conversionTakesNewPage } from './conversion-takes-new-page.ts';
+import { storedPageByPage } from './stored-page-by-page.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -135,4 +147,16 @@ export const BROKEN: readonly Policy[] = [
   unbindSkippedWhenDying,
   flagsChangeKeepsBinding,
   releaseKeepsPointer,
+  lruNotDrained,
+  pageStateBeforeCheck,
+  commitBeforeStart,
+  holeFilterByFlag,
+  preallocationInBracket,
+  hostFaultWithoutLock,
+  wipedOnConversion,
+  freedWithoutHook,
+  missingEntryIsShared,
+  enomemWithoutOffset,
+  conversionTakesNewPage,
+  storedPageByPage,
 ];
