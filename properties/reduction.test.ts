@@ -31,7 +31,7 @@ function seen(config: Config, policy: Policy, eager: boolean): Seen {
 }
 
 const DELICATE =
-  /flush|unpin-before|mutex|recheck|snapshot|callback-at-end|end-before-commit|zap-without|pin-after/;
+  /flush|unpin-before|mutex|recheck|snapshot|callback-at-end|end-before-commit|zap-without|pin-after|lru-not/;
 
 const onePage = { ...boundsOf('quick'), name: 'custom', pages: 1, hugePages: 1 };
 
@@ -55,6 +55,11 @@ const cases = [
   ...POLICIES.flatMap((policy) =>
     PLATFORMS.map((platform) => ({ policy, config: configOf(policy, platform, 'adversarial', onePage) })),
   ),
+  /* LRU batches, which are drained by themselves */
+  ...POLICIES.map((policy) => ({
+    policy: { ...policy, base: 'v8' as const },
+    config: configOf({ ...policy, base: 'v8' }, 'bare', 'adversarial', onePage),
+  })),
   /* those that need a fill, a lock or a race at a certain point */
   ...BROKEN.filter(({ name }) => DELICATE.test(name)).map((policy) => ({
     policy,
@@ -69,7 +74,8 @@ const cases = [
 describe('the reduced search sees what the plain one sees, in fewer states', () => {
   test.each(
     cases.map(
-      ({ policy, config }) => [`${policy.name}, ${config.platform}, ${config.vmm}`, policy, config] as const,
+      ({ policy, config }) =>
+        [`${policy.name}, ${config.base}, ${config.platform}, ${config.vmm}`, policy, config] as const,
     ),
   )('%s', (_name, policy, config) => {
     const plain = seen(config, policy, false);

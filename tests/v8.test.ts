@@ -2,14 +2,17 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../api/index.ts';
+import { explore } from '../engine/explore.ts';
 import { replay } from '../engine/replay.ts';
+import { type CallOffer, withPlaceBits } from '../engine/system.ts';
 import { type Assumptions, type Config, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
 import { describeState } from '../models/describe-state.ts';
+import { lruNotDrained } from '../policies/broken/lru-not-drained.ts';
 import { folioPin } from '../policies/folio-pin.ts';
 import { invalidateCallback } from '../policies/invalidate-callback.ts';
 import { none } from '../policies/none.ts';
 import { type Model, makeModel } from '../properties/system.ts';
-import { tryScenario } from '../properties/try.ts';
+import { parseScenario, tryScenario } from '../properties/try.ts';
 
 const SHARED = 0;
 const PRIVATE = 1;
@@ -46,6 +49,22 @@ function outcomesOf(model: Model, text: string, initial: number, fields: readonl
   });
   expect(complete).toBe(true);
   return outcomes.map(({ outcome }, k) => (fields.length === 0 ? outcome : `${outcome} | ${found[k]}`));
+}
+
+/** What any interleaving of the calls breaks. */
+function keysHit(model: Model, text: string, initial: number): string[] {
+  const groups = parseScenario(text, model.table, model.machine);
+  const offers = model.machine.threads.map((_, thread) =>
+    (groups.find((group) => group.thread === thread)?.calls ?? []).map(
+      ({ name, fn, args }) => ({ name, fn, args }) as CallOffer,
+    ),
+  );
+  const { hits, complete } = withPlaceBits(
+    (bits) => model.system({ kind: 'scenario', offers }, bits, initial),
+    explore,
+  );
+  expect(complete).toBe(true);
+  return model.keys.filter(({ property }) => hits[property] > 0).map(({ name }) => name);
 }
 
 describe('a conversion alone', () => {
@@ -95,6 +114,59 @@ describe('a conversion alone', () => {
 
   test('of a closed fd is -EBADF', () => {
     expect(outcomesOf(bare, 'A: close; convert_private 0', SHARED)).toEqual(['A: 0, -EBADF']);
+  });
+});
+
+describe('a folio in an LRU batch', () => {
+  const field = 'LRU batch of pfn 0';
+
+  test('is there from its allocation on, until a batch is drained, which may be at any time', () => {
+    expect(outcomesOf(modelOf(none, 'bare'), 'A: allocate 0', SHARED, [field])).toEqual([
+      'A: 0 | LRU batch of pfn 0: none',
+    ]);
+    const { at } = modelOf(none, 'bare').machine;
+    expect(at.lru_add).toBeGreaterThan(0);
+    expect(makeModel({ ...modelOf(none, 'bare').config, base: 'rfc-v2' }, none).machine.at.lru_add).toBe(
+      undefined,
+    );
+  });
+
+  test('is no reason to refuse: the conversion drains', () => {
+    expect(outcomesOf(modelOf(none, 'bare'), 'A: allocate 0-1; convert_private 0-1', SHARED)).toEqual([
+      'A: 0, 0',
+    ]);
+  });
+
+  test('is one where it does not', () => {
+    const broken = modelOf(lruNotDrained, 'bare');
+    expect(outcomesOf(broken, 'A: allocate 0; convert_private 0', SHARED)).toEqual([
+      'A: 0, -EAGAIN',
+      'A: 0, 0',
+    ]);
+  });
+
+  test('goes to the allocator with the last reference, the batch', () => {
+    const ends = outcomesOf(modelOf(none, 'bare'), 'A: allocate 0; punch_hole 0', SHARED, ['pfn 0', field]);
+    expect(ends).toEqual(['A: 0, 0 | pfn 0: free; LRU batch of pfn 0: none']);
+  });
+});
+
+describe('a range that holds both kinds', () => {
+  const MIXED = 'V: fault_private 0 | A: convert_shared 1; convert_private 0-1';
+  const LOST = 'neighbour-content-survives (zapped with the range)';
+
+  test('becomes private, and v8 zaps what was private already', () => {
+    expect(keysHit(modelOf(none, 'tdx'), MIXED, PRIVATE)).toEqual([LOST]);
+  });
+
+  test('becomes private, and the rest stays, where one kind is zapped', () => {
+    expect(keysHit(modelOf(none, 'tdx', { 'v8.conversion-zaps-one-kind': true }), MIXED, PRIVATE)).toEqual(
+      [],
+    );
+  });
+
+  test('loses nothing where a zap destroys nothing', () => {
+    expect(keysHit(modelOf(none, 'sev-snp'), MIXED, PRIVATE)).toEqual([]);
   });
 });
 

@@ -20,7 +20,9 @@ export const enomemWithoutOffset: Policy = {
   replaces: (_base, arch) => ({
     convert_private: setAttributes('private', arch, {
       *kvm_gmem_mas_preallocate(range) {
-        return (yield* mas_preallocate(range, 'private')) ? null : '-ENOMEM';
+        return (yield* mas_preallocate(range, 'private'))
+          ? null
+          : { errno: '-ENOMEM', error_offset: 'uninitialised' };
       },
     }),
   }),
