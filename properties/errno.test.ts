@@ -34,5 +34,7 @@ describe.each(campaigns)('$name on $base', ({ judged, base }) => {
 });
 
 test.each(FAULTS)('planted: $name on $base is caught', ({ base, judged }) => {
-  expect(judged.run(base, SEED, RUNS).breach).toMatchSnapshot();
+  const { breach } = judged.run(base, SEED, RUNS);
+  expect(breach).not.toBeNull();
+  expect(breach).toMatchSnapshot();
 });

@@ -18,8 +18,8 @@ const ALL = ['linux-7.2', 'rfc-v2', 'v8'] as const;
 
 export const attributesTable: Table<AttributesArgs> = {
   call: 'KVM_SET_MEMORY_ATTRIBUTES',
-  source: 'virt/kvm/kvm_main.c: kvm_vm_ioctl_set_mem_attributes(); facts E.3, B.7',
-  bases: ['linux-7.2', 'rfc-v2'],
+  source: 'virt/kvm/kvm_main.c: kvm_vm_ioctl_set_mem_attributes(); v8 10/46; facts E.3, B.7',
+  bases: ALL,
   rows: [
     row('the structure cannot be read', '-EFAULT', (ctx) => ctx.argp === 'unreadable'),
     row('flags != 0', '-EINVAL', (_ctx, { flags }) => flags !== 0n),
@@ -33,22 +33,26 @@ export const attributesTable: Table<AttributesArgs> = {
       '-EINVAL',
       (ctx, { attributes }) => attributes !== 0n && !ctx.has_private_mem,
     ),
+    rowIn(
+      'PRIVATE, in-place conversion is on: the file keeps it',
+      { v8: '-EINVAL' },
+      (ctx, { attributes }) => attributes !== 0n && ctx.gmem_in_place_conversion,
+    ),
     row('size 0', '-EINVAL', (_ctx, { size }) => size === 0n),
     row('address + size over ULONG_MAX', '-EINVAL', (_ctx, { address, size }) => address + size > ULONG_MAX),
     row('address not a multiple of PAGE_SIZE', '-EINVAL', (_ctx, { address }) => isUnaligned(address)),
     row('size not a multiple of PAGE_SIZE', '-EINVAL', (_ctx, { size }) => isUnaligned(size)),
     row('every gfn has the attributes already', 0, (ctx, { address, size, attributes }) => {
       const [start, end] = [address / PAGE_SIZE, (address + size) / PAGE_SIZE];
-      return attributes === 0n
-        ? !overlaps(ctx.private_gfns, start, end)
-        : covers(ctx.private_gfns, start, end);
+      if (attributes !== 0n) return covers(ctx.private_gfns, start, end);
+      return !ctx.has_private_mem || ctx.gmem_in_place_conversion || !overlaps(ctx.private_gfns, start, end);
     }),
     row('no memory for the xarray', '-ENOMEM', (ctx) => ctx.allocations !== 'succeed'),
     row('otherwise, also where no memslot is, and beyond the file', 0, () => true),
   ],
   notes: [
     'Attributes 0 on a VM without private memory is 0, not -EINVAL; v8 refuses it in KVM_SET_MEMORY_ATTRIBUTES2.',
-    'What v8 says to this VM ioctl with in-place conversion on is not confirmed, and not here.',
+    'v8 without CONFIG_KVM_VM_MEMORY_ATTRIBUTES does not know this ioctl: not here.',
   ],
 };
 
@@ -186,16 +190,11 @@ export const attributes2Table: Table<Attributes2Args> = {
       isUnchanged(ctx, ...rangeOf(args), args.attributes !== 0n),
     ),
     v8(
-      'no memory for the maple tree, and the structure cannot be written back',
+      'fails for one of the reasons below, and the structure cannot be written back',
       '-EFAULT',
-      (ctx) => ctx.allocations !== 'succeed' && ctx.argp === 'read-only',
+      (ctx, args) => ctx.argp === 'read-only' && (ctx.allocations !== 'succeed' || isHeldInRange(ctx, args)),
     ),
     v8('no memory for the maple tree', '-ENOMEM', (ctx) => ctx.allocations !== 'succeed'),
-    v8(
-      'to private, reference held, and the structure cannot be written back',
-      '-EFAULT',
-      (ctx, args) => ctx.argp === 'read-only' && isHeldInRange(ctx, args),
-    ),
     v8('to private, somebody holds a reference to a folio of the range', '-EAGAIN', isHeldInRange),
     v8('otherwise, whatever is in error_offset', 0, () => true),
   ],

@@ -47,7 +47,7 @@ export const createTable: Table<CreateArgs> = {
     row('no memory', '-ENOMEM', (ctx) => ctx.allocations !== 'succeed'),
     row('otherwise, whatever is in reserved[]: the file descriptor', 0, () => true),
   ],
-  notes: ['No base looks at `reserved[6]`.'],
+  notes: ['No base looks at `reserved[6]`.', 'rfc-v2 with CONFIG_KVM_GMEM_HUGETLB has more flags: not here.'],
 };
 
 /** MODE of the man page; at most one, KEEP_SIZE aside. */
@@ -157,7 +157,7 @@ export const faultTable: Table<FaultArgs> = {
     row('otherwise', 'VM_FAULT_LOCKED', () => true),
   ],
   notes: [
-    'guest_memfd of linux-7.2 and v8 hands a poisoned page to `do_fault()`, which looks itself and raises SIGBUS.',
+    'guest_memfd of linux-7.2 and v8 leaves a poisoned page to the core of mm, which looks itself.',
     'rfc-v2 has no check of i_size: the shareability of such an index is undefined, which warns and reads as not shared (by reading).',
   ],
 };

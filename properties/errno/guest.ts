@@ -21,13 +21,12 @@ export const indexAt = (ctx: Context, gfn: bigint): bigint => {
   return slot === undefined ? -1n : slot.pgoff + gfn - slot.base_gfn;
 };
 const hasAttribute = (ctx: Context, gfn: bigint): boolean => {
-  if (!ctx.has_private_mem) return false;
-  if (!ctx.gmem_in_place_conversion) return has(ctx.private_gfns, gfn);
+  if (!ctx.gmem_in_place_conversion) return ctx.has_private_mem && has(ctx.private_gfns, gfn);
   return isGmem(slotAt(ctx, gfn)) && !ctx.file_dying && has(ctx.private_indices, indexAt(ctx, gfn));
 };
 /** KVM_MEMSLOT_GMEM_ONLY: shared memory is taken from the file as well. */
 const isGmemOnly = (ctx: Context, gfn: bigint): boolean =>
-  isGmem(slotAt(ctx, gfn)) && ((ctx.flags & 1n) !== 0n || ctx.gmem_in_place_conversion);
+  isGmem(slotAt(ctx, gfn)) && (ctx.flags & 1n) !== 0n;
 
 const BASES = ['linux-7.2', 'v8'] as const;
 
@@ -105,13 +104,14 @@ export const guestFaultTable: Table<GuestFaultArgs> = {
     }),
   ],
   notes: [
+    'A later tree takes shared memory from every guest_memfd while in-place conversion is on: not here.',
     'Every errno comes with `exit_reason` KVM_EXIT_MEMORY_FAULT. RET_PF_* do not reach user space as such.',
   ],
 };
 
 const first = (ctx: Context, { gpa }: PreFaultArgs): GuestFaultArgs => {
   const gfn = gpa / PAGE_SIZE;
-  return { gfn, is_private: hasAttribute(ctx, gfn) };
+  return { gfn, is_private: ctx.has_private_mem && hasAttribute(ctx, gfn) };
 };
 
 export const preFaultTable: Table<PreFaultArgs> = {
@@ -137,6 +137,11 @@ export const preFaultTable: Table<PreFaultArgs> = {
       '-EOPNOTSUPP',
       (ctx) => ctx.has_private_mem && ctx.launch !== 'finished',
     ),
+    {
+      says: 'VM without private memory, and the page is private in the file',
+      ret: { v8: '-EFAULT' },
+      when: (ctx, args) => !ctx.has_private_mem && hasAttribute(ctx, args.gpa / PAGE_SIZE),
+    },
     ...pageRows<PreFaultArgs>(first, { noSlot: both('-ENOENT'), deleted: both('-EAGAIN'), done: both(0) }),
   ],
   notes: [

@@ -81,6 +81,7 @@ export const snpTable: Table<SnpLaunchUpdateArgs> = {
       (ctx, { gfn_start }) => ctx.assigned_gfn === gfn_start,
     ),
     row('first page: the firmware refuses', '-EIO', (ctx) => ctx.firmware_fails),
+    row('after KVM_SEV_SNP_LAUNCH_FINISH: the firmware refuses', '-EIO', (ctx) => ctx.launch === 'finished'),
     row(
       'the structure cannot be written back; pages were added',
       '-EFAULT',

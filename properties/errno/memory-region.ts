@@ -60,6 +60,11 @@ export const memoryRegionTable: Table<Args> = {
       EINVAL,
       (_ctx, mem) => asGmem(mem) && (mem.flags & (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)) !== 0n,
     ),
+    row(
+      'READONLY, VM whose state is protected (SNP, TDX)',
+      EINVAL,
+      (ctx, { flags }) => ctx.has_private_mem && (flags & KVM_MEM_READONLY) !== 0n,
+    ),
     row('memory_size not a multiple of PAGE_SIZE', EINVAL, (_ctx, mem) => isUnaligned(mem.memory_size)),
     row('guest_phys_addr not a multiple of PAGE_SIZE', EINVAL, (_ctx, mem) =>
       isUnaligned(mem.guest_phys_addr),
@@ -114,7 +119,7 @@ export const memoryRegionTable: Table<Args> = {
       (ctx, mem) => modifies(ctx, mem, ({ flags }) => (flags & KVM_MEM_GUEST_MEMFD) !== 0n),
       {
         'rfc-v2': {
-          says: 'accepted before Linux 7.2, and the old binding stayed: use after free (facts D2)',
+          says: 'accepted before the fix of late 2025, and the old binding stayed: use after free (facts D2)',
         },
       },
     ),
