@@ -43,7 +43,6 @@ const NOT_COVERED = [
   '* Architectures other than x86-64; 32-bit callers; KVM_SET_USER_MEMORY_REGION without 2.',
   '* `ftruncate()`, `fchmod()` (-EINVAL in all bases), `read()`, `write()`, `mbind()`, `madvise()`.',
   '* Huge pages of rfc-v2: their creation flags, alignment of `mmap()`, -EAGAIN of PUNCH_HOLE.',
-  '* KVM_SET_MEMORY_ATTRIBUTES of v8, whose answer with in-place conversion on is not confirmed.',
   '* Guest faults, KVM_PRE_FAULT_MEMORY and launch on rfc-v2.',
   '* The commands around a launch: -ENOTTY, -EPERM and mirrors of SEV; -EBUSY of a TD whose vCPUs are not all online.',
   '* IOMMU_IOAS_MAP_FILE: a guest_memfd is not accepted by Linux 7.2.',
