@@ -107,6 +107,7 @@ const environment = (launch: 'started' | 'finished') =>
     signal_pending: [false, true],
     launch: [launch, 'not started', launch === 'started' ? 'finished' : 'started'],
     firmware_fails: [false, true],
+    vcpus_online: [true, false],
     source_pages: [8n, 0n, 1n],
   } as const);
 

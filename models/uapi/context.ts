@@ -106,6 +106,8 @@ export interface Context {
   readonly source_pages: bigint;
   /** The VM is still to be set up, being set up, or up and running. */
   readonly launch: 'not started' | 'started' | 'finished';
+  /** Every vCPU that was created is online: no KVM_CREATE_VCPU is half done. */
+  readonly vcpus_online: boolean;
   /** SEV firmware or TDX module refuses. */
   readonly firmware_fails: boolean;
 }

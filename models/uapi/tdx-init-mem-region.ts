@@ -30,15 +30,18 @@ const vt_is_tdx_private_gpa = (gpa: bigint): boolean => (gpa & TDX_SHARED_BIT) =
 
 function tdx_gmem_post_populate(ctx: Context, gfn: bigint, hasSource: boolean): 0 | Errno {
   if (!hasSource && !ctx.gmem_in_place_conversion) return '-EOPNOTSUPP';
-  /* kvm_tdp_mmu_map_private_pfn(): a leaf that is there is a bug; TDH.MEM.PAGE.ADD: operand busy */
+  /* kvm_tdp_mmu_map_private_pfn(): RET_PF_SPURIOUS of a leaf that is there */
   if (ctx.assigned_gfn === gfn) return '-EIO';
-  if (ctx.firmware_fails) return '-EBUSY';
+  /* TDH.MEM.PAGE.ADD: a busy operand is RET_PF_RETRY and tried again; anything else bugs the VM */
+  if (ctx.firmware_fails) return '-EIO';
   return 0;
 }
 
-/* MODEL: all vCPUs are online and idle, and this one is initialised. */
+/* MODEL: no vCPU runs, and this one is initialised. */
 export function tdx_vcpu_init_mem_region(ctx: Context, region: TdxInitMemRegionArgs): Outcome {
   if (region.hw_error) return { ret: '-EINVAL' };
+  /* tdx_acquire_vm_state_locks() */
+  if (!ctx.vcpus_online) return { ret: '-EBUSY' };
   if (ctx.launch !== 'started') return { ret: '-EINVAL' };
   if (region.flags & ~KVM_TDX_MEASURE_MEMORY_REGION) return { ret: '-EINVAL' };
   if (!copy_from_user(ctx)) return { ret: '-EFAULT' };

@@ -44,7 +44,7 @@ const NOT_COVERED = [
   '* `ftruncate()`, `fchmod()` (-EINVAL in all bases), `read()`, `write()`, `mbind()`, `madvise()`.',
   '* Huge pages of rfc-v2: their creation flags, alignment of `mmap()`, -EAGAIN of PUNCH_HOLE.',
   '* Guest faults, KVM_PRE_FAULT_MEMORY and launch on rfc-v2.',
-  '* The commands around a launch: -ENOTTY, -EPERM and mirrors of SEV; -EBUSY of a TD whose vCPUs are not all online.',
+  '* The commands around a launch: -ENOTTY, -EPERM and mirrors of SEV.',
   '* IOMMU_IOAS_MAP_FILE: a guest_memfd is not accepted by Linux 7.2.',
   '* Limits of a process, security modules, fanotify, compat.',
   '* Nothing was run on a kernel. Every row was read from the source or the mail that its table names.',

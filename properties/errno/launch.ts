@@ -92,7 +92,8 @@ export const snpTable: Table<SnpLaunchUpdateArgs> = {
   notes: ['-EEXIST and the other errnos of populate are -EIO when they arrive.', 'rfc-v2 was not read here.'],
 };
 
-type Failure = Reason | 'no source' | 'mapped in the S-EPT already' | 'the TDX module is busy';
+type Failure =
+  Reason | 'no source' | 'mapped in the S-EPT already' | 'the TDX module refuses it; the VM is bugged';
 
 /** The page that ends the loop. */
 function failureOf(ctx: Context, { gpa, source_addr, nr_pages }: TdxInitMemRegionArgs): Failure | null {
@@ -103,7 +104,7 @@ function failureOf(ctx: Context, { gpa, source_addr, nr_pages }: TdxInitMemRegio
     if (reason !== undefined) return reason;
     if (page.source === null && !ctx.gmem_in_place_conversion) return 'no source';
     if (ctx.assigned_gfn === page.gfn) return 'mapped in the S-EPT already';
-    if (ctx.firmware_fails) return 'the TDX module is busy';
+    if (ctx.firmware_fails) return 'the TDX module refuses it; the VM is bugged';
   }
   return null;
 }
@@ -122,6 +123,7 @@ export const tdxTable: Table<TdxInitMemRegionArgs> = {
   bases: BASES,
   rows: [
     row('hw_error != 0 on entry', '-EINVAL', (_ctx, { hw_error }) => hw_error !== 0n),
+    row('a vCPU is being created', '-EBUSY', (ctx) => !ctx.vcpus_online),
     row('before KVM_TDX_INIT_VM', '-EINVAL', (ctx) => ctx.launch === 'not started'),
     row('after KVM_TDX_FINALIZE_VM', '-EINVAL', (ctx) => ctx.launch === 'finished'),
     row('a flag other than KVM_TDX_MEASURE_MEMORY_REGION', '-EINVAL', (_ctx, { flags }) => flags > 1n),
@@ -154,10 +156,11 @@ export const tdxTable: Table<TdxInitMemRegionArgs> = {
     adds('the page is not private', '-EINVAL'),
     adds('no source', '-EOPNOTSUPP'),
     adds('mapped in the S-EPT already', '-EIO'),
-    adds('the TDX module is busy', '-EBUSY'),
+    adds('the TDX module refuses it; the VM is bugged', '-EIO'),
     row('otherwise', 0, () => true),
   ],
   notes: [
+    'An operand that the TDX module finds busy is tried again, and no errno.',
     'The first page that fails decides, after any number of pages; the rest of the region is written back.',
     'v8 takes the page itself where source_addr is 0, with in-place conversion. rfc-v2 was not read here.',
   ],

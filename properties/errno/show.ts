@@ -24,6 +24,7 @@ export const PLAIN: Context = {
   assigned_gfn: null,
   source_pages: 8n,
   launch: 'started',
+  vcpus_online: true,
   firmware_fails: false,
 };
 
