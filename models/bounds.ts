@@ -194,10 +194,16 @@ export const FAILURES = [
   { name: 'kvm_gmem_get_folio', says: 'no memory for a folio, or for its place in the page cache' },
   { name: 'iommu_map', says: 'no memory for a page table of the IOMMU' },
   { name: 'signal_pending', says: 'a signal ends fallocate() or the population of the guest: -EINTR' },
+  { name: 'xa_reserve', base: 'linux-7.2', says: 'no memory for an entry of kvm->mem_attr_array' },
   { name: 'add_to_work_list', base: 'rfc-v2', says: 'kzalloc() in kvm_gmem_convert_compute_work()' },
   { name: 'mas_store_gfp', base: 'rfc-v2', says: 'no memory for a node of the shareability tree' },
   { name: 'split_folio', base: 'rfc-v2', says: 'the split itself, or __filemap_add_folio() of a 4K folio' },
   { name: 'merge_folio', base: 'rfc-v2', says: '__filemap_add_folio() of the merged folio' },
+  {
+    name: 'tdh_mem_page_remove',
+    platform: 'tdx',
+    says: 'TDH.MEM.PAGE.REMOVE: the VM is bugged (TDX_BUG_ON()), nobody else is told',
+  },
   { name: 'mas_preallocate', base: 'v8', says: 'no memory for the nodes of the attribute tree' },
 ] as const satisfies readonly Failure[];
 export type Failable = (typeof FAILURES)[number]['name'];

@@ -104,7 +104,8 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] => {
     const assumed = config.assumptions;
     const common = { arch, consumer, notifies };
-    if (config.base === 'linux-7.2') return makeSetMemoryAttributes(to, arch);
+    if (config.base === 'linux-7.2')
+      return makeSetMemoryAttributes(to, { arch, mayFail, judged: config.fail !== null });
     if (config.base === 'v8')
       return onFd(makeSetAttributes(to, { ...common, zapsOneKind: assumed['v8.conversion-zaps-one-kind'] }));
     const snpAsInV8 = assumed['rfc-v2.snp-as-in-v8'];

@@ -215,6 +215,8 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     add('convert_private', 'mask', pages, 1, 'index');
     add('convert_huge', 'mask', pages, 1, 'index');
     add('convert_lost', 'flag', 1);
+    /* KVM_BUG_ON(): no vCPU runs any more */
+    add('vm_bugged', 'flag', 1);
   }
   for (const name of LOCKS) {
     add(name, 'thread', THREAD);

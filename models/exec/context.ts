@@ -20,6 +20,16 @@ export interface Exec {
   readonly note: (event: EventName) => void;
 }
 
+/** Does this call of the step fail? Once in a run, and only the step that the run is about. */
+export const makeFailsNow =
+  ({ at, config }: Machine) =>
+  (m: State, step: string): boolean => {
+    if (config.fail !== step || m[at.fail_next] === 0) return false;
+    m[at.fail_next] = 0;
+    m[at.fail_used] = 1;
+    return true;
+  };
+
 /** Bits `start .. end - 1`. */
 export const maskOf = (start: number, end: number): number => ((1 << end) - 1) & ~((1 << start) - 1);
 

@@ -9,7 +9,7 @@ export type Kvm = ReturnType<typeof makeKvm>;
 
 export function makeKvm(exec: Exec, pageState: PageState) {
   const { machine, view, snp, tdx, note } = exec;
-  const { at, pages, vcpus, config, anonymous, lockAt, threads } = machine;
+  const { at, pages, huge, vcpus, config, anonymous, lockAt, threads } = machine;
   const mmuLock = lockAt.mmu_lock.writer;
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
@@ -44,6 +44,18 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     note('guest-accessed');
   };
 
+  /** kvm_arch_pre_set_memory_attributes(): the huge pages that the range covers in part, where they are of one kind. */
+  const mixed = (m: State, start: number, end: number): number => {
+    let added = 0;
+    for (let first = start - (start % huge); first < end; first += huge) {
+      if ((first >= start && first + huge <= end) || first + huge > pages) continue;
+      let kinds = 0;
+      for (let gfn = first; gfn < first + huge; gfn++) kinds |= m[at.private + gfn] === 1 ? 2 : 1;
+      if (kinds !== 3) added |= maskOf(first, first + huge);
+    }
+    return added;
+  };
+
   return {
     start: (m: State, thread: number, start: number, end: number, by: BracketBy, fault: string): number => {
       if (!concerned(m, by) || fault === 'skip') return 0;
@@ -52,7 +64,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       if (by === 'notifier') m[at.mn_active_invalidate_count]++;
       const old = m[at.mmu_invalidate_in_progress] === 0 ? 0 : m[at.mmu_invalidate_range];
       m[at.mmu_invalidate_in_progress]++;
-      m[at.mmu_invalidate_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
+      m[at.mmu_invalidate_range] =
+        fault === 'no-range'
+          ? old
+          : hull(old | maskOf(start, end) | (by === 'memslot' ? mixed(m, start, end) : 0));
       note('bracket-opened');
       for (let iova = start; iova < end; iova++) {
         if (m[at.iopte + iova] !== 0) note('invalidation-meets-iopte');
@@ -131,6 +146,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       return 1;
     },
     guestAccess: (m: State, thread: number, gfn: number, isPrivate: boolean): number => {
+      if (config.fail !== null && m[at.vm_bugged] === 1) return 1; /* KVM_EXIT, for good */
       const k = (thread - firstVcpu) * pages + gfn;
       if (m[at.tlb + k] !== 0 && m[at.tlb_private + k] === (isPrivate ? 1 : 0)) {
         touch(m, gfn, isPrivate, m[at.tlb + k] - 1);

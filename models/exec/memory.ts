@@ -2,7 +2,7 @@
 
 import { COUNT_MAX, CONTENT, OWNER, inPlace } from '../machine.ts';
 import type { Attributes } from './attributes.ts';
-import { BLOCKED, type Exec, type State } from './context.ts';
+import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
 import type { Lru } from './lru.ts';
 
 export type Memory = ReturnType<typeof makeMemory>;
@@ -36,12 +36,7 @@ export function makeMemory(
       if (m[at.device_tlb + d * pages + iova] === pfn + 1) return true;
     return false;
   };
-  const failsNow = (m: State, step: string): boolean => {
-    if (config.fail !== step || m[at.fail_next] === 0) return false;
-    m[at.fail_next] = 0;
-    m[at.fail_used] = 1;
-    return true;
-  };
+  const failsNow = makeFailsNow(machine);
 
   /** The kernel writes to the page: fatal where the page-state hardware gives it to the guest. */
   const written = (m: State, pfn: number): void => {

@@ -3,7 +3,7 @@
 
 import { CONTENT, SEPT } from '../machine.ts';
 import type { Attributes } from './attributes.ts';
-import { BLOCKED, type Exec, type State } from './context.ts';
+import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
 
 export type PageState = ReturnType<typeof makePageState>;
 
@@ -12,6 +12,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
   const { at, pages, huge, pfns, config, vcpus, devices } = machine;
   const flushes = config.assumptions['snp.rmpupdate-flushes-iotlb'];
 
+  const failsNow = makeFailsNow(machine);
   const blockOf = (pfn: number): number => pfn - (pfn % huge);
 
   /** A translated request that the RMP is not asked about. */
@@ -110,6 +111,10 @@ export function makePageState(exec: Exec, attributes: Attributes) {
     remove: (m: State, thread: number, gfn: number): number => {
       if (!tdx || m[at.sept + gfn] !== SEPT.blocked) return 0;
       if (config.fail !== null && m[at.convert_by] === thread + 1) m[at.convert_lost] = 1;
+      if (failsNow(m, 'tdh_mem_page_remove')) {
+        m[at.vm_bugged] = 1;
+        return 0;
+      }
       const pfn = m[at.sept_pfn + gfn] - 1;
       attributes.taken(m, thread, gfn, pfn);
       m[at.sept + gfn] = SEPT.free;

@@ -46,6 +46,8 @@ import { proceedLooksAtOnePage } from './proceed-looks-at-one-page.ts';
 import { sharedSpteNotZapped } from './shared-spte-not-zapped.ts';
 import { zapOfWrongKind } from './zap-of-wrong-kind.ts';
 import { rollbackStopsShort } from './rollback-stops-short.ts';
+import { reserveAfterZap } from './reserve-after-zap.ts';
+import { storedWhileReserving } from './stored-while-reserving.ts';
 import { noSplit } from './no-split.ts';
 import { rmpupdateWithoutPsmash } from './rmpupdate-without-psmash.ts';
 import { deviceTlbFirst } from './device-tlb-first.ts';
@@ -128,6 +130,8 @@ export const BROKEN: readonly Policy[] = [
   sharedSpteNotZapped,
   zapOfWrongKind,
   rollbackStopsShort,
+  reserveAfterZap,
+  storedWhileReserving,
   noSplit,
   rmpupdateWithoutPsmash,
   convertWithoutLock,
