@@ -1,7 +1,7 @@
 // What a proposal has to say. Every hook is optional; a missing one does nothing.
 
 import type { Errno, Result, Steps } from './steps.ts';
-import type { Range } from './units.ts';
+import type { Index, Range } from './units.ts';
 
 /** Why guest_memfd invalidates. */
 export type Reason = 'to private' | 'to shared' | 'truncation' | 'memory failure' | 'release';
@@ -21,6 +21,8 @@ export interface Arch {
   readonly maps_private: boolean;
   /** IOPTE leaf size must equal the RMP entry's. */
   readonly leaf_size_is_checked: boolean;
+  /** vCPUs have their VMSA in a page of the guest (cast vmsa), and an invalidation looks for it. */
+  readonly guest_vmsa?: boolean;
   /** Base pages in a huge page. */
   readonly huge_pages: number;
 }
@@ -43,6 +45,8 @@ export interface BaseCalls {
   readonly bind: (range: Range) => Steps<Result>;
   readonly unbind: (range: Range) => Steps<Result>;
   readonly close: () => Steps<Result>;
+  /** SNP AP creation (cast vmsa): the VMSA of the vCPU is the page at this gfn. */
+  readonly create_vmsa: (index: Index) => Steps<Result>;
   /** The page fault of a mapping of the gmem file by user space, where there is one. */
   readonly fault_user_mapping: (index: number) => Steps<Result>;
 }

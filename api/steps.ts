@@ -145,6 +145,12 @@ export type Step =
         | 'kvm_gmem_forget_file'
         | 'kvm_gmem_list_del';
     }
+  /* SNP: a VMSA in a page of the guest */
+  | { readonly op: 'vmsa_clear' | 'vmsa_request_reload' | 'kvm_check_vmsa_request' }
+  | { readonly op: 'vmsa_publish_gpa'; readonly index: Index }
+  | { readonly op: 'vmsa_install'; readonly pfn: Pfn }
+  | { readonly op: 'mmu_invalidate_retry_gfn'; readonly seq: number; readonly index: Index }
+  | { readonly op: 'kvm_arch_gmem_invalidate_range'; readonly start: Index; readonly end: Index }
   | { readonly op: 'guest_access'; readonly index: Index; readonly private: boolean }
   | { readonly op: 'host_access'; readonly index: Index }
   | { readonly op: 'map_host_pte'; readonly index: Index; readonly pfn: Pfn }
@@ -538,6 +544,25 @@ export const guest_access = (index: Index, isPrivate: boolean): Steps<boolean> =
 /** User space touches its mapping: true when it got through, false: page fault. */
 export const host_access = (index: Index): Steps<boolean> => askFlag({ op: 'host_access', index });
 export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'map_host_pte', index, pfn });
+
+/* ---- SNP: the VMSA of a vCPU in a page of the guest (cast vmsa) ---- */
+
+/** vmcb->control.vmsa_pa and snp_guest_vmsa_gpa become invalid. */
+export const vmsa_clear = (): Steps<void> => tell({ op: 'vmsa_clear' });
+/** snp_guest_vmsa_gpa = gpa: what an invalidation looks for. Under mmu_lock. */
+export const vmsa_publish_gpa = (index: Index): Steps<void> => tell({ op: 'vmsa_publish_gpa', index });
+/** vmcb->control.vmsa_pa = pfn. No reference is kept. */
+export const vmsa_install = (pfn: Pfn): Steps<void> => tell({ op: 'vmsa_install', pfn });
+/** kvm_make_request(KVM_REQ_VMSA_PAGE_RELOAD) of this vCPU. */
+export const vmsa_request_reload = (): Steps<void> => tell({ op: 'vmsa_request_reload' });
+/** kvm_check_request(KVM_REQ_VMSA_PAGE_RELOAD): the gfn to reload from, or null. */
+export const kvm_check_vmsa_request = (): Steps<Index | null> => askPfn({ op: 'kvm_check_vmsa_request' });
+/** True: an invalidation covers the gfn, or one has ended since the snapshot. Under mmu_lock. */
+export const mmu_invalidate_retry_gfn = (seq: number, index: Index): Steps<boolean> =>
+  askFlag({ op: 'mmu_invalidate_retry_gfn', seq, index });
+/** Each vCPU whose VMSA lies in the range is asked to reload it, and kicked. Under mmu_lock. */
+export const kvm_arch_gmem_invalidate_range = (range: Range): Steps<void> =>
+  tell({ op: 'kvm_arch_gmem_invalidate_range', start: range.start, end: range.end });
 
 /* ---- page-state instructions ---- */
 

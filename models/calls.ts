@@ -14,8 +14,9 @@ import { makeBind, makeRelease, makeUnbind } from './guest-memfd/bind.ts';
 import { makeAllocate, makeMemoryFailure, makePunchHole } from './guest-memfd/truncate.ts';
 import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
 import { makeFault } from './kvm/fault.ts';
+import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
-import { inPlace } from './machine.ts';
+import { hasVmsa, inPlace } from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
 import { makeCooperative } from './vmm.ts';
 
@@ -124,10 +125,12 @@ export function callTable(config: Config, policy: Policy): CallTable {
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
+    create_vmsa: makeVmsa(arch, __fput).create,
     fault_user_mapping: config.base === 'v8' ? kvm_gmem_fault_user_mapping : kvm_gmem_fault_shared,
   };
   const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
-  const fault = makeFault(arch, __fput);
+  const vmsa = hasVmsa(config) ? makeVmsa(arch, __fput).check : null;
+  const fault = makeFault(arch, __fput, vmsa);
   const allocate = onFd(makeAllocate(truncate));
   const kinds = [
     ...userCalls(config, base, allocate),
@@ -311,6 +314,18 @@ function guestCalls(
       fn: fault.honest,
       errnos: faults,
     },
+    ...(hasVmsa(config)
+      ? [
+          {
+            word: 'create_vmsa',
+            thread: 'vcpu',
+            vmm: 'both',
+            takes: 'index',
+            name: (range: Range) => `guest makes gfn ${range.start} the VMSA of its vCPU`,
+            fn: base.create_vmsa,
+          } as const,
+        ]
+      : []),
     {
       word: 'fault_private',
       thread: 'vcpu',

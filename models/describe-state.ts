@@ -83,7 +83,17 @@ function cpuFacts(machine: Machine): Fact[] {
     slots: [at.host_pte + index],
     value: (m) => (m[at.host_pte + index] === 0 ? 'none' : `pfn ${m[at.host_pte + index] - 1}`),
   });
+  const vmsa = (v: number): Fact => ({
+    field: `VMSA of vCPU ${v}`,
+    slots: [at.vmsa_pa + v, at.vmsa_gpa + v, at.vmsa_reload + v],
+    value: (m) => {
+      const where = m[at.vmsa_pa + v] === 0 ? 'none' : `pfn ${m[at.vmsa_pa + v] - 1}`;
+      const watched = m[at.vmsa_gpa + v] === 0 ? '' : `, gfn ${m[at.vmsa_gpa + v] - 1}`;
+      return `${where}${watched}${m[at.vmsa_reload + v] === 1 ? ', to be reloaded' : ''}`;
+    },
+  });
   return [
+    ...(at.vmsa_pa === undefined ? [] : range(vcpus).map(vmsa)),
     ...range(pages).map(spte),
     ...range(vcpus * pages).map(tlb),
     ...(inPlace(config) ? range(pages).map(hostPte) : []),

@@ -191,6 +191,16 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   kvm_gmem_erase_bindings: () => ['bindings erased, slot->gmem.file = NULL'],
   kvm_gmem_forget_file: () => ['slot->gmem.file = NULL of each binding'],
   kvm_gmem_list_del: () => ['list_del(&f->entry), bindings destroyed'],
+  vmsa_clear: () => ['vmsa_pa and snp_guest_vmsa_gpa = INVALID_PAGE'],
+  vmsa_publish_gpa: (s) => [`snp_guest_vmsa_gpa = gfn ${s.index}`],
+  vmsa_install: (s) => [`vmcb->control.vmsa_pa = pfn ${s.pfn}`],
+  vmsa_request_reload: () => ['kvm_make_request(KVM_REQ_VMSA_PAGE_RELOAD)'],
+  kvm_check_vmsa_request: () => [
+    'kvm_check_request(KVM_REQ_VMSA_PAGE_RELOAD)',
+    (a) => (a === 0 ? 'none' : `gfn ${a - 1}`),
+  ],
+  mmu_invalidate_retry_gfn: (s) => [`mmu_invalidate_retry_gfn() seq ${s.seq}, gfn ${s.index}`, truth],
+  kvm_arch_gmem_invalidate_range: (s) => [`kvm_arch_gmem_invalidate_range() ${gfn(s)}`],
   guest_access: (s) => [
     `guest touches gfn ${s.index} as ${s.private ? 'private' : 'shared'}`,
     either('S2 fault', ''),

@@ -25,6 +25,8 @@ export const EVENTS = [
   'stale-spte-installed',
   'zap-outside-bracket',
   'end-without-seq',
+  'vmsa-installed',
+  'vmsa-invalidated',
   'freed-slot-used',
   'freed-file-used',
   'in-progress-negative',

@@ -4,7 +4,7 @@
 
 import type { Policy } from '../api/index.ts';
 import { LOCKS, type LockName } from '../api/index.ts';
-import type { Config } from './bounds.ts';
+import { type Config, hasCast } from './bounds.ts';
 
 /** Who owns a page. */
 export const OWNER = { free: 0, gmem: 1, host: 2, vmm: 3 } as const;
@@ -86,6 +86,9 @@ export interface Machine {
 
 export const inPlace = (config: Config): boolean => config.base !== 'linux-7.2';
 
+/** Guests with VMSAs in pages of their own. */
+export const hasVmsa = (config: Config): boolean => config.platform === 'sev-snp' && hasCast(config, 'vmsa');
+
 const bitsFor = (max: number): number => Math.max(1, 32 - Math.clz32(max));
 
 function threadsOf(config: Config): Threads[] {
@@ -161,6 +164,11 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('tlb_private', 'flag', 1, vcpus * pages, 'vCPU.gfn');
   add('srcu', 'flag', 1, vcpus, 'vCPU');
   add('host_pte', 'pfn', PFN, inPlace(config) ? pages : 0, 'index');
+  if (hasVmsa(config)) {
+    add('vmsa_pa', 'pfn', PFN, vcpus, 'vCPU');
+    add('vmsa_gpa', 'number', PAGE, vcpus, 'vCPU');
+    add('vmsa_reload', 'flag', 1, vcpus, 'vCPU');
+  }
   /* iommufd: one IOAS, one domain */
   add('area', 'area', 2, pages, 'iova');
   add('area_start', 'index', PAGE, pages, 'iova');

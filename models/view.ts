@@ -93,6 +93,7 @@ export function makeView(machine: Machine): View {
       if (inPlace(config) && m[host_pte + g] === want) return true;
     }
     for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb + k] === want) return true;
+    if (at.vmsa_pa !== undefined) for (let v = 0; v < vcpus; v++) if (m[at.vmsa_pa + v] === want) return true;
     for (let d = 0; d < devices; d++) if (m[at.dma + d] === want) return true;
     if (config.ats === true)
       for (let k = 0; k < devices * pages; k++) if (m[at.device_tlb + k] === want) return true;

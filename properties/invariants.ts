@@ -144,6 +144,22 @@ export const INVARIANTS: readonly Invariant[] = [
       tlb(free),
       table('host PTE', 'host_pte', (index) => `host PTE[index ${index}]`, free),
       {
+        /* a request is taken before the guest is entered, and the kick has made it leave */
+        outcome: 'VMSA',
+        at: (q) => (m) => {
+          if (q.at.vmsa_pa === undefined) return -1;
+          for (let v = 0; v < q.machine.vcpus; v++)
+            if (
+              m[q.at.vmsa_pa + v] !== 0 &&
+              m[q.at.vmsa_reload + v] === 0 &&
+              free(q, m, m[q.at.vmsa_pa + v] - 1)
+            )
+              return v;
+          return -1;
+        },
+        witness: (q, m, v) => `vmsa_pa of vCPU ${v} -> ${pfnName(q, m, m[q.at.vmsa_pa + v] - 1)}`,
+      },
+      {
         outcome: 'RMP entry',
         at: (q) => (m) =>
           q.at.rmp_assigned === undefined

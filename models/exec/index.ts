@@ -20,6 +20,7 @@ import { makeLru } from './lru.ts';
 import { makeMemory } from './memory.ts';
 import { makeMemslot } from './memslot.ts';
 import { makePageState } from './page-state.ts';
+import { makeVmsa } from './vmsa.ts';
 
 /** A step number without a step: the policy yielded something else. */
 export class NotAStep extends Error {
@@ -57,6 +58,7 @@ function widthOf(machine: Machine, step: Step): number {
     case 'iommu_iova_to_phys':
       return machine.pfns + 1;
     case 'safe_refcount':
+    case 'kvm_check_vmsa_request':
       return machine.pages + 1;
     case 'get_invalidate_filter':
       return 4;
@@ -105,6 +107,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const bracket = makeBracket(exec);
   const file = makeFile(exec);
   const memslot = makeMemslot(exec);
+  const vmsa = makeVmsa(exec, kvm.isStale);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
@@ -266,6 +269,20 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => memslot.forgetFile(m);
       case 'kvm_gmem_list_del':
         return (m) => memslot.listDel(m);
+      case 'vmsa_clear':
+        return (m, t) => vmsa.clear(m, t);
+      case 'vmsa_publish_gpa':
+        return (m, t) => vmsa.publish(m, t, s.index);
+      case 'vmsa_install':
+        return (m, t) => vmsa.install(m, t, s.pfn);
+      case 'vmsa_request_reload':
+        return (m, t) => vmsa.request(m, t);
+      case 'kvm_check_vmsa_request':
+        return (m, t) => vmsa.check(m, t);
+      case 'mmu_invalidate_retry_gfn':
+        return (m) => vmsa.retry(m, s.seq, s.index);
+      case 'kvm_arch_gmem_invalidate_range':
+        return (m) => vmsa.invalidate(m, s.start, s.end);
       case 'guest_access':
         return (m, t) => kvm.guestAccess(m, t, s.index, s.private);
       case 'host_access':

@@ -19,6 +19,8 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   const covers = (m: State, gfn: number): boolean =>
     m[at.mmu_invalidate_in_progress] > 0 &&
     (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
+  const isStale = (m: State, gfn: number, seq: number): boolean =>
+    covers(m, gfn) || m[at.mmu_invalidate_seq] !== seq;
   const die = (m: State, event: 'access.cpu-fatal'): void => {
     note(event);
     m[at.host_dead] = 1;
@@ -57,6 +59,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   };
 
   return {
+    isStale,
     start: (m: State, thread: number, start: number, end: number, by: BracketBy, fault: string): number => {
       if (!concerned(m, by) || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
@@ -129,7 +132,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     hvaToPfn: (_m: State, gfn: number): number => (anonymous < 0 ? 0 : anonymous + gfn + 1),
     map: (m: State, gfn: number, pfn: number, isPrivate: boolean, seq: number, fault: string): number => {
       if (m[mmuLock] !== 0) return BLOCKED;
-      const stale = covers(m, gfn) || m[at.mmu_invalidate_seq] !== seq;
+      const stale = isStale(m, gfn, seq);
       if (stale && fault !== 'no-recheck') {
         note('fault-retried');
         return 0;

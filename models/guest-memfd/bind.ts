@@ -12,6 +12,7 @@ import {
   fput,
   get_file_active,
   gfn_to_memslot,
+  kvm_arch_gmem_invalidate_range,
   kvm_gmem_erase_bindings,
   kvm_gmem_forget_file,
   kvm_gmem_list_del,
@@ -71,6 +72,7 @@ export function makeUnbind({ arch }: TruncateOptions, release: () => Steps<void>
     yield* synchronize_srcu();
     /* kvm_arch_flush_shadow_memslot() */
     yield* lock('mmu_lock');
+    if (arch.guest_vmsa === true && (yield* slot_gmem_file())) yield* kvm_arch_gmem_invalidate_range(all);
     yield* call(kvm_unmap_gfn_range, all, 'both', arch);
     yield* unlock('mmu_lock');
     yield* slot_state('deleted');

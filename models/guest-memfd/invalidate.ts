@@ -15,6 +15,7 @@ import {
   gmem_invalidate_start,
   kvm_mmu_invalidate_end,
   kvm_mmu_invalidate_start,
+  kvm_arch_gmem_invalidate_range,
   kvm_flush_remote_tlbs,
   lock,
   tdp_mmu_zap_leafs,
@@ -97,6 +98,7 @@ export function* kvm_gmem_invalidate_start(
   if (consumer) yield* gmem_invalidate_start(range);
   if (!(yield* kvm_mmu_invalidate_start(range))) return;
   yield* kvm_unmap_gfn_range(range, filter, arch);
+  if (arch.guest_vmsa === true) yield* kvm_arch_gmem_invalidate_range(range);
   yield* unlock('mmu_lock');
 }
 

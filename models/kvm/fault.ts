@@ -36,8 +36,8 @@ const ended = (result: Fault['result'], last = false): Fault => ({ result, last 
  */
 /* MODEL: NPT leaf sizes, and KVM's PSMASH for a guest access or PVALIDATE of 4K on a 2M RMP entry, are left out. */
 /* MODEL: PVALIDATE and ACCEPT come with the guest's first touch of a page. */
-/** The guest's accesses; `release` is what the last fput() leaves to do. */
-export function makeFault(arch: Arch, release: () => Steps<void>) {
+/** The guest's accesses; `release` is what the last fput() leaves to do, `vmsa` comes before each entry. */
+export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => Steps<void>) | null) {
   /** kvm_mmu_faultin_pfn_gmem(), then kvm_tdp_mmu_page_fault(). The file is held for the lookup only. */
   function* faultin_gmem(gfn: number, isPrivate: boolean, seq: number): Steps<Fault> {
     if (!(yield* get_file_active())) return ended('-EFAULT');
@@ -64,6 +64,7 @@ export function makeFault(arch: Arch, release: () => Steps<void>) {
 
   /** One round: the guest runs, faults, KVM handles the fault under SRCU. */
   function* vcpu_enter_guest(gfn: number, isPrivate: boolean): Steps<Result | 'again'> {
+    if (vmsa !== null) yield* vmsa();
     if (yield* guest_access(gfn, isPrivate)) return 0;
     yield* srcu_read_lock();
     const slot = yield* gfn_to_memslot();

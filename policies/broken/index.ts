@@ -81,6 +81,8 @@ import { missingEntryIsShared } from './missing-entry-is-shared.ts';
 import { enomemWithoutOffset } from './enomem-without-offset.ts';
 import { conversionTakesNewPage } from './conversion-takes-new-page.ts';
 import { storedPageByPage } from './stored-page-by-page.ts';
+import { vmsaNotInvalidated } from './vmsa-not-invalidated.ts';
+import { vmsaPublishedLate } from './vmsa-published-late.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -163,4 +165,6 @@ export const BROKEN: readonly Policy[] = [
   enomemWithoutOffset,
   conversionTakesNewPage,
   storedPageByPage,
+  vmsaNotInvalidated,
+  vmsaPublishedLate,
 ];
