@@ -36,7 +36,7 @@ import { guestFaultTable, preFaultTable } from './guest.ts';
 import { snpTable, tdxTable } from './launch.ts';
 import { memoryRegionTable } from './memory-region.ts';
 import { showCase } from './show.ts';
-import { type Table, breach, decidingRow, rowsThatHold } from './table.ts';
+import { type Table, breach, rowsThatHold } from './table.ts';
 
 export type Call<A> = (ctx: Context, args: A) => Outcome;
 
@@ -68,10 +68,11 @@ export function judge<A>({ table, cases, call }: Entry<A>): Judged {
     const hits = table.rows.map(() => 0);
     let ordered = 0;
     const property = fc.property(cases(base), ({ ctx, args }) => {
-      const found = breach(table, ctx, args, call(ctx, args));
-      hits[decidingRow(table, ctx, args, false)]++;
-      const errnos = rowsThatHold(table, ctx, args).slice(0, -1);
-      if (new Set(errnos.map((number) => table.rows[number].ret[base])).size > 1) ordered++;
+      const holding = rowsThatHold(table, ctx, args);
+      const found = breach(table, base, holding, call(ctx, args));
+      hits[holding[0]]++;
+      const errnos = new Set(holding.slice(0, -1).map((number) => table.rows[number].ret[base]));
+      if (errnos.size > 1) ordered++;
       if (found !== null) throw new Error(found);
     });
     const details = fc.check(property, { seed, numRuns: runs, endOnFailure: false });

@@ -46,38 +46,25 @@ export const rowIn = <A>(says: string, ret: Row<A>['ret'], when: When<A>): Row<A
 
 export const isUnaligned = (value: bigint): boolean => value % PAGE_SIZE !== 0n;
 
-/** Number of the row that decides: as documented, or as the base does it. */
-export function decidingRow<A>(table: Table<A>, ctx: Context, args: A, asDone: boolean): number {
-  return table.rows.findIndex(({ ret, when, departs }) => {
-    if (ret[ctx.base] === undefined || !when(ctx, args)) return false;
-    const departure = asDone ? departs?.[ctx.base] : undefined;
+/** Rows that hold, in order: the first one decides, as documented. */
+export const rowsThatHold = <A>({ rows }: Table<A>, ctx: Context, args: A): number[] =>
+  rows.flatMap(({ ret, when }, number) => (ret[ctx.base] !== undefined && when(ctx, args) ? [number] : []));
+
+/** What errno-as-documented says of a call, or null; `holding` are the rows that hold. */
+export function breach<A>(
+  { call, rows }: Table<A>,
+  base: BaseName,
+  holding: readonly number[],
+  { ret }: Outcome,
+): string | null {
+  /* a base that leaves a check out goes on to the next row */
+  const decides = holding.find((number) => {
+    const departure = rows[number].departs?.[base];
     return departure === undefined || departure.ret !== undefined;
   });
-}
-
-export interface Documented {
-  readonly row: number;
-  readonly ret: Ret;
-}
-
-export function documented<A>(table: Table<A>, ctx: Context, args: A, asDone = false): Documented {
-  const number = decidingRow(table, ctx, args, asDone);
-  if (number < 0) throw new Error(`${table.call}: no row holds on ${ctx.base}`);
-  const { ret, departs } = table.rows[number];
-  const found = (asDone ? departs?.[ctx.base]?.ret : undefined) ?? ret[ctx.base];
-  if (found === undefined) throw new Error(`${table.call}: row ${number} is not of ${ctx.base}`);
-  return { row: number, ret: found };
-}
-
-/** Rows that hold, of any return value: more than one means that their order decides. */
-export const rowsThatHold = <A>(table: Table<A>, ctx: Context, args: A): number[] =>
-  table.rows.flatMap(({ ret, when }, number) =>
-    ret[ctx.base] !== undefined && when(ctx, args) ? [number] : [],
-  );
-
-/** What errno-as-documented says of a call, or null. */
-export function breach<A>(table: Table<A>, ctx: Context, args: A, { ret }: Outcome): string | null {
-  const asDone = documented(table, ctx, args, true);
-  if (asDone.ret === ret) return null;
-  return `errno-as-documented: ${table.call} on ${ctx.base} returns ${ret}, documented is ${asDone.ret}: ${table.rows[asDone.row].says}`;
+  if (decides === undefined) throw new Error(`${call}: no row holds on ${base}`);
+  const { ret: documented, departs, says } = rows[decides];
+  const expected = departs?.[base]?.ret ?? documented[base];
+  if (expected === ret) return null;
+  return `errno-as-documented: ${call} on ${base} returns ${ret}, documented is ${expected}: ${says}`;
 }
