@@ -3,7 +3,7 @@
 // (Linux 7.2) where it has one. A step is plain data; only models/exec knows what it does to the machine.
 
 import type { Arch } from './policy.ts';
-import type { Iova, Index, Pfn, Range } from './units.ts';
+import { type Iova, type Index, type Pfn, type Range, each_page } from './units.ts';
 
 /*
  * MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and
@@ -53,7 +53,8 @@ export type Step =
   | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
   | { readonly op: 'iopt_pages_add_npinned' | 'iopt_pages_sub_npinned'; readonly pages: number }
   | {
-      readonly op: 'safe_refcount' | 'kvm_gmem_has_some_shared' | 'get_invalidate_filter';
+      readonly op:
+        'safe_refcount' | 'kvm_gmem_has_some_shared' | 'get_invalidate_filter' | 'filemap_get_folios';
       readonly start: Index;
       readonly end: Index;
     }
@@ -298,6 +299,11 @@ export function* kvm_gmem_has_safe_refcount(range: Range): Steps<Index | null> {
  */
 export const folio_ref_count_is_expected = (index: Index): Steps<boolean> =>
   askFlag({ op: 'folio_ref_count', index });
+/** filemap_get_folios(), of less than a batch: the indices of the range that are present now. */
+export function* filemap_get_folios(range: Range): Steps<Index[]> {
+  const found = (yield { op: 'filemap_get_folios', start: range.start, end: range.end }) as number;
+  return each_page(range).filter((index) => ((found >> (index - range.start)) & 1) === 1);
+}
 /** Every CPU's batches give back the references that they hold. */
 export const lru_add_drain_all = (): Steps<void> => tell({ op: 'lru_add_drain_all' });
 /** The maximal subranges whose attribute differs from `to`; and whether the inode is backed by huge pages. */

@@ -116,6 +116,10 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
     `kvm_gmem_has_safe_refcount() ${index(s)}`,
     (a) => (a === 0 ? 'true' : `false, index ${a - 1}`),
   ],
+  filemap_get_folios: (s) => [
+    `filemap_get_folios() ${index(s)}`,
+    (a) => (a === 0 ? 'none' : `index ${subranges(a, s.start)}`),
+  ],
   folio_ref_count: (s) => [`folio_ref_count() of index ${s.index}`, either('too high', 'as expected')],
   lru_add_drain_all: () => ['lru_add_drain_all()'],
   compute_work: (s) => [

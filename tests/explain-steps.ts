@@ -36,6 +36,7 @@ export const STEPS: readonly Said[] = [
   [{ op: 'iopt_pages_sub_npinned', pages: 1 }],
   ofRange('safe_refcount', 0, 2),
   [{ op: 'compute_work', ...range, to: 'private' }, 0, 2, 6],
+  ofRange('filemap_get_folios', 0, 1, 3),
   ofIndex('folio_ref_count', 0, 1),
   alone('lru_add_drain_all'),
   [{ op: 'range_has_attributes', ...range, to: 'private' }, 0, 1],

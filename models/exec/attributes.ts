@@ -42,6 +42,13 @@ export function makeAttributes({ machine, view, note }: Exec, lru: Lru) {
   };
 
   return {
+    /** filemap_get_folios() */
+    present: (m: State, start: number, end: number): number => {
+      let mask = 0;
+      for (let index = start; index < end; index++)
+        if (m[page_cache + index] !== 0) mask |= 1 << (index - start);
+      return mask;
+    },
     isExpected: (m: State, index: number): number => (isExpected(m, index) ? 1 : 0),
     safeRefcount: (m: State, start: number, end: number): number => {
       for (let index = start; index < end; index++) {

@@ -62,6 +62,8 @@ function widthOf(machine: Machine, step: Step): number {
       return machine.pages + 1;
     case 'get_invalidate_filter':
       return 4;
+    case 'filemap_get_folios':
+      return 2 ** (step.end - step.start);
     case 'compute_work':
       return 2 ** (step.end - step.start + 1);
     case 'gmem_invalidate_seq':
@@ -184,6 +186,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m, t) => attributes.rangeHas(m, t, s.start, s.end, s.to === 'private' ? 1 : 0);
       case 'mas_preallocate':
         return (m) => (memory.failsNow(m, 'mas_preallocate') ? 0 : 1);
+      case 'filemap_get_folios':
+        return (m) => attributes.present(m, s.start, s.end);
       case 'folio_ref_count':
         return (m) => attributes.isExpected(m, s.index);
       case 'lru_add_drain_all':

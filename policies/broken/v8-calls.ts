@@ -11,6 +11,7 @@ import {
   call,
   down_write,
   each_page,
+  filemap_get_folios,
   filemap_lock_folio,
   filemap_remove_folio,
   folio_put,
@@ -68,7 +69,7 @@ export function* invalidate_start(range: Range, filter: ZapFilter, arch: Arch): 
 /** -EAGAIN and where, or null. `drains`: the LRU batches, once. */
 export function* check_references(range: Range, drains: boolean): Steps<Refusal> {
   let drained = !drains;
-  for (const index of each_page(range)) {
+  for (const index of yield* filemap_get_folios(range)) {
     if (!drained) {
       if (yield* folio_ref_count_is_expected(index)) continue;
       yield* lru_add_drain_all();

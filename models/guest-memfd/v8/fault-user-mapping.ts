@@ -7,6 +7,7 @@ import {
   clear_highpage,
   down_read,
   folio_put,
+  folio_test_hwpoison,
   folio_unlock,
   gmem_is_private,
   kvm_gmem_get_folio,
@@ -14,7 +15,10 @@ import {
   up_read,
 } from '../../../api/index.ts';
 
-/** 0: mapped; -SIGBUS: the index is private (VM_FAULT_SIGBUS for -EACCES). */
+/**
+ * 0: mapped; -SIGBUS: the index is private (-EACCES), or the page is poisoned, which not this function but __do_fault()
+ * asks, and is cleared all the same.
+ */
 export function* kvm_gmem_fault_user_mapping(index: number): Steps<Result> {
   yield* down_read('invalidate_lock');
   if (yield* gmem_is_private(index)) {
@@ -25,8 +29,9 @@ export function* kvm_gmem_fault_user_mapping(index: number): Steps<Result> {
   yield* up_read('invalidate_lock');
   if (pfn === null) return '-SIGBUS';
   yield* clear_highpage(pfn);
-  yield* map_host_pte(index, pfn);
+  const poisoned = yield* folio_test_hwpoison(pfn);
+  if (!poisoned) yield* map_host_pte(index, pfn);
   yield* folio_unlock(pfn);
   yield* folio_put(pfn);
-  return 0;
+  return poisoned ? '-SIGBUS' : 0;
 }
