@@ -27,6 +27,8 @@ export const EVENTS = [
   'end-without-seq',
   'vmsa-installed',
   'vmsa-invalidated',
+  'lock-order-inverted',
+  'slept-under-spinlock',
   'freed-slot-used',
   'freed-file-used',
   'in-progress-negative',
@@ -87,6 +89,7 @@ export const EVENTS = [
   'private-leaf-removed',
   'invalidation-meets-iopte',
   'map-meets-invalidation',
+  'locks-nested',
   'reference-dropped',
   'call-returned',
   /* no move is left and a call is in flight */

@@ -23,7 +23,7 @@ type M = Int32Array;
 interface StepBreach {
   readonly outcome: string;
   readonly event: EventName;
-  readonly witness: string;
+  readonly witness: string | ((q: Questions) => string);
 }
 /** Seen in a state: where it is (a page, a pfn, a thread), or -1. */
 interface StateBreach {
@@ -562,6 +562,33 @@ export const INVARIANTS: readonly Invariant[] = [
     ],
   },
   {
+    name: 'lock-order-acyclic',
+    says: 'No lock is taken inside another where some call takes them the other way round, at any depth.',
+    source: 'lockdep; Documentation/virt/kvm/locking.rst; comments in kvm_gmem_release()',
+    partner: 'locks-nested',
+    breaches: [
+      {
+        outcome: 'inversion',
+        event: 'lock-order-inverted',
+        witness: (q: Questions) => `possible circular locking dependency: ${q.lockCycle().join('; ')}`,
+      },
+    ],
+  },
+  {
+    name: 'no-sleep-under-spinlock',
+    says: 'Nothing that may sleep is done with mmu_lock held.',
+    source:
+      'might_sleep(); mmu_lock is a rwlock on x86; [PATCH v5] cover letter: attribute lookup under mmu_lock',
+    partner: 'locks-nested',
+    breaches: [
+      {
+        outcome: 'sleep',
+        event: 'slept-under-spinlock',
+        witness: 'a step that may sleep runs with mmu_lock held',
+      },
+    ],
+  },
+  {
     name: 'no-dangling-binding',
     says: 'No binding of a gmem file leads to a memslot that was freed, and no memslot to a gmem file that was.',
     source:
@@ -889,6 +916,7 @@ export const SOMETIMES = [
   { name: 'call-returned', event: 'call-returned', says: 'A call returned.' },
   { name: 'call-failed', event: 'call-failed', says: 'A call returned an errno.' },
   { name: 'bracket-closed', event: 'bracket-closed', says: 'A bracket was opened and closed.' },
+  { name: 'locks-nested', event: 'locks-nested', says: 'A lock was taken inside another.' },
   { name: 'file-released', event: 'release-reached', says: 'The last reference to the gmem file went.' },
   { name: 'folio-split', event: 'folio-split', says: 'A huge folio was split.' },
   { name: 'page-cleared', event: 'page-cleared', says: 'A page was cleared.' },

@@ -51,7 +51,7 @@ export function makeJudge(q: Questions, keys: readonly Key[]): (m: Int32Array, h
 /** The breach in the field's words, in the state where it is seen. */
 export function witnessOf(q: Questions, key: Key, m: Int32Array): string {
   const { breach } = key;
-  if ('event' in breach) return breach.witness;
+  if ('event' in breach) return typeof breach.witness === 'string' ? breach.witness : breach.witness(q);
   const where = breach.at(q)(m);
   return where < 0 ? `${key.name} is not broken in this state` : breach.witness(q, m, where);
 }

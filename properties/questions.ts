@@ -10,6 +10,8 @@ export interface Questions {
   /** The policy's pages are pinned for as long as they are mapped. */
   readonly pins: boolean;
   readonly streams: readonly { readonly trusted: boolean; readonly private: boolean }[];
+  /** The lock classes of a cycle, each with who takes it inside the one before. */
+  readonly lockCycle: () => readonly string[];
   /** Slots of the threads' places; known once the system is made. */
   placeAt: readonly number[];
 }

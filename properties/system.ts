@@ -11,6 +11,7 @@ import { EVENT, type EventName } from '../models/events.ts';
 import { type Interpreter, NotAStep, NotHeld, makeInterpreter } from '../models/exec/index.ts';
 import { type Machine, declareMachine } from '../models/machine.ts';
 import { streamsOf } from '../models/platforms/index.ts';
+import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
 import { KEYS, type Key, PROPERTIES, makeJudge } from './properties.ts';
 import type { Questions } from './questions.ts';
 import { judgementOf } from './severity.ts';
@@ -92,12 +93,20 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
   const machine = declareMachine(config, policy);
   const interpreter = makeInterpreter(machine, events);
   const table = callTable(config, policy);
+  const lockOrder = (): LockOrder => {
+    const noted = events.length;
+    const order = knownLockOrder(config, policy, () => learnLockOrder(config, machine, interpreter, table));
+    events.length = noted;
+    return order;
+  };
+  interpreter.lockdep.inside = () => lockOrder().inside;
   const questions: Questions = {
     machine,
     view: interpreter.view,
     at: machine.at,
     pins: policy.pins === true,
     streams: streamsOf(config),
+    lockCycle: () => lockOrder().cycle,
     placeAt: [],
   };
   const judged = (options.only ?? KEYS).filter(

@@ -22,6 +22,7 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'bracket-closed': () => true,
   'page-cleared': () => true,
   'call-returned': () => true,
+  'locks-nested': () => true,
   'reference-dropped': () => true,
   'converted-to-shared': () => true,
   'fault-meets-invalidation': adversarial,

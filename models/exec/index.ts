@@ -17,6 +17,7 @@ import { makeFile } from './file.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
 import { makeLru } from './lru.ts';
+import { type Lockdep, makeLockdep } from './lockdep.ts';
 import { makeMemory } from './memory.ts';
 import { makeMemslot } from './memslot.ts';
 import { makePageState } from './page-state.ts';
@@ -45,6 +46,7 @@ export interface Interpreter {
   /** Answer, or BLOCKED with the machine untouched. Throws NotHeld. */
   readonly apply: (m: State, thread: number, op: number) => number;
   readonly agents: readonly Agent[];
+  readonly lockdep: Lockdep;
 }
 
 const FILTERS = { both: 0, private: 1, shared: 2 } as const;
@@ -108,6 +110,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
   const file = makeFile(exec);
+  const lockdep = makeLockdep(exec);
   const memslot = makeMemslot(exec);
   const vmsa = makeVmsa(exec, kvm.isStale);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
@@ -368,7 +371,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       const known = numbers.get(key);
       if (known !== undefined) return known;
       checkStep(machine, given);
-      bound.push(bind(given));
+      bound.push(lockdep.watch(given, bind(given)));
       widths.push(widthOf(machine, given));
       const op = steps.push(given) - 1;
       kinds.push(moverOf(given));
@@ -383,6 +386,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     isTimely: timelyOf(machine, view, steps, agents),
     apply: (m, thread, op) => bound[op](m, thread),
     agents,
+    lockdep,
   };
 }
 

@@ -28,6 +28,7 @@ import { kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_gfn_range
 import { truncate_inode_pages_range } from './page-cache.ts';
 import { type TruncateOptions, zapFilter } from './truncate.ts';
 
+/* MODEL: binding and parting are those of Linux 7.2 on every base. */
 /** KVM_SET_USER_MEMORY_REGION2, new slot, on the gmem fd. The slot is seen once it is bound. */
 export function makeBind() {
   function* kvm_gmem_bind(): Steps<Result> {

@@ -83,6 +83,8 @@ import { conversionTakesNewPage } from './conversion-takes-new-page.ts';
 import { storedPageByPage } from './stored-page-by-page.ts';
 import { vmsaNotInvalidated } from './vmsa-not-invalidated.ts';
 import { vmsaPublishedLate } from './vmsa-published-late.ts';
+import { bindLocksInverted } from './bind-locks-inverted.ts';
+import { attributeLookupUnderMmuLock } from './attribute-lookup-under-mmu-lock.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -167,4 +169,6 @@ export const BROKEN: readonly Policy[] = [
   storedPageByPage,
   vmsaNotInvalidated,
   vmsaPublishedLate,
+  bindLocksInverted,
+  attributeLookupUnderMmuLock,
 ];

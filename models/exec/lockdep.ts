@@ -1,0 +1,111 @@
+// What lockdep and might_sleep() see: which locks a thread holds where it takes another, and which steps may sleep
+// under mmu_lock, a rwlock. Both look at one thread alone.
+
+import { LOCKS, type LockName, type Step } from '../../api/index.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
+
+/** Lock classes; an SRCU read section is held like a lock, and synchronize_srcu() waits like one who takes it. */
+export const LOCK_CLASSES = [...LOCKS, 'folio lock', 'srcu'] as const;
+const FOLIO = LOCKS.length;
+const SRCU = FOLIO + 1;
+
+export interface Lockdep {
+  /** The closure of a step, with what it takes and whether it may sleep looked at. */
+  readonly watch: (
+    step: Step,
+    run: (m: State, thread: number) => number,
+  ) => (m: State, thread: number) => number;
+  /** Told of each class that is taken while those in the mask are held; for who learns the order. */
+  onNested: ((held: number, taken: number) => void) | null;
+  /**
+   * By class: those that are taken inside it somewhere, at any depth. Asked for when locks first nest, and not
+   * before: it takes a run of each call to know.
+   */
+  inside: (() => Int32Array) | null;
+}
+
+const classOf = (lock: LockName): number => LOCKS.indexOf(lock);
+
+/** The class that a step takes, or waits for, when its answer is not "nothing there". -1: none. */
+function takes(step: Step): number {
+  switch (step.op) {
+    case 'lock':
+      return classOf(step.lock);
+    case 'kvm_gmem_get_folio':
+    case 'filemap_lock_folio':
+      return FOLIO;
+    case 'kvm_mmu_invalidate_start':
+    case 'kvm_mmu_invalidate_end':
+    case 'kvm_tdp_mmu_map':
+      return classOf('mmu_lock');
+    case 'srcu_read_lock':
+    case 'synchronize_srcu':
+      return SRCU;
+    default:
+      return -1;
+  }
+}
+
+/** might_sleep(): mutexes, rwsems, the folio lock, allocations with GFP_KERNEL, waits. */
+function sleeps(step: Step): boolean {
+  switch (step.op) {
+    case 'lock':
+      return step.lock !== 'mmu_lock';
+    case 'kvm_gmem_get_folio':
+    case 'filemap_lock_folio':
+    case 'unmap_mapping_pages':
+    case 'synchronize_srcu':
+    case 'slot_state':
+    case 'iommu_map':
+    case 'mas_preallocate':
+      return true;
+    default:
+      return false;
+  }
+}
+
+export function makeLockdep({ machine, note }: Exec): Lockdep {
+  const { at, lockAt, threads, anonymous, pfns } = machine;
+  const pool = anonymous < 0 ? pfns : anonymous;
+  const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
+  const { writer: mmuWriter, readers: mmuReaders } = lockAt.mmu_lock;
+  const folioLock = at.folio_lock;
+
+  const heldBy = (m: State, thread: number): number => {
+    let held = 0;
+    for (let k = 0; k < LOCKS.length; k++) {
+      const { writer, readers } = lockAt[LOCKS[k]];
+      if (m[writer] === thread + 1 || ((m[readers] >> thread) & 1) === 1) held |= 1 << k;
+    }
+    for (let pfn = 0; pfn < pool; pfn++) if (m[folioLock + pfn] === thread + 1) held |= 1 << FOLIO;
+    if (threads[thread].kind === 'vcpu' && m[at.srcu + thread - firstVcpu] === 1) held |= 1 << SRCU;
+    return held;
+  };
+  const nested = (held: number, taken: number): void => {
+    if (lockdep.onNested !== null) return lockdep.onNested(held, taken);
+    note('locks-nested');
+    const inside = lockdep.inside?.();
+    if (inside !== undefined && (inside[taken] & held) !== 0) note('lock-order-inverted');
+  };
+
+  const lockdep: Lockdep = {
+    onNested: null,
+    inside: null,
+    watch: (step, run) => {
+      const taken = takes(step);
+      const canSleep = sleeps(step);
+      if (taken < 0 && !canSleep) return run;
+      const mayFindNothing = step.op === 'filemap_lock_folio' || step.op === 'kvm_mmu_invalidate_start';
+      return (m, thread) => {
+        const held = taken < 0 ? 0 : heldBy(m, thread) & ~(1 << taken);
+        const spins = canSleep && (m[mmuWriter] === thread + 1 || ((m[mmuReaders] >> thread) & 1) === 1);
+        const answer = run(m, thread);
+        if (answer === BLOCKED) return answer;
+        if (spins) note('slept-under-spinlock');
+        if (held !== 0 && !(mayFindNothing && answer === 0)) nested(held, taken);
+        return answer;
+      };
+    },
+  };
+  return lockdep;
+}

@@ -1,0 +1,128 @@
+// The order of lock classes, as lockdep learns it: from each call run alone, after nothing and after a call that
+// leaves something behind. What no such run takes is not known to it.
+
+import type { Policy } from '../api/index.ts';
+import { makeCalls } from '../engine/calls.ts';
+import type { Proc } from '../engine/calls.ts';
+import { boot, initialStates } from '../models/boot.ts';
+import type { Config } from '../models/bounds.ts';
+import type { Call } from '../models/calls.ts';
+import { BLOCKED } from '../models/exec/context.ts';
+import type { Interpreter } from '../models/exec/index.ts';
+import { LOCK_CLASSES } from '../models/exec/lockdep.ts';
+import type { Machine } from '../models/machine.ts';
+
+/** Who took a class while holding another, first: `kvm_gmem_release() > lock`. */
+export interface LockOrder {
+  /** By class: a mask of those that are taken inside it, at any depth. */
+  readonly inside: Int32Array;
+  /** `slots_lock -> invalidate_lock: kvm_gmem_release()`, for each pair that was seen, along a cycle if there is one. */
+  readonly cycle: readonly string[];
+}
+
+/** Calls that leave pages, mappings or a closed fd behind. */
+const LEAVES = /^(map|plug|allocate|fault_|access|close|unbind)/;
+const STEPS_MAX = 2000;
+
+interface Edge {
+  readonly from: number;
+  readonly to: number;
+  readonly by: string;
+}
+
+/** A path of edges from one class to another, shortest first; null where there is none. */
+function pathOf(edges: readonly Edge[], from: number, to: number): Edge[] | null {
+  const paths: Edge[][] = edges.filter((edge) => edge.from === from).map((edge) => [edge]);
+  const seen = new Set([from]);
+  for (let path = paths.shift(); path !== undefined; path = paths.shift()) {
+    const last = path[path.length - 1].to;
+    if (last === to) return path;
+    if (seen.has(last)) continue;
+    seen.add(last);
+    for (const edge of edges) if (edge.from === last) paths.push([...path, edge]);
+  }
+  return null;
+}
+
+const textOf = ({ from, to, by }: Edge): string => `${LOCK_CLASSES[from]} -> ${LOCK_CLASSES[to]} in ${by}`;
+
+export function orderOf(edges: readonly Edge[]): LockOrder {
+  const inside = new Int32Array(LOCK_CLASSES.length);
+  const cycles: Edge[][] = [];
+  for (let from = 0; from < LOCK_CLASSES.length; from++)
+    for (let to = 0; to < LOCK_CLASSES.length; to++) {
+      const path = pathOf(edges, from, to);
+      if (path === null) continue;
+      inside[from] |= 1 << to;
+      if (from === to) cycles.push(path);
+    }
+  cycles.sort((a, b) => a.length - b.length);
+  return { inside, cycle: (cycles[0] ?? []).map(textOf) };
+}
+
+/** Run every call and note each pair of classes. A call that throws is found out by whoever searches. */
+export function learnLockOrder(
+  config: Config,
+  machine: Machine,
+  interpreter: Interpreter,
+  table: { readonly calls: readonly Call[] },
+): LockOrder {
+  const calls = makeCalls(interpreter);
+  const edges: Edge[] = [];
+  const known = new Set<number>();
+  const { lockdep, agents } = interpreter;
+
+  const run = (m: Int32Array, call: Call): void => {
+    const thread = machine.threads.findIndex(({ kind }) => kind === call.thread);
+    if (thread < 0) return;
+    let place = calls.root(call.fn as Proc, call.args as readonly never[]);
+    lockdep.onNested = (held, to) => {
+      for (let from = 0; from < LOCK_CLASSES.length; from++) {
+        const edge = from * LOCK_CLASSES.length + to;
+        if (((held >> from) & 1) === 0 || known.has(edge)) continue;
+        known.add(edge);
+        const { frames } = calls.describe(place);
+        edges.push({ from, to, by: frames.map(({ fn }) => `${fn.name}()`).join(' > ') });
+      }
+    };
+    for (let step = 0; step < STEPS_MAX && calls.op[place] >= 0; step++) {
+      const answer = interpreter.apply(m, thread, calls.op[place]);
+      if (answer !== BLOCKED) place = calls.next(place, answer);
+      else if (!agents.some((agent) => agent.helps === true && agent.act(m))) return;
+    }
+  };
+  const tried = (m: Int32Array, call: Call): boolean => {
+    try {
+      run(m, call);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  const slots = machine.fields.reduce((sum, { count }) => sum + count, 0);
+  /* the widest of each kind */
+  const firsts = new Map(
+    table.calls.filter(({ word }) => LEAVES.test(word)).map((call) => [call.word, call]),
+  );
+  for (const initial of initialStates(config))
+    for (const first of [null, ...firsts.values()]) {
+      const before = boot(machine, initial, new Int32Array(slots));
+      if (first !== null && !tried(before, first)) continue;
+      for (const call of table.calls) tried(before.slice(), call);
+    }
+  lockdep.onNested = null;
+  return orderOf(edges);
+}
+
+const learned = new WeakMap<Policy, Map<string, LockOrder>>();
+
+/** Learned once for a policy and a configuration, whatever the number of calls. */
+export function knownLockOrder(config: Config, policy: Policy, learn: () => LockOrder): LockOrder {
+  const ofPolicy = learned.get(policy) ?? new Map<string, LockOrder>();
+  learned.set(policy, ofPolicy);
+  const key = JSON.stringify({ ...config, bounds: { ...config.bounds, calls: 0, name: '' } });
+  const order = ofPolicy.get(key) ?? learn();
+  ofPolicy.set(key, order);
+  return order;
+}

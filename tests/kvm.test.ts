@@ -1,0 +1,68 @@
+// What KVM's own calls do to one another: findings that need more calls than the bounds of a search, and the order
+// of locks.
+
+import { describe, expect, test } from 'vitest';
+import { explore } from '../engine/explore.ts';
+import { type CallOffer, withPlaceBits } from '../engine/system.ts';
+import { type Base, type Config, assumptions, boundsOf } from '../models/bounds.ts';
+import { BROKEN } from '../policies/broken/index.ts';
+import { POLICIES } from '../policies/index.ts';
+import { none } from '../policies/none.ts';
+import { type Model, makeModel } from '../properties/system.ts';
+
+const configOf = (base: Base): Config => ({
+  base,
+  platform: 'bare',
+  vmm: 'adversarial',
+  bounds: boundsOf('quick'),
+  device: null,
+  assumptions: assumptions(),
+  fail: null,
+});
+
+/** Keys hit when each thread runs its list of calls, in all interleavings. */
+function hitBy(model: Model, lists: { readonly [thread: string]: readonly string[] }): string[] {
+  const offers = model.machine.threads.map(({ name }) =>
+    (lists[name] ?? []).map((word) => {
+      const call = model.table.calls.find((known) => known.word === word);
+      if (call === undefined) throw new RangeError(`no call ${word}`);
+      return { name: call.name, fn: call.fn, args: call.args } as CallOffer;
+    }),
+  );
+  const { hits } = withPlaceBits(
+    (bits) => model.system({ kind: 'scenario', offers }, bits),
+    (system) => explore(system, {}),
+  );
+  return model.keys.filter(({ property }) => hits[property] > 0).map(({ name }) => name);
+}
+
+describe('a memslot is deleted while its gmem file is dying', () => {
+  test('memory failure is left with a bracket that nobody closes', () => {
+    const calls = { 'VMM 0': ['allocate', 'close'], 'VMM 1': ['unbind'], MF: ['memory_failure'] };
+    expect(hitBy(makeModel(configOf('linux-7.2'), none), calls)).toContain('bracket-balanced (left open)');
+  });
+
+  test('and not where the file stays open', () => {
+    const calls = { 'VMM 0': ['allocate'], 'VMM 1': ['unbind'], MF: ['memory_failure'] };
+    expect(hitBy(makeModel(configOf('linux-7.2'), none), calls)).toEqual([]);
+  });
+});
+
+describe('the order of locks', () => {
+  const cycleOf = (name: string): readonly string[] => {
+    const policy = [...POLICIES, ...BROKEN].find((known) => known.name === name) ?? none;
+    const model = makeModel(configOf(policy.base), policy);
+    return model.questions.lockCycle();
+  };
+
+  test.each(POLICIES.map(({ name }) => name))('has no cycle under %s', (name) => {
+    expect(cycleOf(name)).toEqual([]);
+  });
+
+  test('both chains of a cycle are named', () => {
+    expect(cycleOf('bind-locks-inverted')).toEqual([
+      'slots_lock -> invalidate_lock in close_gmem() > gmem_fput() > kvm_gmem_release()',
+      'invalidate_lock -> slots_lock in kvm_gmem_bind()',
+    ]);
+  });
+});
