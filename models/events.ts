@@ -1,6 +1,8 @@
 // What a single step can be seen doing. The invariants say which of these are breaches, and which only prove
 // that a race was reached.
 
+import type { Outcome } from './platforms/outcomes.ts';
+
 export const EVENTS = [
   /* outcomes of an access */
   'access.ok',
@@ -101,4 +103,16 @@ export type EventName = (typeof EVENTS)[number];
 /** Number of an event: its place in EVENTS. */
 export const EVENT = Object.fromEntries(EVENTS.map((name, k) => [name, k])) as {
   readonly [K in EventName]: number;
+};
+
+/** What an access that came to this is noted as. */
+export const EVENT_OF: { readonly [K in Outcome]: EventName } = {
+  ok: 'access.ok',
+  'contained fault': 'access.contained-fault',
+  'host fatal': 'access.host-fatal',
+  'host corruption': 'access.host-corruption',
+  'confidential leak': 'access.leak',
+  'integrity violation': 'access.integrity',
+  'DMA lost silently': 'access.dma-lost',
+  'ciphertext read': 'access.ciphertext',
 };

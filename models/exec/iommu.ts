@@ -1,26 +1,16 @@
-// iommufd's areas, the host's IO page table, the gather, the invalidation queue, the IOTLB, and DMA in flight.
+// The host's IO page table, the gather, the invalidation queue, the IOTLB, and DMA in flight.
 
-import { AREA_END_BITS } from '../../api/index.ts';
-import { AREA, CONTENT, FILE, SEPT } from '../machine.ts';
-import { OUTCOMES, type Outcome } from '../platforms/outcomes.ts';
-import type { EventName } from '../events.ts';
+import { CONTENT, SEPT } from '../machine.ts';
+import { OUTCOMES } from '../platforms/outcomes.ts';
+import { EVENT_OF } from '../events.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
 import type { Bracket } from './bracket.ts';
 import type { Memory } from './memory.ts';
+import { makeArea } from './area.ts';
 import { type Ats, ORDER } from './ats.ts';
 
 export type Iommu = ReturnType<typeof makeIommu>;
 
-const EVENT_OF: { readonly [K in Outcome]: EventName } = {
-  ok: 'access.ok',
-  'contained fault': 'access.contained-fault',
-  'host fatal': 'access.host-fatal',
-  'host corruption': 'access.host-corruption',
-  'confidential leak': 'access.leak',
-  'integrity violation': 'access.integrity',
-  'DMA lost silently': 'access.dma-lost',
-  'ciphertext read': 'access.ciphertext',
-};
 const EVENTS_BY_OUTCOME = OUTCOMES.map((outcome) => EVENT_OF[outcome]);
 const OK = OUTCOMES.indexOf('ok');
 const FAULT = OUTCOMES.indexOf('contained fault');
@@ -30,7 +20,7 @@ const LOST = OUTCOMES.indexOf('DMA lost silently');
 export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats) {
   const { machine, view, tables, snp, tdx, note } = exec;
   const { at, pages, huge, devices, config, threads, lockAt } = machine;
-  const { area, area_start, iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
+  const { iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
   const firstDevice = threads.findIndex((t) => t.kind === 'device');
   const checksTranslated = config.assumptions['snp.translated-requests-are-checked'];
   const drains = config.assumptions['iommu.sync-drains-dma'];
@@ -130,41 +120,8 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       ? null
       : { pfn, leafHuge };
   };
-  const setArea = (m: State, start: number, end: number, value: number): number => {
-    for (let iova = start; iova < end; iova++) {
-      m[area + iova] = value;
-      m[area_start + iova] = value === AREA.none ? 0 : start;
-    }
-    return 0;
-  };
   return {
-    insertArea: (m: State, start: number, end: number): number => {
-      if (m[at.file] !== FILE.open) return 1;
-      for (let iova = start; iova < end; iova++) if (m[area + iova] !== AREA.none) return 2;
-      return setArea(m, start, end, AREA.filling);
-    },
-    areaReady: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.mapped),
-    abortArea: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.none),
-    /** The lowest area that meets the range: 0 none, 1 busy, 2 cut, else 3 + the area. */
-    beginUnmap: (m: State, start: number, end: number): number => {
-      let first = start;
-      while (first < end && m[area + first] === AREA.none) first++;
-      if (first === end) return 0;
-      if (m[area + first] !== AREA.mapped) return 1;
-      const from = m[area_start + first];
-      let to = first + 1;
-      while (to < pages && m[area + to] === AREA.mapped && m[area_start + to] === from) to++;
-      if (from < start || to > end) return 2;
-      for (let iova = from; iova < to; iova++) m[area + iova] = AREA.leaving;
-      return 3 + (from << AREA_END_BITS) + to - 1;
-    },
-    areaOf: (m: State, iova: number): number => {
-      if (m[area + iova] === AREA.none) return 0;
-      const start = m[area_start + iova];
-      let end = iova + 1;
-      while (end < pages && m[area + end] === m[area + iova] && m[area_start + end] === start) end++;
-      return 1 + (start << AREA_END_BITS) + end - 1;
-    },
+    ...makeArea(machine),
     map: (m: State, thread: number, iova: number, pfn: number, count: number): number => {
       if (memory.failsNow(m, 'iommu_map')) return 0;
       for (let k = 0; k < count; k++) if (m[iopte + iova + k] !== 0) return 0;

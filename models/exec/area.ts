@@ -1,0 +1,45 @@
+// iommufd's areas: reserved, filled, mapped, on their way out.
+
+import { AREA_END_BITS } from '../../api/index.ts';
+import { AREA, FILE, type Machine } from '../machine.ts';
+import type { State } from './context.ts';
+
+export function makeArea({ at, pages }: Machine) {
+  const { area, area_start } = at;
+  const setArea = (m: State, start: number, end: number, value: number): number => {
+    for (let iova = start; iova < end; iova++) {
+      m[area + iova] = value;
+      m[area_start + iova] = value === AREA.none ? 0 : start;
+    }
+    return 0;
+  };
+  return {
+    insertArea: (m: State, start: number, end: number): number => {
+      if (m[at.file] !== FILE.open) return 1;
+      for (let iova = start; iova < end; iova++) if (m[area + iova] !== AREA.none) return 2;
+      return setArea(m, start, end, AREA.filling);
+    },
+    areaReady: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.mapped),
+    abortArea: (m: State, start: number, end: number): number => setArea(m, start, end, AREA.none),
+    /** The lowest area that meets the range: 0 none, 1 busy, 2 cut, else 3 + the area. */
+    beginUnmap: (m: State, start: number, end: number): number => {
+      let first = start;
+      while (first < end && m[area + first] === AREA.none) first++;
+      if (first === end) return 0;
+      if (m[area + first] !== AREA.mapped) return 1;
+      const from = m[area_start + first];
+      let to = first + 1;
+      while (to < pages && m[area + to] === AREA.mapped && m[area_start + to] === from) to++;
+      if (from < start || to > end) return 2;
+      for (let iova = from; iova < to; iova++) m[area + iova] = AREA.leaving;
+      return 3 + (from << AREA_END_BITS) + to - 1;
+    },
+    areaOf: (m: State, iova: number): number => {
+      if (m[area + iova] === AREA.none) return 0;
+      const start = m[area_start + iova];
+      let end = iova + 1;
+      while (end < pages && m[area + end] === m[area + iova] && m[area_start + end] === start) end++;
+      return 1 + (start << AREA_END_BITS) + end - 1;
+    },
+  };
+}
