@@ -44,7 +44,7 @@ export interface BaseCalls {
   /** KVM_SET_USER_MEMORY_REGION2: a new slot on the file, and the slot deleted. */
   readonly bind: (range: Range) => Steps<Result>;
   readonly unbind: (range: Range) => Steps<Result>;
-  readonly close: () => Steps<Result>;
+  readonly close: (range: Range) => Steps<Result>;
   /** SNP AP creation (cast vmsa): the VMSA of the vCPU is the page at this gfn. */
   readonly create_vmsa: (index: Index) => Steps<Result>;
   /** The page fault of a mapping of the gmem file by user space, where there is one. */

@@ -228,7 +228,7 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       word: 'close',
       thread: 'vmm',
       vmm: adversarial,
-      takes: 'nothing',
+      takes: 'all',
       name: () => 'close(gmem fd)',
       fn: base.close,
       errnos: ['-EBADF'],

@@ -85,6 +85,8 @@ import { vmsaNotInvalidated } from './vmsa-not-invalidated.ts';
 import { vmsaPublishedLate } from './vmsa-published-late.ts';
 import { bindLocksInverted } from './bind-locks-inverted.ts';
 import { attributeLookupUnderMmuLock } from './attribute-lookup-under-mmu-lock.ts';
+import { startedTwice } from './started-twice.ts';
+import { releaseOfEmptyRange } from './release-of-empty-range.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -171,4 +173,6 @@ export const BROKEN: readonly Policy[] = [
   vmsaPublishedLate,
   bindLocksInverted,
   attributeLookupUnderMmuLock,
+  startedTwice,
+  releaseOfEmptyRange,
 ];
