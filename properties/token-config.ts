@@ -26,7 +26,8 @@ export interface Digit {
 
 /* Fixed, so that a head stays readable when a list has grown. */
 const NAMES_MAX = 8;
-const ASSUMPTIONS_MAX = 12;
+const FAILURES_MAX = 32;
+const ASSUMPTIONS_MAX = 24;
 const CASTS_MAX = 8;
 const DEVICES = [null, 'T0', 'T1'] as const;
 
@@ -95,46 +96,59 @@ const isChanged = (
   assumed: Assumptions,
 ): boolean => assumed[name] !== standard;
 
-/** One digit where nothing of it is asked for. */
-function writeExtras({ ats, guest, cast }: Config): Digit[] {
-  if (ats !== true && guest === undefined && (cast ?? []).length === 0) return [{ value: 0, radix: 2 }];
+const isDefault = ({ ats, guest, cast, fail }: Config, changed: number): boolean =>
+  ats !== true && guest === undefined && (cast ?? []).length === 0 && fail === null && changed === 0;
+
+/** One digit where all is as by default. */
+function writeExtras(config: Config): Digit[] {
+  const { ats, guest, cast, fail } = config;
+  const changed = ASSUMPTIONS.reduce(
+    (sum, each, k) => sum + (isChanged(each, config.assumptions) ? 2 ** k : 0),
+    0,
+  );
+  if (isDefault(config, changed)) return [{ value: 0, radix: 2 }];
   return [
     { value: 1, radix: 2 },
     { value: ats === true ? 1 : 0, radix: 2 },
     { value: guest === undefined ? 0 : 1 + GUESTS.indexOf(guest), radix: 1 + GUESTS.length },
     { value: (cast ?? []).reduce((sum, name) => sum + 2 ** CASTS.indexOf(name), 0), radix: 2 ** CASTS_MAX },
+    { value: fail === null ? 0 : 1 + FAILABLE.indexOf(fail), radix: FAILURES_MAX },
+    { value: changed, radix: 2 ** ASSUMPTIONS_MAX },
   ];
 }
 
-function readExtras(read: (radix: number) => number): Pick<Config, 'ats' | 'guest' | 'cast'> {
-  if (read(2) === 0) return {};
+interface Extras {
+  readonly settings: Pick<Config, 'ats' | 'guest' | 'cast'>;
+  /** 1 + its place in FAILABLE; 0: none. */
+  readonly failing: number;
+  /** As bits of ASSUMPTIONS. */
+  readonly changed: number;
+}
+
+function readExtras(read: (radix: number) => number): Extras {
+  if (read(2) === 0) return { settings: {}, failing: 0, changed: 0 };
   const ats = read(2) === 1;
   const guest = GUESTS[read(1 + GUESTS.length) - 1];
   const mask = read(2 ** CASTS_MAX);
   const cast = CASTS.filter((_, k) => ((mask >> k) & 1) === 1);
-  return {
+  const settings = {
     ...(ats ? { ats } : {}),
     ...(guest === undefined ? {} : { guest }),
     ...(cast.length === 0 ? {} : { cast }),
   };
+  return { settings, failing: read(FAILURES_MAX), changed: read(2 ** ASSUMPTIONS_MAX) };
 }
 
 /** Null where a number is beyond its limit. */
 export function writeConfig(config: Config): Digit[] | null {
   const bounds = writeBounds(config.bounds);
   if (bounds === null) return null;
-  const changed = ASSUMPTIONS.reduce(
-    (sum, each, k) => sum + (isChanged(each, config.assumptions) ? 2 ** k : 0),
-    0,
-  );
   const named = (value: number): Digit => ({ value, radix: NAMES_MAX });
   return [
     named(BASES.indexOf(config.base)),
     named(PLATFORMS.indexOf(config.platform)),
     { value: VMMS.indexOf(config.vmm), radix: VMMS.length },
     { value: DEVICES.indexOf(config.device), radix: DEVICES.length },
-    named(config.fail === null ? 0 : 1 + FAILABLE.indexOf(config.fail)),
-    { value: changed, radix: 2 ** ASSUMPTIONS_MAX },
     ...writeExtras(config),
     ...bounds,
   ];
@@ -152,15 +166,13 @@ export function readConfig(read: (radix: number) => number): { config: Config; s
   const platform = known(PLATFORMS[read(NAMES_MAX)], PLATFORMS[0], 'platform');
   const vmm = VMMS[read(VMMS.length)];
   const device = DEVICES[read(DEVICES.length)];
-  const failing = read(NAMES_MAX);
+  const { settings, failing, changed } = readExtras(read);
   const fail = failing === 0 ? null : known(FAILABLE[failing - 1], FAILABLE[0], 'failing step');
-  const changed = read(2 ** ASSUMPTIONS_MAX);
   if (changed >> ASSUMPTIONS.length !== 0) stale.push('an assumption that it changes is not known here');
   const flipped = ASSUMPTIONS.filter((_, k) => ((changed >> k) & 1) === 1);
   const assumed = assumptions(
     Object.fromEntries(flipped.map(({ name, default: standard }) => [name, !standard])),
   );
-  const extras = readExtras(read);
   const bounds = known(readBounds(read), boundsOf('small'), 'preset of bounds');
-  return { config: { base, platform, vmm, device, fail, assumptions: assumed, bounds, ...extras }, stale };
+  return { config: { base, platform, vmm, device, fail, assumptions: assumed, bounds, ...settings }, stale };
 }

@@ -3,10 +3,19 @@
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../api/index.ts';
 import { replay } from '../engine/replay.ts';
-import { BOUND_LIMITS, assumptions, boundsOf } from '../models/bounds.ts';
+import {
+  ASSUMPTIONS,
+  BOUND_LIMITS,
+  CASTS,
+  type Config,
+  FAILABLE,
+  assumptions,
+  boundsOf,
+} from '../models/bounds.ts';
 import { POLICIES } from '../policies/index.ts';
 import { makeModel } from '../properties/system.ts';
 import { decodeFinding, encodeFinding, findingOf } from '../properties/token.ts';
+import { readConfig, writeConfig } from '../properties/token-config.ts';
 import { modelFingerprint, policyFingerprint } from '../properties/token-print.ts';
 import { decodeToken, encodeDigits, encodeToken, makeReader } from '../reports/token.ts';
 import { configOf, find, modelOf } from './explain-finding.ts';
@@ -168,4 +177,30 @@ test('a token of a policy that is not here says so', () => {
   expect(decoded.model).toBeNull();
   expect(decoded.stale.join('\n')).toMatch(/policy/);
   expect(decoded.blame).toBe('base');
+});
+
+describe('a configuration as digits', () => {
+  const plain: Config = { ...modelOf('vmm-remap', { platform: 'sev-snp' }).config, base: 'v8' };
+  const roundTrip = (config: Config): Config => {
+    const digits = (writeConfig(config) ?? []).map(({ value, radix }) => {
+      expect(value).toBeLessThan(radix);
+      return value;
+    });
+    return readConfig(() => digits.shift() ?? 0).config;
+  };
+
+  test.each(FAILABLE)('with %s failing', (fail) => {
+    expect(roundTrip({ ...plain, fail })).toEqual({ ...plain, fail });
+  });
+
+  test.each(ASSUMPTIONS)('with $name the other way round', ({ name, default: standard }) => {
+    const config = { ...plain, assumptions: assumptions({ [name]: !standard }) };
+    expect(roundTrip(config)).toEqual(config);
+  });
+
+  test('with all that is not by default', () => {
+    const config: Config = { ...plain, device: 'T0', ats: true, guest: 'honest', cast: [...CASTS] };
+    expect(roundTrip(config)).toEqual(config);
+    expect(roundTrip(plain)).toEqual(plain);
+  });
 });
