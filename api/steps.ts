@@ -82,6 +82,10 @@ export type Step =
       readonly to: 'private' | 'shared';
       readonly failed: boolean;
     }
+  /* a user thread of the host, lockless lookups: only with the cast `host` */
+  | { readonly op: 'read_host_pte' | 'xas_load'; readonly index: Index }
+  | { readonly op: 'folio_try_get' | 'folio_put_tried' | 'folio_lock' | 'keep_pin'; readonly pfn: Pfn }
+  | { readonly op: 'unpin_user_page' | 'kernel_write' }
   /* a loop that has no end */
   | { readonly op: 'index_wraps'; readonly index: Index }
   | { readonly op: 'loops_for_ever' }
@@ -374,6 +378,19 @@ export function* merge_folio(index: Index, mixed = false): Steps<(typeof RESTRUC
   const step = { op: 'merge_folio', index, ...(mixed ? { mixed } : {}) } as const;
   return RESTRUCTURED[(yield step) as number];
 }
+/** GUP-fast reads the PTE of the host's mapping without a lock. */
+export const read_host_pte = (index: Index): Steps<Pfn | null> => askPfn({ op: 'read_host_pte', index });
+/** The entry of the page cache, without a lock. */
+export const xas_load = (index: Index): Steps<Pfn | null> => askPfn({ op: 'xas_load', index });
+/** False: the page is free. The page may be another one by now: look again. */
+export const folio_try_get = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'folio_try_get', pfn });
+export const folio_put_tried = (pfn: Pfn): Steps<void> => tell({ op: 'folio_put_tried', pfn });
+export const folio_lock = (pfn: Pfn): Steps<void> => tell({ op: 'folio_lock', pfn });
+/** The reference of folio_try_get() becomes the pin of the host's user thread. */
+export const keep_pin = (pfn: Pfn): Steps<void> => tell({ op: 'keep_pin', pfn });
+export const unpin_user_page = (): Steps<void> => tell({ op: 'unpin_user_page' });
+/** The kernel writes through its direct map to the page that the host's user thread has pinned. */
+export const kernel_write = (): Steps<void> => tell({ op: 'kernel_write' });
 /** Does this call of a step fail? Asked only in runs in which it may (`--fail`). */
 export const fails = (step: string): Steps<boolean> => askFlag({ op: 'fails', step });
 /** The conversion is over, invalidate_lock still held: is it whole, or undone? Only in runs with a failure. */

@@ -2,7 +2,7 @@
 // Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
 
 import { type Arch, type BaseCalls, type Policy, type Range, type Steps, showRange } from '../api/index.ts';
-import { type Config, type Guest, guestOf } from './bounds.ts';
+import { type Config, type Guest, guestOf, hasCast } from './bounds.ts';
 import { makeDma } from './devices.ts';
 import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
 import { makeConvertRange } from './guest-memfd/rfc-v2/convert-range.ts';
@@ -14,6 +14,7 @@ import { makeBind, makeRelease, makeUnbind } from './guest-memfd/bind.ts';
 import { makeAllocate, makeMemoryFailure, makePunchHole } from './guest-memfd/truncate.ts';
 import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
 import { makeFault } from './kvm/fault.ts';
+import * as user from './kvm/host-user.ts';
 import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
 import { hasVmsa, inPlace } from './machine.ts';
@@ -28,7 +29,7 @@ export interface Call {
   readonly word: string;
   /** As a mail says it: `IOMMU_IOAS_MAP_FILE index [0,1) at iova 0`. */
   readonly name: string;
-  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf';
+  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host';
   readonly vmm: 'adversarial' | 'cooperative' | 'both';
   readonly fn: (...args: never[]) => Steps<unknown>;
   readonly args: readonly CallArgument[];
@@ -119,12 +120,13 @@ export function callTable(config: Config, policy: Policy): CallTable {
     convert_private: convert('private'),
     convert_shared: convert('shared'),
     punch_hole: onFd(makePunchHole(truncate)),
-    memory_failure: makeMemoryFailure(truncate),
+    memory_failure: makeMemoryFailure(truncate, hasCast(config, 'host')),
     map_file: makeMapFile(policy, arch, gmem_fput),
     unmap: makeUnmap(policy, arch, gmem_fput),
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
+    gup_fast: user.gup_fast,
     create_vmsa: makeVmsa(arch, __fput).create,
     fault_user_mapping: config.base === 'v8' ? kvm_gmem_fault_user_mapping : kvm_gmem_fault_shared,
   };
@@ -136,6 +138,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     ...userCalls(config, base, allocate),
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
+    ...hostCalls(config, base, notifies, arch),
   ];
   const guest = guestOf(config);
   const wanted = kinds.filter(
@@ -345,6 +348,44 @@ function guestCalls(
       name: (range) => `guest touches gfn ${range.start} as shared`,
       fn: fault.as(false),
       errnos: faults,
+    },
+  ];
+}
+
+/** A user thread of the host: only where memory is shared in place may it map the file. */
+function hostCalls(config: Config, base: BaseCalls, notifies: boolean, arch: Arch): CallKind[] {
+  if (!hasCast(config, 'host') || !inPlace(config)) return [];
+  const host = { thread: 'host', vmm: 'both' } as const;
+  return [
+    {
+      ...host,
+      word: 'gup',
+      takes: 'index',
+      name: (range) => `pin_user_pages_fast() of index ${range.start}`,
+      fn: user.makePinUserPages(base.fault_user_mapping, base.gup_fast),
+      errnos: ['-EFAULT'],
+    },
+    { ...host, word: 'unpin', takes: 'nothing', name: () => 'unpin_user_page()', fn: user.unpin },
+    {
+      ...host,
+      word: 'kernel_write',
+      takes: 'nothing',
+      name: () => 'the kernel writes to the pinned page',
+      fn: user.writes,
+    },
+    {
+      ...host,
+      word: 'lookup',
+      takes: 'index',
+      name: (range) => `filemap_get_folio() of index ${range.start}`,
+      fn: user.filemap_get_folio,
+    },
+    {
+      ...host,
+      word: 'munmap',
+      takes: 'range',
+      name: (range) => `munmap() of index ${showRange(range)}`,
+      fn: user.makeMunmap(notifies, arch),
     },
   ];
 }

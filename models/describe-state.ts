@@ -17,6 +17,7 @@ import {
 import type { FieldChange } from './results.ts';
 import type { MachineState } from './view.ts';
 
+const pfnOrNone = (n: number): string => (n === 0 ? 'none' : `pfn ${n - 1}`);
 const FILE_NAMES = ['released', 'held by calls or areas, fd closed', 'open'];
 const SLOT_NAMES = ['none', 'valid', 'invalid', 'deleted'];
 function cpuFacts(machine: Machine): Fact[] {
@@ -170,6 +171,7 @@ function otherFacts(machine: Machine): Fact[] {
       single(`invalidation queued by ${name}`, at.inv_queue + t, (n) => showMask(n, 'iova')),
     ),
     single('npinned', at.npinned, String),
+    ...(at.host_pin === undefined ? [] : [single('pinned by HOST', at.host_pin, pfnOrNone)]),
     single('gmem file', at.file, (n) => FILE_NAMES[n] ?? 'unknown'),
     single('slot', at.slot, (n) => SLOT_NAMES[n] ?? 'unknown'),
     single('bindings of the file', at.slot_bound, (n) => (n === 1 ? 'the slot' : 'none')),

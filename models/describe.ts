@@ -2,6 +2,7 @@
 // names with ().
 
 import type { LockName, Step } from '../api/index.ts';
+import { HOST_WORDS } from './describe-host.ts';
 import { area, either, fault, gfn, index, iova, pfnOr, plural, subranges, truth } from './describe-words.ts';
 import { type Machine, inPlace } from './machine.ts';
 import type { MachineState } from './view.ts';
@@ -134,19 +135,8 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   ],
   store_attributes: (s, c) => [`${storeText(c, s)}${fault(s)}`],
   wait_for_folio_refs: (s) => [`wait for the references to the folio of index ${s.index}`],
-  split_folio: (s) => [
-    `split_folio() index ${s.index}`,
-    (a) => ['not huge', 'split', 'busy', '-ENOMEM'][a] ?? '',
-  ],
-  merge_folio: (s) => [
-    `merge_folio() index ${s.index}`,
-    (a) => ['nothing to merge', 'merged', 'busy', '-ENOMEM'][a] ?? '',
-  ],
   kvm_gmem_has_some_shared: (s) => [`kvm_gmem_has_some_shared() ${index(s)}`, truth],
-  fails: (s) => [s.step === 'signal_pending' ? 'signal_pending()' : `${s.step}()`, either('', 'fails')],
-  convert_returns: (s) => [`the conversion of ${index(s)} to ${s.to} ${s.failed ? 'has failed' : 'is done'}`],
-  index_wraps: (s) => [`the unsigned index of the loop wraps below ${s.index}`],
-  loops_for_ever: () => ['the loop goes on'],
+  ...HOST_WORDS,
   set_hwpoison: (s) => [
     `SetPageHWPoison() index ${s.index}`,
     (a) => (a === 0 ? 'no page' : a === 1 ? '' : 'a huge folio'),

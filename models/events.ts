@@ -82,6 +82,7 @@ export const EVENTS = [
   'spte-installed',
   'host-pte-installed',
   'host-pte-zapped',
+  'host-pinned',
   'page-cleared',
   'guest-accessed',
   'release-reached',

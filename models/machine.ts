@@ -62,7 +62,7 @@ export interface MachineField {
 
 export interface Threads {
   readonly name: string;
-  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf';
+  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host';
 }
 
 export interface Machine {
@@ -100,6 +100,7 @@ function threadsOf(config: Config): Threads[] {
     ...many(vcpus, 'vCPU', 'vcpu'),
     ...many(devices, 'DEV', 'device'),
     { name: 'MF', kind: 'mf' },
+    ...(hasCast(config, 'host') ? [{ name: 'HOST', kind: 'host' } as const] : []),
   ];
 }
 
@@ -139,6 +140,11 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('folio_lock', 'thread', THREAD, pool, 'pfn');
   add('lookup_refs', 'number', COUNT_BITS, pool, 'pfn');
   add('pins', 'number', COUNT_BITS, pool, 'pfn');
+  if (hasCast(config, 'host')) {
+    /* references of lockless lookups, which may be dropped again; the page that the host's user thread pins */
+    add('try_refs', 'number', COUNT_BITS, pool, 'pfn');
+    add('host_pin', 'pfn', PFN);
+  }
   if (config.base === 'v8') {
     /* in a per-CPU batch, with a reference, since the folio entered the page cache */
     add('lru_add', 'flag', 1, pool, 'pfn');

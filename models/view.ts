@@ -18,6 +18,8 @@ export interface View {
   readonly folioPages: (m: MachineState, head: number) => number;
   /** References beyond the page cache's: lookups, pins, host mappings. */
   readonly extraReferences: (m: MachineState, head: number) => number;
+  /** Those of lockless lookups, which look again and let go. */
+  readonly triedReferences: (m: MachineState, head: number) => number;
   readonly isFree: (m: MachineState, pfn: number) => boolean;
   /**
    * The hardware treats the page as the guest's: RMP assigned, TD-owned; bare: in the page cache at a private
@@ -100,6 +102,13 @@ export function makeView(machine: Machine): View {
     if (snp) return m[at.rmp_assigned + pfn] === 1;
     return tdx && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1);
   };
+  const triedReferences = (m: MachineState, first: number): number =>
+    at.try_refs === undefined ? 0 : m[at.try_refs + first];
+  const hostReferences = (m: MachineState, first: number, last: number): number => {
+    if (at.host_pin === undefined) return 0;
+    const pfn = m[at.host_pin] - 1;
+    return m[at.try_refs + first] + (pfn >= first && pfn < last ? 1 : 0);
+  };
   const extraReferences = (m: MachineState, first: number): number => {
     let references = m[lookup_refs + first];
     const last = first + folioPages(m, first);
@@ -108,7 +117,7 @@ export function makeView(machine: Machine): View {
       if (!inPlace(config)) continue;
       for (let index = 0; index < pages; index++) if (m[host_pte + index] === pfn + 1) references++;
     }
-    return references;
+    return references + hostReferences(m, first, last);
   };
   return {
     backing,
@@ -116,6 +125,7 @@ export function makeView(machine: Machine): View {
     head,
     folioPages,
     extraReferences,
+    triedReferences,
     isFree,
     isGuestOwned,
     pageClass,

@@ -5,7 +5,7 @@
 // tidy: long because the specification is one file, read from top to bottom
 
 import type { EventName } from '../models/events.ts';
-import { AREA, SEPT } from '../models/machine.ts';
+import { AREA, OWNER, SEPT } from '../models/machine.ts';
 import {
   type Questions,
   allIdle,
@@ -105,6 +105,8 @@ const deviceTlb = (
     `device TLB[iova ${k % q.machine.pages}] of DEV ${Math.floor(k / q.machine.pages)} -> ${pfnName(q, m, m[q.at.device_tlb + k] - 1)}`,
 });
 
+/** In the allocator, and not yet somebody else's. */
+const isFreed = (q: Questions, m: M, pfn: number): boolean => m[q.at.owner + pfn] === OWNER.free;
 const free = (q: Questions, m: M, pfn: number): boolean => q.view.isFree(m, pfn);
 const iopte = (page: number): string => `IOPTE[iova ${page}]`;
 const iotlb = (page: number): string => `IOTLB[iova ${page}]`;
@@ -263,7 +265,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     name: 'no-host-mapping-of-private',
-    says: 'No host user mapping of a private index.',
+    says: 'No host user mapping of a private index, and no page pinned through one.',
     source: 'Ackerley Tng, 18 Jun 2026, [PATCH v8 00/46], cover letter',
     partner: 'host-pte-zapped',
     breaches: [
@@ -273,6 +275,19 @@ export const INVARIANTS: readonly Invariant[] = [
         (index) => `host PTE[index ${index}], private`,
         (q, m, _pfn, index) => m[q.at.private + index] === 1,
       ),
+      {
+        outcome: 'GUP pin',
+        at: (q) => {
+          const { host_pin } = q.at;
+          if (host_pin === undefined) return () => -1;
+          return (m) => {
+            const index = m[host_pin] === 0 ? -1 : q.view.indexOf(m, m[host_pin] - 1);
+            return index >= 0 && m[q.at.private + index] === 1 ? index : -1;
+          };
+        },
+        witness: (q, m, index) =>
+          `index ${index} is private, and its pfn ${m[q.at.host_pin] - 1} is pinned by a user thread of the host`,
+      },
     ],
   },
   {
@@ -384,6 +399,28 @@ export const INVARIANTS: readonly Invariant[] = [
         witness: 'a lookup reference is dropped that nobody holds',
       },
       { outcome: 'unpin', event: 'unpin-without-pin', witness: 'a page is unpinned that nobody has pinned' },
+    ],
+  },
+  {
+    name: 'no-free-while-referenced',
+    says: 'A page that somebody holds is not free.',
+    source: 'put_page_testzero(); free_page_is_bad(): nonzero _refcount',
+    partner: 'page-freed',
+    breaches: [
+      {
+        outcome: 'pin',
+        at: (q) => (m) => (q.pins ? inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0 && isFreed(q, m, pfn)) : -1),
+        witness: (q, m, pfn) => `pfn ${pfn} has ${m[q.at.pins + pfn]} pins and is free`,
+      },
+      {
+        outcome: 'GUP pin',
+        at: (q) => {
+          const { host_pin } = q.at;
+          if (host_pin === undefined) return () => -1;
+          return (m) => (m[host_pin] !== 0 && isFreed(q, m, m[host_pin] - 1) ? m[host_pin] - 1 : -1);
+        },
+        witness: (_q, _m, pfn) => `pfn ${pfn} is pinned by a user thread of the host and is free`,
+      },
     ],
   },
   {

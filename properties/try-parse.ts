@@ -25,6 +25,7 @@ export function lettersOf(machine: Machine): string[] {
     seen.set(kind, nth + 1);
     if (kind === 'vmm') return String.fromCharCode('A'.charCodeAt(0) + nth);
     if (kind === 'mf') return 'M';
+    if (kind === 'host') return 'H';
     return `${kind === 'vcpu' ? 'V' : 'D'}${nth === 0 ? '' : nth}`;
   });
 }

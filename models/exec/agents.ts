@@ -39,6 +39,8 @@ export function moverOf(step: Step): Mover {
     case 'kvm_tdp_mmu_map':
     case 'kvm_mmu_invalidate_end':
     case 'wait_for_folio_refs':
+    case 'folio_lock':
+    case 'folio_try_get':
     case 'synchronize_srcu':
     case 'slot_state':
     case 'rmp_make_shared':

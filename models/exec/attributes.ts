@@ -30,10 +30,13 @@ export function makeAttributes({ machine, view, note }: Exec, lru: Lru) {
   };
   const isUsed = (m: State, index: number): boolean =>
     view.extraReferences(m, view.head(m, m[page_cache + index] - 1)) > 0;
+  /** A lookup without a lock lets go when it looks again. */
+  const isKept = (m: State, first: number): boolean =>
+    view.extraReferences(m, first) > view.triedReferences(m, first);
   const setAttribute = (m: State, index: number, isPrivate: number, erased: boolean): void => {
     const pfn = m[page_cache + index] - 1;
     const changes = m[at.private + index] !== isPrivate;
-    if (changes && isPrivate === 1 && inPlace(config) && pfn >= 0 && isUsed(m, index))
+    if (changes && isPrivate === 1 && inPlace(config) && pfn >= 0 && isKept(m, view.head(m, pfn)))
       note('conversion-with-references');
     /* a missing entry reads as shared */
     m[at.private + index] = erased ? 0 : isPrivate;

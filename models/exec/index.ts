@@ -14,6 +14,7 @@ import { makeAttributes } from './attributes.ts';
 import { makeBracket } from './bracket.ts';
 import { makeConversion } from './conversion.ts';
 import { makeFile } from './file.ts';
+import { makeHost } from './host.ts';
 import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
 import { makeLru } from './lru.ts';
@@ -58,6 +59,8 @@ function widthOf(machine: Machine, step: Step): number {
     case 'filemap_lock_folio':
     case 'hva_to_pfn':
     case 'iommu_iova_to_phys':
+    case 'read_host_pte':
+    case 'xas_load':
       return machine.pfns + 1;
     case 'safe_refcount':
     case 'kvm_check_vmsa_request':
@@ -106,6 +109,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const attributes = makeAttributes(exec, lru);
   const pageState = makePageState(exec, attributes);
   const memory = makeMemory(exec, pageState.release, attributes, lru);
+  const host = makeHost(exec, memory.giveBackIfUnused);
   const conversion = makeConversion(exec, memory.failsNow);
   const kvm = makeKvm(exec, pageState);
   const bracket = makeBracket(exec);
@@ -211,6 +215,22 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => conversion.returns(m, s.start, s.end, s.to === 'private' ? 1 : 0, s.failed);
       case 'fails':
         return (m) => (memory.failsNow(m, s.step) ? 1 : 0);
+      case 'read_host_pte':
+        return (m) => host.readPte(m, s.index);
+      case 'xas_load':
+        return (m) => host.load(m, s.index);
+      case 'folio_try_get':
+        return (m) => host.tryGet(m, s.pfn);
+      case 'folio_put_tried':
+        return (m) => host.putTry(m, s.pfn);
+      case 'folio_lock':
+        return (m, t) => host.lock(m, t, s.pfn);
+      case 'keep_pin':
+        return (m) => host.keepPin(m, s.pfn);
+      case 'unpin_user_page':
+        return (m) => host.unpin(m);
+      case 'kernel_write':
+        return (m) => host.kernelWrite(m);
       case 'index_wraps':
         return () => conversion.indexWraps();
       case 'loops_for_ever':

@@ -48,8 +48,9 @@ export function makeMemory(
   const giveBackIfUnused = (m: State, first: number): void => {
     if (view.indexOf(m, first) >= 0 || m[owner + first] !== OWNER.gmem) return;
     const last = first + view.folioPages(m, first);
-    if (m[lookup_refs + first] > 0 || lru.holds(m, first)) return;
-    for (let pfn = first; pfn < last; pfn++) if (m[pins + pfn] > 0) return;
+    if (m[lookup_refs + first] > 0 || lru.holds(m, first) || view.triedReferences(m, first) > 0) return;
+    for (let pfn = first; pfn < last; pfn++)
+      if (m[pins + pfn] > 0 || (at.host_pin !== undefined && m[at.host_pin] === pfn + 1)) return;
     for (let pfn = first; pfn < last; pfn++) {
       m[owner + pfn] = OWNER.free;
       m[uptodate + pfn] = 0;
@@ -106,6 +107,7 @@ export function makeMemory(
 
   return {
     failsNow,
+    giveBackIfUnused,
     getFolio: (m: State, thread: number, index: number): number => {
       if (m[page_cache + index] !== 0) return lockFound(m, thread, index);
       if (failsNow(m, 'kvm_gmem_get_folio')) return 0;

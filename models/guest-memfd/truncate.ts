@@ -9,7 +9,10 @@ import {
   call,
   down_read,
   down_write,
+  folio_lock,
   folio_put,
+  folio_put_tried,
+  folio_try_get,
   folio_unlock,
   gmem_huge_inode,
   kvm_gmem_get_folio,
@@ -17,6 +20,7 @@ import {
   set_hwpoison,
   up_read,
   up_write,
+  xas_load,
 } from '../../api/index.ts';
 import { type Consumer, kvm_gmem_invalidate_end, kvm_gmem_invalidate_start } from './invalidate.ts';
 import type { MayFail } from './failure.ts';
@@ -76,9 +80,12 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
   };
 }
 
-/* MODEL: memory_failure() holds neither the folio's lock nor a reference around kvm_gmem_error_folio(). */
+/*
+ * MODEL: memory_failure() holds the folio's lock and a reference around kvm_gmem_error_folio() with the cast `host`
+ * only, and user mappings are not taken away (hwpoison_user_mappings()).
+ */
 /** The core marks the page; then kvm_gmem_error_folio(), of its whole folio. Nothing is truncated. */
-export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions) {
+export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, locks: boolean) {
   function* kvm_gmem_error_folio(folio: Range): Steps<void> {
     yield* down_read('invalidate_lock');
     yield* call(kvm_gmem_invalidate_start, folio, yield* zapFilter(filter, folio), consumer.present, arch);
@@ -87,9 +94,20 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions) {
     yield* consumer.end(folio, 'memory failure', true);
     yield* up_read('invalidate_lock');
   }
+  /** get_hwpoison_page(), folio_lock(), me_pagecache_clean(): torn down meanwhile, or still in the page cache. */
+  function* locked(index: number, folio: Range): Steps<void> {
+    const pfn = yield* xas_load(index);
+    if (pfn === null || !(yield* folio_try_get(pfn))) return;
+    yield* folio_lock(pfn);
+    if ((yield* xas_load(index)) === pfn) yield* call(kvm_gmem_error_folio, folio);
+    yield* folio_unlock(pfn);
+    yield* folio_put_tried(pfn);
+  }
   return function* memory_failure(range: Range): Steps<Result> {
     const folio = yield* set_hwpoison(range.start);
-    if (folio !== null) yield* call(kvm_gmem_error_folio, folio);
+    if (folio === null) return 0;
+    if (locks) yield* call(locked, range.start, folio);
+    else yield* call(kvm_gmem_error_folio, folio);
     return 0;
   };
 }

@@ -48,6 +48,9 @@ import { zapOfWrongKind } from './zap-of-wrong-kind.ts';
 import { rollbackStopsShort } from './rollback-stops-short.ts';
 import { reserveAfterZap } from './reserve-after-zap.ts';
 import { storedWhileReserving } from './stored-while-reserving.ts';
+import { gupWithoutRecheck } from './gup-without-recheck.ts';
+import { pteAfterUnlock } from './pte-after-unlock.ts';
+import { failedTryIgnored } from './failed-try-ignored.ts';
 import { noSplit } from './no-split.ts';
 import { rmpupdateWithoutPsmash } from './rmpupdate-without-psmash.ts';
 import { deviceTlbFirst } from './device-tlb-first.ts';
@@ -138,6 +141,9 @@ export const BROKEN: readonly Policy[] = [
   rollbackStopsShort,
   reserveAfterZap,
   storedWhileReserving,
+  gupWithoutRecheck,
+  pteAfterUnlock,
+  failedTryIgnored,
   noSplit,
   rmpupdateWithoutPsmash,
   convertWithoutLock,

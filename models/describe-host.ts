@@ -1,0 +1,41 @@
+// Words for the steps of split and merge, and for those that only some runs have: with a failure, with a user
+// thread of the host.
+
+import type { Step } from '../api/index.ts';
+import { either, index, pfnOr } from './describe-words.ts';
+
+type Words = readonly [text: string, answer?: (answer: number) => string];
+interface AtIndex {
+  readonly index: number;
+}
+interface AtPfn {
+  readonly pfn: number;
+}
+
+export const HOST_WORDS = {
+  split_folio: (s: AtIndex): Words => [
+    `split_folio() index ${s.index}`,
+    (a) => ['not huge', 'split', 'busy', '-ENOMEM'][a] ?? '',
+  ],
+  merge_folio: (s: AtIndex): Words => [
+    `merge_folio() index ${s.index}`,
+    (a) => ['nothing to merge', 'merged', 'busy', '-ENOMEM'][a] ?? '',
+  ],
+  fails: (s: { readonly step: string }): Words => [
+    s.step === 'signal_pending' ? 'signal_pending()' : `${s.step}()`,
+    either('', 'fails'),
+  ],
+  convert_returns: (s: Extract<Step, { op: 'convert_returns' }>): Words => [
+    `the conversion of ${index(s)} to ${s.to} ${s.failed ? 'has failed' : 'is done'}`,
+  ],
+  read_host_pte: (s: AtIndex): Words => [`ptep_get_lockless() index ${s.index}`, pfnOr('none')],
+  xas_load: (s: AtIndex): Words => [`xas_load() index ${s.index}`, pfnOr('none')],
+  folio_try_get: (s: AtPfn): Words => [`folio_try_get() pfn ${s.pfn}`, either('free', '')],
+  folio_put_tried: (s: AtPfn): Words => [`folio_put() pfn ${s.pfn}`],
+  folio_lock: (s: AtPfn): Words => [`folio_lock() pfn ${s.pfn}`],
+  keep_pin: (s: AtPfn): Words => [`GUP: pfn ${s.pfn} is pinned`],
+  unpin_user_page: (): Words => ['unpin_user_page()'],
+  kernel_write: (): Words => ['the kernel writes to the page that is pinned'],
+  index_wraps: (s: AtIndex): Words => [`the unsigned index of the loop wraps below ${s.index}`],
+  loops_for_ever: (): Words => ['the loop goes on'],
+} as const satisfies { readonly [name in Step['op']]?: (step: never) => Words };

@@ -1,0 +1,68 @@
+// A user thread of the host with references of its own (cast `host`): speculative ones of lockless lookups, and
+// one page pinned by GUP.
+
+import { COUNT_MAX, CONTENT, OWNER } from '../machine.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
+
+export type Host = ReturnType<typeof makeHost>;
+
+export function makeHost(exec: Exec, giveBackIfUnused: (m: State, first: number) => void) {
+  const { machine, view, note, snp, tdx } = exec;
+  const { at } = machine;
+  const { host_pte, page_cache, owner, folio_lock, try_refs, host_pin } = at;
+
+  const putTry = (m: State, pfn: number): number => {
+    const first = view.head(m, pfn);
+    if (m[try_refs + first] === 0) {
+      note('put-without-reference');
+      return 0;
+    }
+    m[try_refs + first]--;
+    giveBackIfUnused(m, first);
+    return 0;
+  };
+  return {
+    readPte: (m: State, index: number): number => m[host_pte + index] ?? 0,
+    load: (m: State, index: number): number => m[page_cache + index],
+    /** False: the count is 0, the page is free. A page of somebody else's is as good as any other. */
+    tryGet: (m: State, pfn: number): number => {
+      if (m[owner + pfn] === OWNER.free) return 0;
+      const first = view.head(m, pfn);
+      if (m[try_refs + first] === COUNT_MAX) return BLOCKED;
+      m[try_refs + first]++;
+      return 1;
+    },
+    putTry,
+    lock: (m: State, thread: number, pfn: number): number => {
+      const first = view.head(m, pfn);
+      if (m[folio_lock + first] !== 0) return BLOCKED;
+      m[folio_lock + first] = thread + 1;
+      return 0;
+    },
+    /** The reference that was tried becomes the thread's pin; it keeps one at most. */
+    keepPin: (m: State, pfn: number): number => {
+      if (m[host_pin] === 0) {
+        m[host_pin] = pfn + 1;
+        note('host-pinned');
+      }
+      return m[try_refs + view.head(m, pfn)] === 0 ? 0 : putTry(m, pfn);
+    },
+    unpin: (m: State): number => {
+      const pfn = m[host_pin] - 1;
+      m[host_pin] = 0;
+      if (pfn >= 0) giveBackIfUnused(m, view.head(m, pfn));
+      return 0;
+    },
+    /** Through the direct map, to the page that is pinned. */
+    kernelWrite: (m: State): number => {
+      const pfn = m[host_pin] - 1;
+      if (pfn < 0) return 0;
+      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
+        note(snp || tdx ? 'access.cpu-fatal' : 'access.cpu-leak');
+        if (snp || tdx) m[at.host_dead] = 1;
+      } else if (view.isFree(m, pfn)) note('access.cpu-corruption');
+      else m[at.content + pfn] = CONTENT.host;
+      return 0;
+    },
+  };
+}
