@@ -6,6 +6,13 @@ import type { Index, Range } from './units.ts';
 /** Why guest_memfd invalidates. */
 export type Reason = 'to private' | 'to shared' | 'truncation' | 'memory failure' | 'release';
 
+/** gfns [base_gfn, base_gfn + npages) are indices from pgoff on. */
+export interface Memslot {
+  readonly base_gfn: number;
+  readonly npages: number;
+  readonly pgoff: number;
+}
+
 /** Facts of the platform that an IOMMU driver knows at build time. */
 export interface Arch {
   readonly platform: 'bare' | 'sev-snp' | 'arm-cca' | 'tdx';
@@ -23,6 +30,8 @@ export interface Arch {
   readonly leaf_size_is_checked: boolean;
   /** vCPUs have their VMSA in a page of the guest (cast vmsa), and an invalidation looks for it. */
   readonly guest_vmsa?: boolean;
+  /** Where the VM has more than one slot on the file (cast slots); else gfn and index are equal. */
+  readonly memslots?: readonly Memslot[];
   /** Base pages in a huge page. */
   readonly huge_pages: number;
 }

@@ -104,7 +104,8 @@ export type Step =
       readonly index: Index;
       readonly fault?: string;
     }
-  | { readonly op: 'fget' | 'get_file_active' | 'gmem_huge_inode' | 'close_file' }
+  | { readonly op: 'fget' | 'gmem_huge_inode' | 'close_file' }
+  | { readonly op: 'get_file_active'; readonly gfn?: number }
   | { readonly op: 'fput'; readonly counted: boolean }
   | { readonly op: 'gmem_zero_range'; readonly start: Index; readonly end: Index }
   /* KVM */
@@ -140,16 +141,18 @@ export type Step =
       readonly seq: number;
       readonly fault?: string;
     }
-  | { readonly op: 'slot_state'; readonly to: 'valid' | 'invalid' | 'deleted' | 'none' }
+  | {
+      readonly op: 'slot_state';
+      readonly to: 'valid' | 'invalid' | 'deleted' | 'none';
+      readonly gfn?: number;
+    }
   | {
       readonly op:
-        | 'gfn_to_memslot'
-        | 'slot_gmem_file'
-        | 'kvm_gmem_store_bindings'
-        | 'kvm_gmem_erase_bindings'
-        | 'kvm_gmem_forget_file'
-        | 'kvm_gmem_list_del';
+        'gfn_to_memslot' | 'slot_gmem_file' | 'kvm_gmem_store_bindings' | 'kvm_gmem_erase_bindings';
+      readonly gfn?: number;
     }
+  | { readonly op: 'slot_in_range'; readonly start: Index; readonly end: Index; readonly by: BracketBy }
+  | { readonly op: 'kvm_gmem_forget_file' | 'kvm_gmem_list_del' }
   /* SNP: a VMSA in a page of the guest */
   | { readonly op: 'vmsa_clear' | 'vmsa_request_reload' | 'kvm_check_vmsa_request' }
   | { readonly op: 'vmsa_publish_gpa'; readonly index: Index }
@@ -420,7 +423,8 @@ export const gmem_huge_inode = (): Steps<boolean> => askFlag({ op: 'gmem_huge_in
 /** fget() of the gmem fd: takes a reference. False: -EBADF. */
 export const fget = (): Steps<boolean> => askFlag({ op: 'fget' });
 /** get_file_active() of slot->gmem.file: takes a reference. False: the file is dying. */
-export const get_file_active = (): Steps<boolean> => askFlag({ op: 'get_file_active' });
+export const get_file_active = (gfn = 0): Steps<boolean> =>
+  askFlag({ op: 'get_file_active', ...slotAt(gfn) });
 /** The fd goes; its reference stays with the caller. False where it was closed before. */
 export const close_file = (): Steps<boolean> => askFlag({ op: 'close_file' });
 /**
@@ -480,6 +484,9 @@ export const kvm_mmu_invalidate_start = (
     ...(by === 'binding' ? {} : { by }),
     ...(fault === undefined ? {} : { fault }),
   });
+/** A slot is there, or bound, in the range: the bracket that is open is about it too. Under mmu_lock. */
+export const slot_in_range = (range: Range, by: BracketBy): Steps<boolean> =>
+  askFlag({ op: 'slot_in_range', start: range.start, end: range.end, by });
 /** The range of the open bracket grows to cover this one, under mmu_lock: one interval, with what lies between. */
 export const kvm_mmu_invalidate_range_add = (range: Range): Steps<void> =>
   tell({ op: 'kvm_mmu_invalidate_range_add', start: range.start, end: range.end });
@@ -536,24 +543,28 @@ export const kvm_tdp_mmu_map = (
     seq,
     ...(fault === undefined ? {} : { fault }),
   });
+/** Named by a gfn in it; the first, or only, slot is not named. */
+const slotAt = (gfn: number): { readonly gfn?: number } => (gfn === 0 ? {} : { gfn });
 /** The memslot in the active memslots; 'invalid' while it is being deleted. Kept by SRCU or slots_lock. */
 export type MemslotState = 'none' | 'valid' | 'invalid';
-export function* gfn_to_memslot(): Steps<MemslotState> {
-  const answer = (yield { op: 'gfn_to_memslot' }) as number;
+export function* gfn_to_memslot(gfn = 0): Steps<MemslotState> {
+  const answer = (yield { op: 'gfn_to_memslot', ...slotAt(gfn) }) as number;
   return answer === 0 ? 'none' : answer === 1 ? 'valid' : 'invalid';
 }
 /**
  * The active memslots are swapped, which waits for mmu notifiers that are between start and end; 'none': kfree() of
  * the slot that was deleted.
  */
-export const slot_state = (to: 'valid' | 'invalid' | 'deleted' | 'none'): Steps<void> =>
-  tell({ op: 'slot_state', to });
+export const slot_state = (to: 'valid' | 'invalid' | 'deleted' | 'none', gfn = 0): Steps<void> =>
+  tell({ op: 'slot_state', to, ...slotAt(gfn) });
 /** slot->gmem.file is not NULL. */
-export const slot_gmem_file = (): Steps<boolean> => askFlag({ op: 'slot_gmem_file' });
+export const slot_gmem_file = (gfn = 0): Steps<boolean> => askFlag({ op: 'slot_gmem_file', ...slotAt(gfn) });
 /** f->bindings and slot->gmem.file are set. False: another slot is bound there. Under invalidate_lock. */
-export const kvm_gmem_store_bindings = (): Steps<boolean> => askFlag({ op: 'kvm_gmem_store_bindings' });
+export const kvm_gmem_store_bindings = (gfn = 0): Steps<boolean> =>
+  askFlag({ op: 'kvm_gmem_store_bindings', ...slotAt(gfn) });
 /** f->bindings are erased, slot->gmem.file = NULL: __kvm_gmem_unbind(). */
-export const kvm_gmem_erase_bindings = (): Steps<void> => tell({ op: 'kvm_gmem_erase_bindings' });
+export const kvm_gmem_erase_bindings = (gfn = 0): Steps<void> =>
+  tell({ op: 'kvm_gmem_erase_bindings', ...slotAt(gfn) });
 /** slot->gmem.file = NULL for each slot in f->bindings. */
 export const kvm_gmem_forget_file = (): Steps<void> => tell({ op: 'kvm_gmem_forget_file' });
 /** The file leaves the list of its inode, and its bindings go. */

@@ -30,8 +30,10 @@ export function initialStates(config: Config): readonly InitialState[] {
 export function boot<M extends Int32Array>(machine: Machine, initial: InitialState, m: M): M {
   const { at, pages, anonymous, pfns } = machine;
   m[at.file] = FILE.open;
-  m[at.slot] = SLOT.valid;
-  m[at.slot_bound] = m[at.slot_gmem_file] = 1;
+  for (let slot = 0; slot < machine.memslots.length; slot++) {
+    m[at.slot + slot] = SLOT.valid;
+    m[at.slot_bound + slot] = m[at.slot_gmem_file + slot] = 1;
+  }
   m[at.huge_inode] = initial.huge ? 1 : 0;
   for (let index = 0; index < pages; index++) m[at.private + index] = initial.private ? 1 : 0;
   if (anonymous >= 0) for (let pfn = anonymous; pfn < pfns; pfn++) m[at.owner + pfn] = OWNER.vmm;

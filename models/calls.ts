@@ -17,7 +17,7 @@ import { makeFault } from './kvm/fault.ts';
 import * as user from './kvm/host-user.ts';
 import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
-import { hasVmsa, inPlace } from './machine.ts';
+import { hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
 import { makeCooperative } from './vmm.ts';
 
@@ -44,7 +44,7 @@ interface CallKind {
   readonly vmm: Call['vmm'];
   /** Only with a guest like that. */
   readonly guest?: Guest;
-  readonly takes: 'range' | 'index' | 'all' | 'nothing';
+  readonly takes: 'range' | 'index' | 'slot' | 'all' | 'nothing';
   readonly name: (range: Range) => string;
   readonly fn: (...args: never[]) => Steps<unknown>;
   readonly errnos?: readonly string[];
@@ -59,13 +59,15 @@ export function rangesOf(pages: number): Range[] {
 }
 
 /* An index is handed over as a range of one page where the function takes a range. */
-function expand(kind: CallKind, pages: number): Call[] {
+function expand(kind: CallKind, pages: number, slots: readonly Range[]): Call[] {
   const ranges =
-    kind.takes === 'nothing' || kind.takes === 'all'
-      ? [{ start: 0, end: pages }]
-      : kind.takes === 'range'
-        ? rangesOf(pages)
-        : rangesOf(pages).slice(0, pages);
+    kind.takes === 'slot'
+      ? slots
+      : kind.takes === 'nothing' || kind.takes === 'all'
+        ? [{ start: 0, end: pages }]
+        : kind.takes === 'range'
+          ? rangesOf(pages)
+          : rangesOf(pages).slice(0, pages);
   return ranges.map((range) => ({
     word: kind.word,
     thread: kind.thread,
@@ -84,6 +86,9 @@ export interface CallTable {
   /** Words that `try` understands. */
   readonly words: readonly string[];
 }
+
+const slotText = (config: Config, range: Range): string =>
+  hasSlots(config) ? ` of gfn ${showRange(range)}` : '';
 
 /* A memory failure and an index come as one page; kvm_gmem_error_folio() takes the range of the folio. */
 const onePage = (fn: (range: Range) => Steps<unknown>) =>
@@ -145,10 +150,14 @@ export function callTable(config: Config, policy: Policy): CallTable {
     (kind) =>
       (kind.vmm === 'both' || kind.vmm === config.vmm) && (kind.guest === undefined || kind.guest === guest),
   );
-  const hasIommu = policy.ioas_map_file !== undefined;
+  const slots = memslotsOf(config).map(({ base_gfn, npages }) => ({
+    start: base_gfn,
+    end: base_gfn + npages,
+  }));
+  const hasIommu = policy.ioas_map_file !== undefined && !hasSlots(config);
   const calls = wanted
     .filter((kind) => hasIommu || !/^(map|unmap|plug)$/.test(kind.word))
-    .flatMap((kind) => expand(kind, pages));
+    .flatMap((kind) => expand(kind, pages, slots));
   return { arch, calls, words: [...new Set(calls.map((call) => call.word))] };
 }
 
@@ -240,8 +249,8 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       word: 'bind',
       thread: 'vmm',
       vmm: adversarial,
-      takes: 'all',
-      name: () => 'KVM_SET_USER_MEMORY_REGION2 new slot',
+      takes: 'slot',
+      name: (range) => `KVM_SET_USER_MEMORY_REGION2 new slot${slotText(config, range)}`,
       fn: base.bind,
       errnos: ['-EBADF', '-EEXIST'],
     },
@@ -249,8 +258,8 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       word: 'unbind',
       thread: 'vmm',
       vmm: adversarial,
-      takes: 'all',
-      name: () => 'KVM_SET_USER_MEMORY_REGION2 delete slot',
+      takes: 'slot',
+      name: (range) => `KVM_SET_USER_MEMORY_REGION2 delete slot${slotText(config, range)}`,
       fn: base.unbind,
       errnos: ['-EINVAL'],
     },
@@ -391,7 +400,7 @@ function hostCalls(config: Config, base: BaseCalls, notifies: boolean, arch: Arc
 }
 
 function deviceCalls(config: Config, policy: Policy): CallKind[] {
-  if (policy.ioas_map_file === undefined) return [];
+  if (policy.ioas_map_file === undefined || hasSlots(config)) return [];
   const honest = guestOf(config) === 'honest';
   return streamsOf(config).flatMap((stream) =>
     [true, false].map((write) => ({

@@ -173,9 +173,14 @@ function otherFacts(machine: Machine): Fact[] {
     single('npinned', at.npinned, String),
     ...(at.host_pin === undefined ? [] : [single('pinned by HOST', at.host_pin, pfnOrNone)]),
     single('gmem file', at.file, (n) => FILE_NAMES[n] ?? 'unknown'),
-    single('slot', at.slot, (n) => SLOT_NAMES[n] ?? 'unknown'),
-    single('bindings of the file', at.slot_bound, (n) => (n === 1 ? 'the slot' : 'none')),
-    single('slot->gmem.file', at.slot_gmem_file, (n) => (n === 1 ? 'the file' : 'NULL')),
+    ...machine.memslots.flatMap(({ base_gfn }, k) => {
+      const which = base_gfn === 0 ? '' : ` of gfn ${base_gfn}`;
+      return [
+        single(`slot${which}`, at.slot + k, (n) => SLOT_NAMES[n] ?? 'unknown'),
+        single(`binding${which}`, at.slot_bound + k, (n) => (n === 1 ? 'to the slot' : 'none')),
+        single(`slot->gmem.file${which}`, at.slot_gmem_file + k, (n) => (n === 1 ? 'the file' : 'NULL')),
+      ];
+    }),
     ...range(pages).map((gfn) =>
       single(`guest's change of gfn ${gfn}`, at.guest_changing + gfn, (n) => (n === 1 ? 'going on' : 'none')),
     ),

@@ -96,6 +96,10 @@ function storeText({ machine }: Context, step: Of<'store_attributes'>): string {
   return `xa_store(&kvm->mem_attr_array) ${gfn(step)} to ${step.to}`;
 }
 
+/** The slot that is not the first, by a gfn in it. */
+const slotOf = (step: { readonly gfn?: number }): string =>
+  step.gfn === undefined ? '' : ` of gfn ${step.gfn}`;
+
 const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = {
   /* locks */
   lock: (s) => [LOCK_TEXT[s.lock](s.mode, '')],
@@ -175,9 +179,15 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
     `kvm_tdp_mmu_map() gfn ${s.index} -> pfn ${s.pfn}${kindOf(s.private)}${fault(s)}`,
     either('stale, retry', ''),
   ],
-  slot_state: (s) => [s.to === 'none' ? 'kfree() of the slot' : `the slot becomes ${s.to}`],
-  gfn_to_memslot: () => ['gfn_to_memslot()', (a) => ['NULL', 'valid', 'KVM_MEMSLOT_INVALID'][a] ?? ''],
-  slot_gmem_file: () => ['slot->gmem.file', either('NULL', 'set')],
+  slot_state: (s) => [
+    s.to === 'none' ? `kfree() of the slot${slotOf(s)}` : `the slot${slotOf(s)} becomes ${s.to}`,
+  ],
+  gfn_to_memslot: (s) => [
+    `gfn_to_memslot()${slotOf(s)}`,
+    (a) => ['NULL', 'valid', 'KVM_MEMSLOT_INVALID'][a] ?? '',
+  ],
+  slot_in_range: (s) => [`a slot in ${gfn(s)}`, truth],
+  slot_gmem_file: (s) => [`slot->gmem.file${slotOf(s)}`, either('NULL', 'set')],
   kvm_gmem_store_bindings: () => [
     'xa_store_range(&f->bindings), slot->gmem.file = file',
     either('-EEXIST', ''),

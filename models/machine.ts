@@ -2,7 +2,7 @@
 // The one record of all state: named fields of small integers, declared here and nowhere else.
 // pfn-valued fields hold pfn + 1, 0 for none; thread-valued fields hold thread + 1.
 
-import type { Policy } from '../api/index.ts';
+import type { Memslot, Policy } from '../api/index.ts';
 import { LOCKS, type LockName } from '../api/index.ts';
 import { type Config, hasCast } from './bounds.ts';
 
@@ -76,6 +76,11 @@ export interface Machine {
   readonly pfns: number;
   /** pfn of the VMM's own page behind gfn 0; -1 where shared memory is in place. */
   readonly anonymous: number;
+  readonly memslots: readonly Memslot[];
+  /** Slot, and index, by gfn; gfn by index. */
+  readonly slotOf: readonly number[];
+  readonly indexOf: readonly number[];
+  readonly gfnOf: readonly number[];
   readonly vcpus: number;
   readonly devices: number;
   readonly lockAt: { readonly [K in LockName]: { readonly writer: number; readonly readers: number } };
@@ -88,6 +93,25 @@ export const inPlace = (config: Config): boolean => config.base !== 'linux-7.2';
 
 /** Guests with VMSAs in pages of their own. */
 export const hasVmsa = (config: Config): boolean => config.platform === 'sev-snp' && hasCast(config, 'vmsa');
+
+/* MODEL: with cast slots there are two slots, the first with an offset, and no IOMMU; not on rfc-v2. */
+/** Where index(gfn) = gfn - base_gfn + pgoff is not the gfn itself. */
+export const hasSlots = (config: Config): boolean =>
+  hasCast(config, 'slots') &&
+  config.base !== 'rfc-v2' &&
+  config.vmm === 'adversarial' &&
+  config.bounds.pages > 1;
+
+/** The slots of the VM: one over the whole file, or two that hold its halves the other way round. */
+export function memslotsOf(config: Config): readonly Memslot[] {
+  const { pages } = config.bounds;
+  if (!hasSlots(config)) return [{ base_gfn: 0, npages: pages, pgoff: 0 }];
+  const npages = pages >> 1;
+  return [
+    { base_gfn: 0, npages, pgoff: pages - npages },
+    { base_gfn: npages, npages: pages - npages, pgoff: 0 },
+  ];
+}
 
 const bitsFor = (max: number): number => Math.max(1, 32 - Math.clz32(max));
 
@@ -102,6 +126,16 @@ function threadsOf(config: Config): Threads[] {
     { name: 'MF', kind: 'mf' },
     ...(hasCast(config, 'host') ? [{ name: 'HOST', kind: 'host' } as const] : []),
   ];
+}
+
+function mappingOf(config: Config): Pick<Machine, 'memslots' | 'slotOf' | 'indexOf' | 'gfnOf'> {
+  const memslots = memslotsOf(config);
+  const { pages } = config.bounds;
+  const slotOf = Array.from({ length: pages }, (_, gfn) =>
+    memslots.findIndex(({ base_gfn, npages }) => gfn >= base_gfn && gfn < base_gfn + npages),
+  );
+  const indexOf = slotOf.map((slot, gfn) => gfn - memslots[slot].base_gfn + memslots[slot].pgoff);
+  return { memslots, slotOf, indexOf, gfnOf: indexOf.map((_, index) => indexOf.indexOf(index)) };
 }
 
 /** The fields of a machine for these bounds, this platform and this policy's registers. */
@@ -156,10 +190,11 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     add('content_lost', 'mask', pages, 1, 'index');
   }
   /* KVM: one VM, one slot */
-  add('slot', 'slot', 2);
+  const { length: slots } = memslotsOf(config);
+  add('slot', 'slot', 2, slots);
   /* the bindings of the file point to it; and its own, weak pointer to the file */
-  add('slot_bound', 'flag', 1);
-  add('slot_gmem_file', 'flag', 1);
+  add('slot_bound', 'flag', 1, slots);
+  add('slot_gmem_file', 'flag', 1, slots);
   add('mn_active_invalidate_count', 'number', 2, inPlace(config) ? 1 : 0);
   add('mmu_invalidate_in_progress', 'number', 2);
   add('mmu_invalidate_seq', 'number', SEQ_BITS);
@@ -254,6 +289,7 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     huge: hugePages,
     pfns,
     anonymous: inPlace(config) ? -1 : pool,
+    ...mappingOf(config),
     vcpus,
     devices,
     lockAt: Object.fromEntries(

@@ -10,6 +10,8 @@ export type MachineState = { readonly [slot: number]: number; readonly length: n
 export interface View {
   /** pfn that backs the gfn now, or -1. */
   readonly backing: (m: MachineState, gfn: number) => number;
+  /** The attribute of the gfn. */
+  readonly isPrivate: (m: MachineState, gfn: number) => boolean;
   /** gmem index that the page cache holds the page at, or -1. */
   readonly indexOf: (m: MachineState, pfn: number) => number;
   /** First pfn of the folio that the page belongs to. */
@@ -36,7 +38,7 @@ export interface View {
 }
 
 export function makeView(machine: Machine): View {
-  const { at, pages, huge, pfns, anonymous, config, vcpus, devices } = machine;
+  const { at, gfnOf, pages, huge, pfns, anonymous, config, vcpus, devices } = machine;
   const { page_cache, owner, huge_folio, lookup_refs, pins, host_pte } = at;
   const snp = config.platform === 'sev-snp';
   const tdx = config.platform === 'tdx';
@@ -51,8 +53,11 @@ export function makeView(machine: Machine): View {
     for (let index = 0; index < pages; index++) if (m[page_cache + index] === pfn + 1) return index;
     return -1;
   };
+  /* by gfn in the VM, or by index in guest_memfd */
+  const attributeOf = gfnOf.map((_, gfn) => at.private + (inPlace(config) ? machine.indexOf[gfn] : gfn));
+  const isPrivate = (m: MachineState, gfn: number): boolean => m[attributeOf[gfn]] === 1;
   const backing = (m: MachineState, gfn: number): number =>
-    anonymous >= 0 && m[at.private + gfn] === 0 ? anonymous + gfn : m[page_cache + gfn] - 1;
+    anonymous >= 0 && !isPrivate(m, gfn) ? anonymous + gfn : m[page_cache + machine.indexOf[gfn]] - 1;
   const isFree = (m: MachineState, pfn: number): boolean =>
     m[owner + pfn] === OWNER.free || m[owner + pfn] === OWNER.host;
 
@@ -61,7 +66,7 @@ export function makeView(machine: Machine): View {
     if (tdx) return m[at.td_owned + pfn] === 1;
     if (isFree(m, pfn)) return false;
     const index = indexOf(m, pfn);
-    return index >= 0 && m[at.private + index] === 1;
+    return index >= 0 && isPrivate(m, gfnOf[index]);
   };
   const blockHasGuestPage = (m: MachineState, pfn: number): boolean => {
     const first = blockOf(pfn);
@@ -121,6 +126,7 @@ export function makeView(machine: Machine): View {
   };
   return {
     backing,
+    isPrivate,
     indexOf,
     head,
     folioPages,

@@ -231,7 +231,7 @@ export const INVARIANTS: readonly Invariant[] = [
             : inEachPage(
                 q,
                 (gfn) =>
-                  m[q.at.sept + gfn] !== SEPT.free && m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn),
+                  m[q.at.sept + gfn] !== SEPT.free && !q.view.isPrivate(m, gfn) && !inKvmBracket(q, m, gfn),
               ),
         witness: (q, m, gfn) =>
           `S-EPT[gfn ${gfn}] -> pfn ${m[q.at.sept_pfn + gfn] - 1}, index ${gfn} is shared`,
@@ -248,13 +248,13 @@ export const INVARIANTS: readonly Invariant[] = [
         'shared SPTE',
         'spte_shared',
         (gfn) => `SPTE[gfn ${gfn}], shared`,
-        (q, m, _pfn, gfn) => m[q.at.private + gfn] === 1 && !inKvmBracket(q, m, gfn),
+        (q, m, _pfn, gfn) => q.view.isPrivate(m, gfn) && !inKvmBracket(q, m, gfn),
       ),
       table(
         'private SPTE',
         'spte_private',
         (gfn) => `SPTE[gfn ${gfn}], private`,
-        (q, m, _pfn, gfn) => m[q.at.private + gfn] === 0 && !inKvmBracket(q, m, gfn),
+        (q, m, _pfn, gfn) => !q.view.isPrivate(m, gfn) && !inKvmBracket(q, m, gfn),
       ),
       tlb((q, m, _pfn, gfn, isPrivate) => {
         if (m[q.machine.lockAt.mmu_lock.writer] !== 0) return false;

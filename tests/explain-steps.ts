@@ -86,6 +86,7 @@ export const STEPS: readonly Said[] = [
   [{ op: 'kvm_tdp_mmu_map', ...page, ...pfn, private: true, seq: 3 }, 0, 1],
   [{ op: 'slot_state', to: 'invalid' }],
   alone('gfn_to_memslot', 0, 1, 2),
+  [{ op: 'slot_in_range', ...range, by: 'binding' }, 0, 1],
   alone('slot_gmem_file', 0, 1),
   alone('kvm_gmem_store_bindings', 0, 1),
   alone('kvm_gmem_erase_bindings'),

@@ -238,8 +238,11 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'set_hwpoison':
         return (m) => memory.poison(m, s.index);
       case 'gmem_is_private':
+        return (m) => (view.isPrivate(m, machine.gfnOf[s.index]) ? 1 : 0);
       case 'kvm_mem_is_private':
-        return (m) => m[at.private + s.index];
+        return (m) => (view.isPrivate(m, s.index) ? 1 : 0);
+      case 'slot_in_range':
+        return (m) => (kvm.concerned(m, s.by, s.start, s.end) ? 1 : 0);
       case 'gmem_invalidate_start':
         return (m) => bracket.start(m, s.start, s.end, s.fault ?? '');
       case 'gmem_invalidate_seq_inc':
@@ -255,7 +258,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'fget':
         return (m) => file.fget(m);
       case 'get_file_active':
-        return (m) => memslot.getFileActive(m);
+        return (m) => memslot.getFileActive(m, s.gfn ?? 0);
       case 'close_file':
         return (m) => file.close(m);
       case 'fput':
@@ -265,7 +268,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'kvm_mmu_invalidate_range_add':
         return (m) => kvm.rangeAdd(m, s.start, s.end);
       case 'kvm_mmu_invalidate_end':
-        return (m) => kvm.end(m, s.by ?? 'binding', s.fault ?? '');
+        return (m) => kvm.end(m, s.start, s.end, s.by ?? 'binding', s.fault ?? '');
       case 'tdp_mmu_zap_leafs':
         return (m, t) => kvm.zapLeafs(m, t, s.start, s.end, FILTERS[s.filter]);
       case 'kvm_flush_remote_tlbs':
@@ -283,15 +286,15 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'kvm_tdp_mmu_map':
         return (m) => kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault ?? '');
       case 'slot_state':
-        return (m) => memslot.swap(m, SLOT[s.to]);
+        return (m) => memslot.swap(m, s.gfn ?? 0, SLOT[s.to]);
       case 'gfn_to_memslot':
-        return (m) => (m[at.slot] === SLOT.deleted ? 0 : m[at.slot]);
+        return (m) => memslot.lookup(m, s.gfn ?? 0);
       case 'slot_gmem_file':
-        return (m) => m[at.slot_gmem_file];
+        return (m) => memslot.gmemFile(m, s.gfn ?? 0);
       case 'kvm_gmem_store_bindings':
-        return (m) => memslot.store(m);
+        return (m) => memslot.store(m, s.gfn ?? 0);
       case 'kvm_gmem_erase_bindings':
-        return (m) => memslot.erase(m);
+        return (m) => memslot.erase(m, s.gfn ?? 0);
       case 'kvm_gmem_forget_file':
         return (m) => memslot.forgetFile(m);
       case 'kvm_gmem_list_del':
@@ -424,6 +427,7 @@ function checkStep(machine: Machine, given: unknown): asserts given is Step {
   const limits: { readonly [name: string]: number } = {
     index: machine.pages - 1,
     iova: machine.pages - 1,
+    gfn: machine.pages - 1,
     start: machine.pages,
     end: machine.pages,
     pfn: machine.pfns - 1,

@@ -9,13 +9,22 @@ export type Kvm = ReturnType<typeof makeKvm>;
 
 export function makeKvm(exec: Exec, pageState: PageState) {
   const { machine, view, snp, tdx, note } = exec;
-  const { at, pages, huge, vcpus, config, anonymous, lockAt, threads } = machine;
+  const { at, pages, huge, vcpus, config, anonymous, lockAt, threads, memslots, slotOf } = machine;
   const mmuLock = lockAt.mmu_lock.writer;
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
   /** A bracket opens and closes only where somebody is bound: the other side, and what is looked for, may differ. */
-  const concerned = (m: State, by: BracketBy): boolean =>
-    by === 'binding' ? m[at.slot_bound] === 1 : m[at.slot] === SLOT.valid || m[at.slot] === SLOT.invalid;
+  const isThere = (m: State, by: BracketBy, k: number): boolean =>
+    by === 'binding'
+      ? m[at.slot_bound + k] === 1
+      : m[at.slot + k] === SLOT.valid || m[at.slot + k] === SLOT.invalid;
+  const concerned = (m: State, by: BracketBy, start: number, end: number): boolean => {
+    for (let k = 0; k < memslots.length; k++) {
+      const { base_gfn, npages } = memslots[k];
+      if (start < base_gfn + npages && base_gfn < end && isThere(m, by, k)) return true;
+    }
+    return false;
+  };
   const covers = (m: State, gfn: number): boolean =>
     m[at.mmu_invalidate_in_progress] > 0 &&
     (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
@@ -51,6 +60,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     let added = 0;
     for (let first = start - (start % huge); first < end; first += huge) {
       if ((first >= start && first + huge <= end) || first + huge > pages) continue;
+      if (slotOf[first] !== slotOf[first + huge - 1]) continue;
       let kinds = 0;
       for (let gfn = first; gfn < first + huge; gfn++) kinds |= m[at.private + gfn] === 1 ? 2 : 1;
       if (kinds !== 3) added |= maskOf(first, first + huge);
@@ -59,9 +69,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   };
 
   return {
+    concerned,
     isStale,
     start: (m: State, thread: number, start: number, end: number, by: BracketBy, fault: string): number => {
-      if (!concerned(m, by) || fault === 'skip') return 0;
+      if (!concerned(m, by, start, end) || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       m[mmuLock] = thread + 1;
       if (by === 'notifier') m[at.mn_active_invalidate_count]++;
@@ -82,8 +93,8 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       m[at.mmu_invalidate_range] = hull(m[at.mmu_invalidate_range] | maskOf(start, end));
       return 0;
     },
-    end: (m: State, by: BracketBy, fault: string): number => {
-      if (!concerned(m, by) || fault === 'skip') return 0;
+    end: (m: State, start: number, end: number, by: BracketBy, fault: string): number => {
+      if (!concerned(m, by, start, end) || fault === 'skip') return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       if (by === 'notifier') m[at.mn_active_invalidate_count]--;
       if (fault === 'no-seq') note('end-without-seq');
@@ -95,10 +106,11 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       return 0;
     },
     zapLeafs: (m: State, thread: number, start: number, end: number, filter: number): number => {
-      const deletes = m[lockAt.slots_lock.writer] === thread + 1 && m[at.slot] === SLOT.invalid;
+      const deletes =
+        m[lockAt.slots_lock.writer] === thread + 1 && m[at.slot + slotOf[start]] === SLOT.invalid;
       if (m[at.mmu_invalidate_in_progress] === 0 && !deletes) {
         /* xa_for_each_range(&f->bindings): the loop over nothing */
-        if (m[at.slot_bound] === 0) return 0;
+        if (m[at.slot_bound + slotOf[start]] === 0) return 0;
         note('zap-outside-bracket');
       }
       let zapped = 0;

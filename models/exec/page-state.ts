@@ -58,7 +58,8 @@ export function makePageState(exec: Exec, attributes: Attributes) {
 
   return {
     /** rmp_make_private() as sev_gmem_prepare() calls it. */
-    makePrivate: (m: State, index: number, pfn: number): number => {
+    makePrivate: (m: State, at_index: number, pfn: number): number => {
+      const index = machine.gfnOf[at_index];
       if (!snp || m[at.rmp_assigned + pfn] === 1) return 0;
       note('rmp-assigned');
       const first = blockOf(pfn);
@@ -116,7 +117,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
         return 0;
       }
       const pfn = m[at.sept_pfn + gfn] - 1;
-      attributes.taken(m, thread, gfn, pfn);
+      attributes.taken(m, thread, machine.indexOf[gfn], pfn);
       m[at.sept + gfn] = SEPT.free;
       m[at.td_owned + pfn] = 0;
       m[at.td_dirty + pfn] = 1;

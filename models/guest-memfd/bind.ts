@@ -24,62 +24,64 @@ import {
   unlock,
   up_write,
 } from '../../api/index.ts';
-import { kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_gfn_range } from './invalidate.ts';
+import { kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_and_flush } from './invalidate.ts';
 import { truncate_inode_pages_range } from './page-cache.ts';
 import { type TruncateOptions, zapFilter } from './truncate.ts';
 
 /* MODEL: binding and parting are those of Linux 7.2 on every base. */
 /** KVM_SET_USER_MEMORY_REGION2, new slot, on the gmem fd. The slot is seen once it is bound. */
 export function makeBind() {
-  function* kvm_gmem_bind(): Steps<Result> {
+  function* kvm_gmem_bind(gfn: number): Steps<Result> {
     yield* down_write('invalidate_lock');
-    const stored = yield* kvm_gmem_store_bindings();
+    const stored = yield* kvm_gmem_store_bindings(gfn);
     yield* up_write('invalidate_lock');
     return stored ? 0 : '-EEXIST';
   }
-  return function* kvm_create_memslot(): Steps<Result> {
+  return function* kvm_create_memslot({ start: gfn }: Range): Steps<Result> {
     yield* lock('slots_lock');
-    const result = (yield* gfn_to_memslot()) === 'none' ? yield* call(kvm_gmem_bind) : '-EEXIST';
-    if (result === 0) yield* slot_state('valid');
+    const result = (yield* gfn_to_memslot(gfn)) === 'none' ? yield* call(kvm_gmem_bind, gfn) : '-EEXIST';
+    if (result === 0) yield* slot_state('valid', gfn);
     yield* unlock('slots_lock');
     return result;
   };
 }
 
 /** False where the reference that it took was the last one: the caller releases the file when it may. */
-export function* kvm_gmem_unbind(): Steps<boolean> {
+export function* kvm_gmem_unbind(gfn: number): Steps<boolean> {
   /* the file was released before: nothing to do */
-  if (!(yield* slot_gmem_file())) return true;
-  if (!(yield* get_file_active())) {
+  if (!(yield* slot_gmem_file(gfn))) return true;
+  if (!(yield* get_file_active(gfn))) {
     /* dying: its release needs slots_lock, which we hold; without invalidate_lock */
-    yield* kvm_gmem_erase_bindings();
+    yield* kvm_gmem_erase_bindings(gfn);
     return true;
   }
   yield* down_write('invalidate_lock');
-  yield* kvm_gmem_erase_bindings();
+  yield* kvm_gmem_erase_bindings(gfn);
   yield* up_write('invalidate_lock');
   return !(yield* fput());
 }
 
 /** KVM_SET_USER_MEMORY_REGION2, delete: invalid, SRCU, flush without a bracket, gone, SRCU, unbind, kfree(). */
 export function makeUnbind({ arch }: TruncateOptions, release: () => Steps<void>) {
-  return function* kvm_delete_memslot(all: Range): Steps<Result> {
+  return function* kvm_delete_memslot(range: Range): Steps<Result> {
+    const gfn = range.start;
     yield* lock('slots_lock');
-    if ((yield* gfn_to_memslot()) === 'none') {
+    if ((yield* gfn_to_memslot(gfn)) === 'none') {
       yield* unlock('slots_lock');
       return '-EINVAL';
     }
-    yield* slot_state('invalid');
+    yield* slot_state('invalid', gfn);
     yield* synchronize_srcu();
     /* kvm_arch_flush_shadow_memslot() */
     yield* lock('mmu_lock');
-    if (arch.guest_vmsa === true && (yield* slot_gmem_file())) yield* kvm_arch_gmem_invalidate_range(all);
-    yield* call(kvm_unmap_gfn_range, all, 'both', arch);
+    if (arch.guest_vmsa === true && (yield* slot_gmem_file(gfn)))
+      yield* kvm_arch_gmem_invalidate_range(range);
+    yield* call(kvm_unmap_and_flush, range, 'both', arch);
     yield* unlock('mmu_lock');
-    yield* slot_state('deleted');
+    yield* slot_state('deleted', gfn);
     yield* synchronize_srcu();
-    const held = yield* call(kvm_gmem_unbind);
-    yield* slot_state('none');
+    const held = yield* call(kvm_gmem_unbind, gfn);
+    yield* slot_state('none', gfn);
     yield* unlock('slots_lock');
     if (!held) yield* call(release);
     return 0;
@@ -99,7 +101,7 @@ export function makeRelease({ arch, consumer, filter: usual }: TruncateOptions, 
     yield* kvm_gmem_forget_file();
     yield* call(kvm_gmem_invalidate_start, all, yield* zapFilter(filter, all), consumer.present, arch);
     yield* consumer.start(all, 'release');
-    yield* call(kvm_gmem_invalidate_end, all, consumer.present);
+    yield* call(kvm_gmem_invalidate_end, all, consumer.present, arch);
     yield* consumer.end(all, 'release', true);
     yield* kvm_gmem_list_del();
     yield* up_write('invalidate_lock');

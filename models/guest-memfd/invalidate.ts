@@ -4,6 +4,7 @@
 
 import {
   type Arch,
+  type BracketBy,
   type Policy,
   type Range,
   type Reason,
@@ -14,10 +15,12 @@ import {
   gmem_invalidate_end,
   gmem_invalidate_start,
   kvm_mmu_invalidate_end,
+  kvm_mmu_invalidate_range_add,
   kvm_mmu_invalidate_start,
   kvm_arch_gmem_invalidate_range,
   kvm_flush_remote_tlbs,
   lock,
+  slot_in_range,
   tdp_mmu_zap_leafs,
   tdh_mem_page_remove,
   tdh_mem_range_block,
@@ -72,14 +75,71 @@ function* zap_mirror_root(range: Range, flush: boolean): Steps<boolean> {
 }
 
 /**
- * Zap and flush, under mmu_lock, which is yielded in between. With mirrored roots (TDX) private leaves go one by
- * one; elsewhere the filter is ignored.
+ * Zap, under mmu_lock, which is yielded in between. True: TLBs are to be flushed. With mirrored roots (TDX) private
+ * leaves go one by one; elsewhere the filter is ignored.
  */
-export function* kvm_unmap_gfn_range(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
+export function* kvm_unmap_gfn_range(range: Range, filter: ZapFilter, arch: Arch): Steps<boolean> {
   const direct = arch.platform !== 'tdx' || filter !== 'private';
-  let flush = direct && (yield* zap_direct_roots(range, filter));
-  if (arch.platform === 'tdx' && filter !== 'shared') flush = yield* zap_mirror_root(range, flush);
+  const flush = direct && (yield* zap_direct_roots(range, filter));
+  return arch.platform === 'tdx' && filter !== 'shared' ? yield* zap_mirror_root(range, flush) : flush;
+}
+
+/** The same, and the flush that comes before mmu_lock is dropped. */
+export function* kvm_unmap_and_flush(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
+  if (yield* kvm_unmap_gfn_range(range, filter, arch)) yield* kvm_flush_remote_tlbs();
+}
+
+/** The gfns of a range of indices, a piece for each slot, in the order of the indices. */
+export function gfn_ranges(range: Range, arch: Arch): Range[] {
+  const slots = [...(arch.memslots ?? [])].sort((a, b) => a.pgoff - b.pgoff);
+  if (slots.length === 0) return [range];
+  return slots.flatMap(({ base_gfn, npages, pgoff }) => {
+    const start = base_gfn + Math.max(pgoff, range.start) - pgoff;
+    const end = base_gfn + Math.min(pgoff + npages, range.end) - pgoff;
+    return start < end ? [{ start, end }] : [];
+  });
+}
+
+/** A range of gfns, a piece for each slot. */
+export function slot_ranges(range: Range, arch: Arch): Range[] {
+  return (arch.memslots ?? [{ base_gfn: range.start, npages: range.end - range.start }]).flatMap(
+    ({ base_gfn, npages }) => {
+      const start = Math.max(base_gfn, range.start);
+      const end = Math.min(base_gfn + npages, range.end);
+      return start < end ? [{ start, end }] : [];
+    },
+  );
+}
+
+/** From the first to the last gfn of the pieces. */
+export const hull = (pieces: readonly Range[]): Range => ({
+  start: Math.min(...pieces.map(({ start }) => start)),
+  end: Math.max(...pieces.map(({ end }) => end)),
+});
+
+/**
+ * The slots found in the pieces: in_progress++ for the first, range_add and zap for each, one flush before mmu_lock
+ * is dropped. True: the bracket is open.
+ */
+export function* invalidate_slots(
+  pieces: readonly Range[],
+  by: BracketBy,
+  filter: ZapFilter,
+  arch: Arch,
+): Steps<boolean> {
+  let open = false;
+  let flush = false;
+  for (const piece of pieces) {
+    if (!open) open = yield* kvm_mmu_invalidate_start(piece, undefined, by);
+    else if (yield* slot_in_range(piece, by)) yield* kvm_mmu_invalidate_range_add(piece);
+    else continue;
+    if (!open) continue;
+    if (yield* kvm_unmap_gfn_range(piece, filter, arch)) flush = true;
+    if (by === 'binding' && arch.guest_vmsa === true) yield* kvm_arch_gmem_invalidate_range(piece);
+  }
   if (flush) yield* kvm_flush_remote_tlbs();
+  if (open) yield* unlock('mmu_lock');
+  return open;
 }
 
 /** in_progress++ and range_add for KVM and for consumers that are no VMs; no zap. */
@@ -96,38 +156,31 @@ export function* kvm_gmem_invalidate_start(
   arch: Arch,
 ): Steps<void> {
   if (consumer) yield* gmem_invalidate_start(range);
-  if (!(yield* kvm_mmu_invalidate_start(range))) return;
-  yield* kvm_unmap_gfn_range(range, filter, arch);
-  if (arch.guest_vmsa === true) yield* kvm_arch_gmem_invalidate_range(range);
-  yield* unlock('mmu_lock');
+  yield* invalidate_slots(gfn_ranges(range, arch), 'binding', filter, arch);
 }
 
-/** seq++, then in_progress--. */
-export function* kvm_gmem_invalidate_end(range: Range, consumer: boolean): Steps<void> {
-  yield* kvm_mmu_invalidate_end(range);
+/** seq++, then in_progress--: once, where any binding is found. */
+export function* kvm_gmem_invalidate_end(range: Range, consumer: boolean, arch: Arch): Steps<void> {
+  yield* kvm_mmu_invalidate_end(hull(gfn_ranges(range, arch)));
   if (consumer) yield* gmem_invalidate_end();
 }
 
 /** Zap inside a bracket that is open already. */
 export function* kvm_gmem_unmap(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
   yield* lock('mmu_lock');
-  yield* kvm_unmap_gfn_range(range, filter, arch);
+  yield* kvm_unmap_and_flush(range, filter, arch);
   yield* unlock('mmu_lock');
 }
 
 /**
  * unmap_mapping_pages(): the host PTEs of the range go. Where the slot's userspace_addr maps the file, the
- * mmu notifier
- * zaps the shared SPTEs first, in a bracket of its own.
+ * mmu notifier zaps the shared SPTEs first, in a bracket of its own.
  */
 export function* unmap_mapping_range(range: Range, notifies: boolean, arch: Arch): Steps<void> {
-  const bound = notifies && (yield* kvm_mmu_invalidate_start(range, undefined, 'notifier'));
-  if (bound) {
-    yield* kvm_unmap_gfn_range(range, 'shared', arch);
-    yield* unlock('mmu_lock');
-  }
+  const pieces = gfn_ranges(range, arch);
+  const open = notifies && (yield* invalidate_slots(pieces, 'notifier', 'shared', arch));
   for (const index of each_page(range)) yield* unmap_mapping_pages(index);
-  if (bound) yield* kvm_mmu_invalidate_end(range, undefined, 'notifier');
+  if (open) yield* kvm_mmu_invalidate_end(hull(pieces), undefined, 'notifier');
 }
 
 /** The IOMMU side of a proposal, with missing hooks doing nothing. */

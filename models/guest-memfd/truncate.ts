@@ -72,7 +72,7 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
     let result: Result = 0;
     if (huge) result = yield* call(kvm_gmem_truncate_inode_range, range, arch);
     else yield* call(truncate_inode_pages_range, range, arch);
-    yield* call(kvm_gmem_invalidate_end, range, consumer.present);
+    yield* call(kvm_gmem_invalidate_end, range, consumer.present, arch);
     /* -EAGAIN: part of the hole may be gone, all of it was zapped */
     yield* consumer.end(range, 'truncation', true);
     yield* up_write('invalidate_lock');
@@ -90,7 +90,7 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, l
     yield* down_read('invalidate_lock');
     yield* call(kvm_gmem_invalidate_start, folio, yield* zapFilter(filter, folio), consumer.present, arch);
     yield* consumer.start(folio, 'memory failure');
-    yield* call(kvm_gmem_invalidate_end, folio, consumer.present);
+    yield* call(kvm_gmem_invalidate_end, folio, consumer.present, arch);
     yield* consumer.end(folio, 'memory failure', true);
     yield* up_read('invalidate_lock');
   }

@@ -21,6 +21,7 @@ import {
   srcu_read_lock,
   srcu_read_unlock,
 } from '../../api/index.ts';
+import { kvm_gmem_get_index } from './memslots.ts';
 
 /** RET_PF_RETRY and RET_PF_FIXED both enter the guest again. */
 interface Fault {
@@ -40,8 +41,8 @@ const ended = (result: Fault['result'], last = false): Fault => ({ result, last 
 export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => Steps<void>) | null) {
   /** kvm_mmu_faultin_pfn_gmem(), then kvm_tdp_mmu_page_fault(). The file is held for the lookup only. */
   function* faultin_gmem(gfn: number, isPrivate: boolean, seq: number): Steps<Fault> {
-    if (!(yield* get_file_active())) return ended('-EFAULT');
-    const pfn = yield* call(kvm_gmem_get_pfn, gfn, arch);
+    if (!(yield* get_file_active(gfn))) return ended('-EFAULT');
+    const pfn = yield* call(kvm_gmem_get_pfn, kvm_gmem_get_index(gfn, arch), arch);
     const last = yield* fput();
     if (typeof pfn !== 'number') return ended(pfn, last);
     yield* kvm_tdp_mmu_map(gfn, pfn, isPrivate, seq);
@@ -67,7 +68,7 @@ export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => S
     if (vmsa !== null) yield* vmsa();
     if (yield* guest_access(gfn, isPrivate)) return 0;
     yield* srcu_read_lock();
-    const slot = yield* gfn_to_memslot();
+    const slot = yield* gfn_to_memslot(gfn);
     const { result, last } = yield* call(kvm_tdp_page_fault, gfn, isPrivate, slot);
     yield* srcu_read_unlock();
     if (last) yield* call(release);

@@ -23,16 +23,17 @@ import {
   vmsa_publish_gpa,
   vmsa_request_reload,
 } from '../../api/index.ts';
+import { kvm_gmem_get_index } from './memslots.ts';
 
 /* MODEL: the vCPU sets its own VMSA, not another's; snp_vmsa_mutex is left out, as nobody else takes it then. */
 /* MODEL: a vCPU whose VMSA could not be installed runs on; the kernel's KVM_RUN fails. */
 /** Under SRCU. True: the last reference to the file went. */
 export function* __sev_snp_reload_vmsa(gfn: number, arch: Arch): Steps<boolean> {
   yield* vmsa_clear();
-  if ((yield* gfn_to_memslot()) === 'none') return false;
+  if ((yield* gfn_to_memslot(gfn)) === 'none') return false;
   const seq = yield* mmu_invalidate_seq();
-  if (!(yield* get_file_active())) return false;
-  const pfn = yield* call(kvm_gmem_get_pfn, gfn, arch);
+  if (!(yield* get_file_active(gfn))) return false;
+  const pfn = yield* call(kvm_gmem_get_pfn, kvm_gmem_get_index(gfn, arch), arch);
   const last = yield* fput();
   if (typeof pfn !== 'number') return last;
   yield* down_read('mmu_lock');

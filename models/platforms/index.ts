@@ -2,7 +2,7 @@
 
 import type { Arch } from '../../api/index.ts';
 import type { Assumptions, Config, PlatformName } from '../bounds.ts';
-import { hasVmsa, inPlace } from '../machine.ts';
+import { hasSlots, hasVmsa, inPlace, memslotsOf } from '../machine.ts';
 import { bareVerdicts } from './bare.ts';
 import { type Verdicts, verdictTable } from './outcomes.ts';
 import { sevSnpVerdicts, uncheckedSnpVerdict } from './sev-snp.ts';
@@ -34,6 +34,7 @@ export function archOf(config: Config): Arch {
     maps_private: config.platform === 'sev-snp',
     leaf_size_is_checked: config.platform === 'sev-snp',
     huge_pages: config.bounds.hugePages,
+    ...(hasSlots(config) ? { memslots: memslotsOf(config) } : {}),
     /* the hook is of Linux 7.2 */
     ...(hasVmsa(config) && config.base !== 'rfc-v2' ? { guest_vmsa: true } : {}),
   };

@@ -130,6 +130,15 @@ export function punchHole(broken: Partial<HoleParts>) {
   };
 }
 
+/** The gfns of a range of indices, a piece for each slot (cast slots). */
+export function gfn_ranges(range: Range, { memslots = [] }: Arch): Range[] {
+  return memslots.flatMap(({ base_gfn, npages, pgoff }) => {
+    const start = base_gfn + Math.max(pgoff, range.start) - pgoff;
+    const end = base_gfn + Math.min(pgoff + npages, range.end) - pgoff;
+    return start < end ? [{ start, end }] : [];
+  });
+}
+
 /* ---- linux-7.2: KVM_SET_USER_MEMORY_REGION2, slot deleted ---- */
 
 export function deleteMemslot(kvm_gmem_unbind: () => Steps<void>) {

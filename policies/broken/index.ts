@@ -90,6 +90,9 @@ import { bindLocksInverted } from './bind-locks-inverted.ts';
 import { attributeLookupUnderMmuLock } from './attribute-lookup-under-mmu-lock.ts';
 import { startedTwice } from './started-twice.ts';
 import { releaseOfEmptyRange } from './release-of-empty-range.ts';
+import { secondSlotWithoutRange } from './second-slot-without-range.ts';
+import { indexTakenForGfn } from './index-taken-for-gfn.ts';
+import { endForEachSlot } from './end-for-each-slot.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -181,4 +184,7 @@ export const BROKEN: readonly Policy[] = [
   attributeLookupUnderMmuLock,
   startedTwice,
   releaseOfEmptyRange,
+  secondSlotWithoutRange,
+  indexTakenForGfn,
+  endForEachSlot,
 ];

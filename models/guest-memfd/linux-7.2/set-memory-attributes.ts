@@ -12,13 +12,12 @@ import {
   each_page,
   kvm_gmem_convert_compute_work,
   kvm_mmu_invalidate_end,
-  kvm_mmu_invalidate_start,
   lock,
   store_attributes,
   unlock,
 } from '../../../api/index.ts';
 import type { MayFail } from '../failure.ts';
-import { kvm_unmap_gfn_range } from '../invalidate.ts';
+import { invalidate_slots, slot_ranges } from '../invalidate.ts';
 
 export interface SetOptions {
   readonly arch: Arch;
@@ -40,10 +39,12 @@ export function makeSetMemoryAttributes(to: 'private' | 'shared', { arch, mayFai
      * kvm_pre_set_memory_attributes(): roots of the old kind. A huge page that the range covers in part, and that
      * is of one kind, is kept from being mapped as a huge one.
      */
-    if (yield* kvm_mmu_invalidate_start(range, undefined, 'memslot')) {
-      yield* call(kvm_unmap_gfn_range, range, to === 'private' ? 'shared' : 'private', arch);
-      yield* unlock('mmu_lock');
-    }
+    yield* invalidate_slots(
+      slot_ranges(range, arch),
+      'memslot',
+      to === 'private' ? 'shared' : 'private',
+      arch,
+    );
     for (const gfn of each_page(range)) yield* store_attributes({ start: gfn, end: gfn + 1 }, to);
     yield* kvm_mmu_invalidate_end(range, undefined, 'memslot');
   }

@@ -125,7 +125,7 @@ export function makeConvertRange(to: To, options: ConvertOptions) {
     }
     const result = error_index === null ? yield* execute(works, huge_inode) : '-EAGAIN';
     for (const work of works) {
-      yield* call(kvm_gmem_invalidate_end, invalidated(work, huge_inode), consumer.present);
+      yield* call(kvm_gmem_invalidate_end, invalidated(work, huge_inode), consumer.present, arch);
       yield* consumer.end(work, reason, result === 0);
     }
     if (judged) yield* convert_returns(range, to, result !== 0);

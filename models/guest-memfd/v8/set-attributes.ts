@@ -45,7 +45,7 @@ export function makeSetAttributes(to: 'private' | 'shared', options: SetAttribut
     yield* consumer.start(range, reason);
     if (to === 'shared' && arch.platform === 'sev-snp') yield* call(kvm_gmem_invalidate, range);
     yield* store_attributes(range, to);
-    yield* call(kvm_gmem_invalidate_end, range, consumer.present);
+    yield* call(kvm_gmem_invalidate_end, range, consumer.present, arch);
     yield* consumer.end(range, reason, true);
   }
 
