@@ -90,6 +90,8 @@ export function partsOf(
     );
     return found;
   };
+  /* the offers that led to places at which a call has returned */
+  const returns: (CallOffer | undefined)[][] = threads.map(() => []);
   return {
     domain,
     calls,
@@ -103,14 +105,14 @@ export function partsOf(
     tooWide: overflowError,
     returned: (m, thread, place, offer) => {
       const { frames, result } = calls.describe(place);
-      const frame = frames[0];
-      assert(frame !== undefined, 'a returned call had a function');
-      domain.finish?.(
-        m,
-        thread,
-        environment.offers[thread]?.[offer] ?? offerByFrame(thread, frame.fn, frame.args),
-        result,
-      );
+      let offered = environment.offers[thread]?.[offer] ?? returns[thread]?.[place];
+      if (offered === undefined) {
+        const frame = frames[0];
+        assert(frame !== undefined, 'a returned call had a function');
+        offered = offerByFrame(thread, frame.fn, frame.args);
+        returns[thread][place] = offered;
+      }
+      domain.finish?.(m, thread, offered, result);
     },
   };
 }
