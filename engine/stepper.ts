@@ -149,7 +149,14 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const hit: number[] = [];
   const followers: number[][] = [];
   const none: number[] = [];
-  const pending = new Int32Array(threads);
+  /* first steps of calls that may be started, where it matters to an agent that they come next */
+  const firsts = roots.flatMap((list, thread) =>
+    list
+      .map((root) => calls.op[root])
+      .filter((op, k, all) => op >= 0 && all.indexOf(op) === k && domain.mayForbid?.(op) === true)
+      .map((op) => ({ thread, op })),
+  );
+  const pending = new Int32Array(threads + firsts.length);
   let count = 0;
 
   const ableToGoOn = (thread: number): boolean => {
@@ -181,10 +188,18 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     }
     return true;
   };
+  const findPending = (base: State, last: number): void => {
+    for (let thread = 0; thread < threads; thread++) pending[thread] = opOf(thread);
+    for (let k = 0; k < firsts.length; k++) {
+      const { thread, op } = firsts[k];
+      const may = base[placeAt[thread]] === 0 && starts(base, thread, last) > 0;
+      pending[threads + k] = may ? op : -1;
+    }
+  };
   /** Releases of any thread, and the step after an acquiring one of this thread. */
   const runOn = (actor: number, op: number): void => {
     let tail = none;
-    let acquired = op >= 0 && domain.isAcquire?.(op) === true;
+    let acquired = op >= 0 && domain.isAcquire?.(op, m, actor) === true;
     for (let again = true; again;) {
       again = false;
       for (let thread = 0; thread < threads; thread++) {
@@ -196,7 +211,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         if (!goesOn || !follow(thread)) continue;
         if (tail === none) tail = [];
         tail.push(thread);
-        if (thread === actor) acquired = domain.isAcquire?.(next) === true;
+        if (thread === actor) acquired = domain.isAcquire?.(next, m, thread) === true;
         again = true;
       }
     }
@@ -213,7 +228,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
       count = 0;
       if (hit.length !== 0) hit.length = 0;
       copy(base, m);
-      if (eager) for (let thread = 0; thread < threads; thread++) pending[thread] = opOf(thread);
+      if (eager) findPending(base, last);
       for (let thread = 0; thread < threads; thread++) {
         if (base[placeAt[thread]] !== 0) {
           if (!proceed(m, thread)) continue;

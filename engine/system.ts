@@ -38,9 +38,9 @@ export interface Domain extends Language {
   readonly isRelease?: (op: number) => boolean;
   /**
    * True for steps after which nobody else sees a difference until the next one (taking a lock): that one
-   * follows at once.
+   * follows at once. Asked after the step.
    */
-  readonly isAcquire?: (op: number) => boolean;
+  readonly isAcquire?: (op: number, m: State, thread: number) => boolean;
   /**
    * True for steps that wait for others: they never follow an acquiring one at once, so that no deadlock is
    * lost.
@@ -49,9 +49,12 @@ export interface Domain extends Language {
   /**
    * False where the agent's move may as well be made later: it commutes with every pending step, and no
    * property can see it.
-   * `pending` has the step of each thread, -1 where it is idle. Asked where `eager` is on.
+   * `pending` has the step of each thread, then those of `mayForbid` that a call may start with; -1 where it
+   * is not so. Asked where `eager` is on.
    */
   readonly isTimely?: (m: State, agent: number, pending: Int32Array) => boolean;
+  /** For `isTimely` it matters whether this step comes next. */
+  readonly mayForbid?: (op: number) => boolean;
   /** A call has returned; runs inside its last step. */
   readonly finish?: (m: State, thread: number, call: CallOffer, result: Plain) => void;
   /**

@@ -1,7 +1,16 @@
 // The search that runs commuting steps on against the plain one, on the real models: the same keys, the same races.
 
 import { describe, expect, test } from 'vitest';
-import type { Policy } from '../api/index.ts';
+import {
+  type Policy,
+  each_page,
+  iommu_unmap,
+  kvm_mmu_invalidate_end,
+  kvm_mmu_invalidate_start,
+  kvm_mmu_unmap_gfn_range,
+  store_attributes,
+  unlock,
+} from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { withPlaceBits } from '../engine/system.ts';
 import { type Config, PLATFORMS, assumptions, boundsOf } from '../models/bounds.ts';
@@ -9,6 +18,7 @@ import { EVENT } from '../models/events.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { SOMETIMES } from './invariants.ts';
+import { invalidateCallback } from '../policies/invalidate-callback.ts';
 import { freeEnvironment, makeModel } from './system.ts';
 
 interface Seen {
@@ -50,6 +60,40 @@ const configOf = (
   fail: null,
 });
 
+/* An IOTLB fill must not be missed where a call begins with the step that forbids it. */
+const unmapsFirst: Policy = {
+  ...invalidateCallback,
+  name: 'unmaps-first',
+  replaces: (base) => ({
+    ...base,
+    *unmap(range) {
+      yield* iommu_unmap(range);
+      return 0;
+    },
+    *punch_hole(range) {
+      for (const index of each_page(range))
+        yield* store_attributes({ start: index, end: index + 1 }, 'private');
+      return 0;
+    },
+  }),
+};
+/* With no slot bound kvm_mmu_invalidate_start() takes nothing: what follows it is not part of it. */
+const opensFirst: Policy = {
+  ...invalidateCallback,
+  name: 'opens-first',
+  replaces: (base) => ({
+    ...base,
+    *punch_hole(range) {
+      const bound = yield* kvm_mmu_invalidate_start(range);
+      if (bound) yield* unlock('mmu_lock');
+      yield* kvm_mmu_unmap_gfn_range(range, 'both');
+      if (bound) yield* kvm_mmu_invalidate_end(range);
+      return 0;
+    },
+  }),
+};
+const threeCalls = { ...onePage, calls: 3 };
+
 /** One page: every interleaving of two calls on it. */
 const cases = [
   ...POLICIES.flatMap((policy) =>
@@ -64,6 +108,10 @@ const cases = [
   ...BROKEN.filter(({ name }) => DELICATE.test(name)).map((policy) => ({
     policy,
     config: configOf(policy, policy.planted?.platform as Config['platform'], 'adversarial', onePage),
+  })),
+  ...[unmapsFirst, opensFirst].map((policy) => ({
+    policy,
+    config: configOf(policy, 'bare', 'adversarial', threeCalls),
   })),
   ...POLICIES.map((policy) => ({
     policy,

@@ -131,6 +131,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     isAcquire: interpreter.isAcquire,
     mayWait: interpreter.mayWait,
     isTimely: interpreter.isTimely,
+    mayForbid: interpreter.mayForbid,
     apply: (m, thread, op) => {
       try {
         return interpreter.apply(m, thread, op);

@@ -60,6 +60,16 @@ export function moverOf(step: Step): Mover {
   }
 }
 
+/** Steps before which an IOTLB fill or the drain of an LRU batch is tried, see timelyOf(), also where a call begins with them. */
+export const mayForbid = (step: Step): boolean =>
+  step.op === 'iommu_unmap' ||
+  step.op === 'rmp_make_private' ||
+  step.op === 'clear_highpage' ||
+  step.op === 'store_attributes' ||
+  step.op === 'safe_refcount' ||
+  step.op === 'folio_ref_count' ||
+  step.op === 'filemap_remove_folio';
+
 /**
  * An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the
  * mapper's. The drain of an LRU batch may wait until references are counted.
@@ -71,6 +81,7 @@ export function timelyOf(
   agents: readonly Agent[],
 ): (m: State, agent: number, pending: Int32Array) => boolean {
   const { iopte, page_cache, inv_queue, private: attribute } = machine.at;
+  const threads = machine.threads.length;
   const forbids = (m: State, iova: number, op: number): boolean => {
     const step = steps[op];
     if (step.op === 'iommu_unmap') return true;
@@ -97,7 +108,7 @@ export function timelyOf(
     if (drains !== undefined) return isDrainTimely(m, drains, pending);
     if (iova === undefined || m[iopte + iova] === 0) return true;
     /* an invalidation is queued that would drop the entry: seen by the agent that executes it */
-    for (let t = 0; t < pending.length; t++) if (((m[inv_queue + t] >> iova) & 1) === 1) return true;
+    for (let t = 0; t < threads; t++) if (((m[inv_queue + t] >> iova) & 1) === 1) return true;
     const pfn = m[iopte + iova] - 1;
     if (
       view.isFree(m, pfn) ||

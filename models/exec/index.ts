@@ -7,7 +7,7 @@ import { EVENT, type EventName } from '../events.ts';
 import { type Machine, SLOT } from '../machine.ts';
 import { platformTables } from '../platforms/index.ts';
 import { type View, makeView } from '../view.ts';
-import { type Agent, type Mover, agentsOf, moverOf, timelyOf } from './agents.ts';
+import { type Agent, type Mover, agentsOf, mayForbid, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 import { makeAts } from './ats.ts';
 import { makeAttributes } from './attributes.ts';
@@ -40,7 +40,9 @@ export interface Interpreter {
   readonly width: (op: number) => number;
   readonly stepOf: (op: number) => Step;
   readonly isRelease: (op: number) => boolean;
-  readonly isAcquire: (op: number) => boolean;
+  readonly isAcquire: (op: number, m: State, thread: number) => boolean;
+  /** An IOTLB fill is tried before this step. */
+  readonly mayForbid: (op: number) => boolean;
   readonly mayWait: (op: number) => boolean;
   /** False where an agent may as well act later; `pending` has the step of each thread, -1 where it is idle. */
   readonly isTimely: (m: State, agent: number, pending: Int32Array) => boolean;
@@ -404,7 +406,14 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     width: (op) => widths[op] ?? 2,
     stepOf: (op) => steps[op],
     isRelease: (op) => kinds[op] === 'release',
-    isAcquire: (op) => kinds[op] === 'acquire' || kinds[op] === 'acquire or wait',
+    isAcquire: (op, m, thread) => {
+      if (kinds[op] !== 'acquire' && kinds[op] !== 'acquire or wait') return false;
+      /* with no slot bound the first takes nothing; the second may be misplaced outside the lock */
+      const name = steps[op].op;
+      const underMmuLock = name === 'kvm_mmu_invalidate_start' || name === 'tdp_mmu_zap_leafs';
+      return !underMmuLock || m[lockAt.mmu_lock.writer] === thread + 1;
+    },
+    mayForbid: (op) => mayForbid(steps[op]),
     mayWait: (op) => kinds[op] === 'wait' || kinds[op] === 'acquire or wait',
     isTimely: timelyOf(machine, view, steps, agents),
     apply: (m, thread, op) => bound[op](m, thread),
