@@ -570,11 +570,13 @@ export const kvm_gmem_forget_file = (): Steps<void> => tell({ op: 'kvm_gmem_forg
 /** The file leaves the list of its inode, and its bindings go. */
 export const kvm_gmem_list_del = (): Steps<void> => tell({ op: 'kvm_gmem_list_del' });
 /**
- * The guest touches the page through its TLB or S2: true when it got through or was stopped for good, false:
- * S2 fault, ask KVM.
+ * The guest touches the page through its TLB or S2: 'done' when it got through or was stopped for good, 'fault': S2
+ * fault, 'size': it asks for 4K of a 2M RMP entry.
  */
-export const guest_access = (index: Index, isPrivate: boolean): Steps<boolean> =>
-  askFlag({ op: 'guest_access', index, private: isPrivate });
+export function* guest_access(index: Index, isPrivate: boolean): Steps<'done' | 'fault' | 'size'> {
+  const answer = (yield { op: 'guest_access', index, private: isPrivate }) as number;
+  return answer === 0 ? 'fault' : answer === 1 ? 'done' : 'size';
+}
 /** User space touches its mapping: true when it got through, false: page fault. */
 export const host_access = (index: Index): Steps<boolean> => askFlag({ op: 'host_access', index });
 export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'map_host_pte', index, pfn });

@@ -207,7 +207,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   kvm_arch_gmem_invalidate_range: (s) => [`kvm_arch_gmem_invalidate_range() ${gfn(s)}`],
   guest_access: (s) => [
     `guest touches gfn ${s.index} as ${s.private ? 'private' : 'shared'}`,
-    either('S2 fault', ''),
+    (a) => ['S2 fault', '', 'RMP fault: 4K of a 2M entry'][a] ?? '',
   ],
   host_access: (s) => [`user space touches index ${s.index}`, either('page fault', '')],
   map_host_pte: (s) => [`set_pte() index ${s.index} -> pfn ${s.pfn}`],

@@ -92,7 +92,7 @@ export const STEPS: readonly Said[] = [
   alone('kvm_gmem_erase_bindings'),
   alone('kvm_gmem_forget_file'),
   alone('kvm_gmem_list_del'),
-  [{ op: 'guest_access', ...page, private: true }, 0, 1],
+  [{ op: 'guest_access', ...page, private: true }, 0, 1, 2],
   alone('vmsa_clear'),
   ofIndex('vmsa_publish_gpa'),
   ofPfn('vmsa_install'),

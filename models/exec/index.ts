@@ -80,6 +80,7 @@ function widthOf(machine: Machine, step: Step): number {
     case 'split_folio':
     case 'merge_folio':
     case 'gfn_to_memslot':
+    case 'guest_access':
       return 4;
     case 'iopt_area_of':
     case 'iopt_area_begin_unmap':

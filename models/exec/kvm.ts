@@ -1,6 +1,7 @@
 // KVM: the mmu_notifier bracket, SPTEs, TLBs, the guest's and user space's own accesses.
 
 import type { BracketBy } from '../../api/index.ts';
+import { guestOf } from '../bounds.ts';
 import { AREA, CONTENT, SEPT, SEQ_VALUES, SLOT, inPlace } from '../machine.ts';
 import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
 import type { PageState } from './page-state.ts';
@@ -11,6 +12,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   const { machine, view, snp, tdx, note } = exec;
   const { at, pages, huge, vcpus, config, anonymous, lockAt, threads, memslots, slotOf } = machine;
   const mmuLock = lockAt.mmu_lock.writer;
+  const asks4k = guestOf(config) === 'malicious';
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
   /** A bracket opens and closes only where somebody is bound: the other side, and what is looked for, may differ. */
@@ -38,13 +40,26 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     if (m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
   };
 
+  /**
+   * #NPF with the RMP and SIZEM bits: a guest PVALIDATEs 4K of a 2M entry. A malicious one does; a well-behaved one
+   * takes 2M.
+   */
+  const sizeMismatch = (m: State, gfn: number, isPrivate: boolean, pfn: number): boolean =>
+    snp &&
+    asks4k &&
+    isPrivate &&
+    m[at.rmp_2m + pfn] === 1 &&
+    m[at.rmp_validated + pfn] === 0 &&
+    m[at.rmp_gfn + pfn] === gfn;
+
   /** What the CPU and its page-state hardware say to a guest access that has a translation. */
   const touch = (m: State, gfn: number, isPrivate: boolean, pfn: number): void => {
     if (snp) {
       const assigned = m[at.rmp_assigned + pfn] === 1;
       if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn))
         return; /* #NPF with the RMP bit: KVM tells user space */
-      if (assigned) m[at.rmp_validated + pfn] = 1;
+      /* a 2M entry by a 2M PVALIDATE: whoever asks for 4K was stopped before, see sizeMismatch() */
+      if (assigned && m[at.rmp_validated + pfn] === 0) pageState.validate(m, pfn);
     }
     if (tdx && !isPrivate && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1))
       return die(m, 'access.cpu-fatal');
@@ -177,6 +192,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
         m[at.sept + gfn] = SEPT.mapped;
       }
       if (entry === 0) return 0;
+      if (sizeMismatch(m, gfn, isPrivate, entry - 1)) return 2;
       m[at.tlb + k] = entry;
       m[at.tlb_private + k] = isPrivate ? 1 : 0;
       touch(m, gfn, isPrivate, entry - 1);

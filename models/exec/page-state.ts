@@ -83,6 +83,12 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       if (snp && pfn >= 0 && m[at.rmp_2m + pfn] === 1) smash(m, pfn);
       return 0;
     },
+    /** PVALIDATE, of the size of the entry. */
+    validate: (m: State, pfn: number): void => {
+      const is2m = m[at.rmp_2m + pfn] === 1;
+      const first = is2m ? blockOf(pfn) : pfn;
+      for (let p = first; p < first + (is2m ? huge : 1); p++) m[at.rmp_validated + p] = 1;
+    },
     /** free_folio: sev_gmem_invalidate(), PSMASH where partial, then RMPUPDATE to shared. */
     release: (m: State, pfn: number): void => {
       if (!snp || m[at.rmp_assigned + pfn] === 0) return;

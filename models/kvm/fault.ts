@@ -17,7 +17,9 @@ import {
   kvm_mem_is_private,
   kvm_tdp_mmu_map,
   mmu_invalidate_seq,
+  psmash,
   repeat,
+  rmp_level_is_2m,
   srcu_read_lock,
   srcu_read_unlock,
 } from '../../api/index.ts';
@@ -35,7 +37,10 @@ const ended = (result: Fault['result'], last = false): Fault => ({ result, last 
  * MODEL: the lockless pre-checks mmu_invalidate_retry_gfn_unsafe() are left out: they save work and decide
  * nothing.
  */
-/* MODEL: NPT leaf sizes, and KVM's PSMASH for a guest access or PVALIDATE of 4K on a 2M RMP entry, are left out. */
+/*
+ * MODEL: NPT leaves have the size of their RMP entry; what a guest gives up (PVALIDATE, rescind) of a 2M entry is
+ * smashed by the conversion. kvm_zap_gfn_range() after KVM's PSMASH is left out: faults bring back what it zaps.
+ */
 /* MODEL: PVALIDATE and ACCEPT come with the guest's first touch of a page. */
 /** The guest's accesses; `release` is what the last fput() leaves to do, `vmsa` comes before each entry. */
 export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => Steps<void>) | null) {
@@ -63,13 +68,30 @@ export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => S
     return ended('again');
   }
 
+  /** The guest is entered again whatever comes out: unexpected faults are warned of. */
+  function* sev_handle_rmp_fault(gfn: number, slot: MemslotState): Steps<Fault> {
+    if (!(yield* kvm_mem_is_private(gfn)) || slot === 'none') return ended('again');
+    if (!(yield* get_file_active(gfn))) return ended('again');
+    const index = kvm_gmem_get_index(gfn, arch);
+    const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
+    const last = yield* fput();
+    if (typeof pfn !== 'number') return ended('again', last);
+    if (yield* rmp_level_is_2m(pfn)) yield* psmash(index);
+    yield* folio_put(pfn);
+    return ended('again', last);
+  }
+
   /** One round: the guest runs, faults, KVM handles the fault under SRCU. */
   function* vcpu_enter_guest(gfn: number, isPrivate: boolean): Steps<Result | 'again'> {
     if (vmsa !== null) yield* vmsa();
-    if (yield* guest_access(gfn, isPrivate)) return 0;
+    const access = yield* guest_access(gfn, isPrivate);
+    if (access === 'done') return 0;
     yield* srcu_read_lock();
     const slot = yield* gfn_to_memslot(gfn);
-    const { result, last } = yield* call(kvm_tdp_page_fault, gfn, isPrivate, slot);
+    const { result, last } =
+      access === 'size'
+        ? yield* call(sev_handle_rmp_fault, gfn, slot)
+        : yield* call(kvm_tdp_page_fault, gfn, isPrivate, slot);
     yield* srcu_read_unlock();
     if (last) yield* call(release);
     return result;
