@@ -58,6 +58,8 @@ export interface BaseCalls {
   readonly create_vmsa: (index: Index) => Steps<Result>;
   /** The page fault of a mapping of the gmem file by user space, where there is one. */
   readonly fault_user_mapping: (index: number) => Steps<Result>;
+  /** One page of the guest's initial image (cast launch). Under slots_lock. */
+  readonly populate_page: (gfn: number, arch: Arch) => Steps<Result>;
   /** One try of GUP-fast at the host's mapping (cast `host`): pinned, to be faulted in, or to be tried again. */
   readonly gup_fast: (index: number) => Steps<0 | 'fault' | 'again'>;
 }

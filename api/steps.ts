@@ -86,6 +86,11 @@ export type Step =
   | { readonly op: 'read_host_pte' | 'xas_load'; readonly index: Index }
   | { readonly op: 'folio_try_get' | 'folio_put_tried' | 'folio_lock' | 'keep_pin'; readonly pfn: Pfn }
   | { readonly op: 'unpin_user_page' | 'kernel_write' }
+  /* the launch of a guest: only with the cast `launch` */
+  | { readonly op: 'launch_finished' | 'launch_finish' }
+  | { readonly op: 'tdh_mr_extend'; readonly index: Index }
+  | { readonly op: 'snp_lookup_rmpentry' | 'copy_to_page' | 'folio_mark_uptodate'; readonly pfn: Pfn }
+  | { readonly op: 'snp_launch_update' | 'tdh_mem_page_add'; readonly index: Index; readonly pfn: Pfn }
   /* a loop that has no end */
   | { readonly op: 'index_wraps'; readonly index: Index }
   | { readonly op: 'loops_for_ever' }
@@ -394,6 +399,22 @@ export const keep_pin = (pfn: Pfn): Steps<void> => tell({ op: 'keep_pin', pfn })
 export const unpin_user_page = (): Steps<void> => tell({ op: 'unpin_user_page' });
 /** The kernel writes through its direct map to the page that the host's user thread has pinned. */
 export const kernel_write = (): Steps<void> => tell({ op: 'kernel_write' });
+/** May vCPUs run? */
+export const launch_finished = (): Steps<boolean> => askFlag({ op: 'launch_finished' });
+export const launch_finish = (): Steps<void> => tell({ op: 'launch_finish' });
+/** True: the page is assigned to a guest. */
+export const snp_lookup_rmpentry = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'snp_lookup_rmpentry', pfn });
+/** The kernel copies a page of the initial image in. */
+export const copy_to_page = (pfn: Pfn): Steps<void> => tell({ op: 'copy_to_page', pfn });
+export const folio_mark_uptodate = (pfn: Pfn): Steps<void> => tell({ op: 'folio_mark_uptodate', pfn });
+/** rmp_make_private(), immutable, and the firmware's LAUNCH_UPDATE. False: refused, and the page reclaimed. */
+export const snp_launch_update = (index: Index, pfn: Pfn): Steps<boolean> =>
+  askFlag({ op: 'snp_launch_update', index, pfn });
+/** TDH.MR.EXTEND measures the page through its leaf. False: there is none. */
+export const tdh_mr_extend = (index: Index): Steps<boolean> => askFlag({ op: 'tdh_mr_extend', index });
+/** TDH.MEM.PAGE.ADD with its source. False: a leaf is there, or the page belongs to a TD. */
+export const tdh_mem_page_add = (index: Index, pfn: Pfn): Steps<boolean> =>
+  askFlag({ op: 'tdh_mem_page_add', index, pfn });
 /** Does this call of a step fail? Asked only in runs in which it may (`--fail`). */
 export const fails = (step: string): Steps<boolean> => askFlag({ op: 'fails', step });
 /** The conversion is over, invalidate_lock still held: is it whole, or undone? Only in runs with a failure. */

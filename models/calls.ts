@@ -13,11 +13,12 @@ import { consumerOf } from './guest-memfd/invalidate.ts';
 import { makeBind, makeRelease, makeUnbind } from './guest-memfd/bind.ts';
 import { makeAllocate, makeMemoryFailure, makePunchHole } from './guest-memfd/truncate.ts';
 import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
+import { makeLaunchCalls, populatePage } from './guest-memfd/populate.ts';
 import { makeFault } from './kvm/fault.ts';
 import * as user from './kvm/host-user.ts';
 import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
-import { hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
+import { hasLaunch, hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
 import { makeCooperative } from './vmm.ts';
 
@@ -131,6 +132,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
+    populate_page: populatePage,
     gup_fast: user.gup_fast,
     create_vmsa: makeVmsa(arch, __fput).create,
     fault_user_mapping: config.base === 'v8' ? kvm_gmem_fault_user_mapping : kvm_gmem_fault_shared,
@@ -139,12 +141,15 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const vmsa = hasVmsa(config) ? makeVmsa(arch, __fput).check : null;
   const fault = makeFault(arch, __fput, vmsa);
   const allocate = onFd(makeAllocate(truncate));
-  const kinds = [
+  const usual = [
     ...userCalls(config, base, allocate),
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
     ...hostCalls(config, base, notifies, arch),
   ];
+  const kinds = hasLaunch(config)
+    ? withLaunch(usual, makeLaunchCalls({ arch, mayFail, release: __fput }, base.populate_page))
+    : usual;
   const guest = guestOf(config);
   const wanted = kinds.filter(
     (kind) =>
@@ -357,6 +362,34 @@ function guestCalls(
       name: (range) => `guest touches gfn ${range.start} as shared`,
       fn: fault.as(false),
       errnos: faults,
+    },
+  ];
+}
+
+/** A VMM that populates the guest and finishes the launch; before that no vCPU runs. */
+function withLaunch(kinds: readonly CallKind[], launch: ReturnType<typeof makeLaunchCalls>): CallKind[] {
+  return [
+    ...kinds.map((kind) =>
+      kind.thread === 'vcpu'
+        ? { ...kind, fn: launch.whenLaunched(kind.fn), errnos: [...(kind.errnos ?? []), '-EINVAL'] }
+        : kind,
+    ),
+    {
+      word: 'populate',
+      thread: 'vmm',
+      vmm: 'both',
+      takes: 'range',
+      name: (range) => `kvm_gmem_populate() of gfn ${showRange(range)}`,
+      fn: launch.populate,
+      errnos: ['-EINVAL', '-EIO', '-EFAULT', '-EINTR', '-ENOMEM', '-EHWPOISON'],
+    },
+    {
+      word: 'launch_finish',
+      thread: 'vmm',
+      vmm: 'both',
+      takes: 'nothing',
+      name: () => 'the launch is finished',
+      fn: launch.finish,
     },
   ];
 }

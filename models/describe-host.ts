@@ -2,7 +2,7 @@
 // thread of the host.
 
 import type { Step } from '../api/index.ts';
-import { either, index, pfnOr } from './describe-words.ts';
+import { either, index, pfnOr, truth } from './describe-words.ts';
 
 type Words = readonly [text: string, answer?: (answer: number) => string];
 interface AtIndex {
@@ -27,6 +27,23 @@ export const HOST_WORDS = {
   ],
   convert_returns: (s: Extract<Step, { op: 'convert_returns' }>): Words => [
     `the conversion of ${index(s)} to ${s.to} ${s.failed ? 'has failed' : 'is done'}`,
+  ],
+  launch_finished: (): Words => ['the launch is finished', truth],
+  launch_finish: (): Words => ['the launch is finished, vCPUs may run'],
+  snp_lookup_rmpentry: (s: AtPfn): Words => [
+    `snp_lookup_rmpentry() pfn ${s.pfn}`,
+    either('not assigned', 'assigned'),
+  ],
+  copy_to_page: (s: AtPfn): Words => [`memcpy() of the initial image to pfn ${s.pfn}`],
+  folio_mark_uptodate: (s: AtPfn): Words => [`folio_mark_uptodate() pfn ${s.pfn}`],
+  snp_launch_update: (s: AtPfn & AtIndex): Words => [
+    `SNP_LAUNCH_UPDATE pfn ${s.pfn}, gfn ${s.index}`,
+    either('refused', ''),
+  ],
+  tdh_mr_extend: (s: AtIndex): Words => [`TDH.MR.EXTEND gfn ${s.index}`, either('no leaf', '')],
+  tdh_mem_page_add: (s: AtPfn & AtIndex): Words => [
+    `TDH.MEM.PAGE.ADD gfn ${s.index} -> pfn ${s.pfn}`,
+    either('refused', ''),
   ],
   read_host_pte: (s: AtIndex): Words => [`ptep_get_lockless() index ${s.index}`, pfnOr('none')],
   xas_load: (s: AtIndex): Words => [`xas_load() index ${s.index}`, pfnOr('none')],

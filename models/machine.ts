@@ -91,6 +91,9 @@ export interface Machine {
 
 export const inPlace = (config: Config): boolean => config.base !== 'linux-7.2';
 
+/** The guest has an initial image that is yet to be measured. */
+export const hasLaunch = (config: Config): boolean => config.platform !== 'bare' && hasCast(config, 'launch');
+
 /** Guests with VMSAs in pages of their own. */
 export const hasVmsa = (config: Config): boolean => config.platform === 'sev-snp' && hasCast(config, 'vmsa');
 
@@ -205,6 +208,7 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('tlb_private', 'flag', 1, vcpus * pages, 'vCPU.gfn');
   add('srcu', 'flag', 1, vcpus, 'vCPU');
   add('host_pte', 'pfn', PFN, inPlace(config) ? pages : 0, 'index');
+  if (hasLaunch(config)) add('launched', 'flag', 1);
   if (hasVmsa(config)) {
     add('vmsa_pa', 'pfn', PFN, vcpus, 'vCPU');
     add('vmsa_gpa', 'number', PAGE, vcpus, 'vCPU');

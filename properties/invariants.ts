@@ -678,6 +678,42 @@ export const INVARIANTS: readonly Invariant[] = [
         event: 'stale-data-used',
         witness: 'a page is read that still holds what its last owner left',
       },
+      {
+        outcome: 'measured',
+        event: 'stale-data-measured',
+        witness: "what the last owner of a page has left becomes part of the guest's image",
+      },
+    ],
+  },
+  {
+    name: 'populate-of-unassigned-private',
+    says: 'The initial image goes to private gfns, and on SNP to pages that no guest has.',
+    source: '__kvm_gmem_populate(): -EINVAL; sev_gmem_post_populate(): -EEXIST',
+    partner: 'populated',
+    breaches: [
+      {
+        outcome: 'shared gfn',
+        event: 'populated-shared',
+        witness: 'a page of a shared gfn becomes part of the image',
+      },
+      {
+        outcome: 'assigned page',
+        event: 'populated-assigned',
+        witness: 'firmware is given a page that is assigned already',
+      },
+    ],
+  },
+  {
+    name: 'populate-keeps-its-leaf',
+    says: 'While populate runs, the S-EPT leaf that it has added stays: slots_lock keeps memslots out, invalidate_lock guest_memfd.',
+    source: 'tdx_gmem_post_populate(), comment',
+    partner: 'populated',
+    breaches: [
+      {
+        outcome: 'S-EPT',
+        event: 'populated-leaf-gone',
+        witness: 'TDH.MR.EXTEND finds no leaf where populate has just added one',
+      },
     ],
   },
   {
@@ -915,6 +951,7 @@ export const INVARIANTS: readonly Invariant[] = [
 ];
 
 export const SOMETIMES = [
+  { name: 'populated', event: 'populated', says: 'A page of the initial image was added.' },
   { name: 'page-freed', event: 'page-freed', says: 'A page went back to the allocator.' },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {

@@ -19,6 +19,7 @@ import { makeIommu } from './iommu.ts';
 import { makeKvm } from './kvm.ts';
 import { makeLru } from './lru.ts';
 import { type Lockdep, makeLockdep } from './lockdep.ts';
+import { makeLaunch } from './launch.ts';
 import { makeMemory } from './memory.ts';
 import { makeMemslot } from './memslot.ts';
 import { makePageState } from './page-state.ts';
@@ -112,6 +113,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const attributes = makeAttributes(exec, lru);
   const pageState = makePageState(exec, attributes);
   const memory = makeMemory(exec, pageState.release, attributes, lru);
+  const launch = makeLaunch(exec, pageState, memory.written);
   const host = makeHost(exec, memory.giveBackIfUnused);
   const conversion = makeConversion(exec, memory.failsNow);
   const kvm = makeKvm(exec, pageState);
@@ -234,6 +236,22 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => host.unpin(m);
       case 'kernel_write':
         return (m) => host.kernelWrite(m);
+      case 'launch_finished':
+        return (m) => launch.finished(m);
+      case 'launch_finish':
+        return (m) => launch.finish(m);
+      case 'snp_lookup_rmpentry':
+        return (m) => launch.rmpAssigned(m, s.pfn);
+      case 'copy_to_page':
+        return (m) => launch.copy(m, s.pfn);
+      case 'folio_mark_uptodate':
+        return (m) => launch.markUptodate(m, s.pfn);
+      case 'snp_launch_update':
+        return (m) => launch.launchUpdate(m, s.index, s.pfn);
+      case 'tdh_mr_extend':
+        return (m) => launch.extend(m, s.index);
+      case 'tdh_mem_page_add':
+        return (m) => launch.pageAdd(m, s.index, s.pfn);
       case 'index_wraps':
         return () => conversion.indexWraps();
       case 'loops_for_ever':

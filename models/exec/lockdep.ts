@@ -33,6 +33,7 @@ function takes(step: Step): number {
       return classOf(step.lock);
     case 'kvm_gmem_get_folio':
     case 'filemap_lock_folio':
+    case 'folio_lock':
       return FOLIO;
     case 'kvm_mmu_invalidate_start':
     case 'kvm_mmu_invalidate_end':
@@ -53,6 +54,7 @@ function sleeps(step: Step): boolean {
       return step.lock !== 'mmu_lock';
     case 'kvm_gmem_get_folio':
     case 'filemap_lock_folio':
+    case 'folio_lock':
     case 'unmap_mapping_pages':
     case 'synchronize_srcu':
     case 'slot_state':

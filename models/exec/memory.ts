@@ -108,6 +108,7 @@ export function makeMemory(
   return {
     failsNow,
     giveBackIfUnused,
+    written,
     getFolio: (m: State, thread: number, index: number): number => {
       if (m[page_cache + index] !== 0) return lockFound(m, thread, index);
       if (failsNow(m, 'kvm_gmem_get_folio')) return 0;

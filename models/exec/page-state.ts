@@ -69,6 +69,11 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       else for (let k = 0; k < huge; k++) assign(m, first + k, index - (pfn - first) + k, 1);
       return 0;
     },
+    /** rmp_make_private(), 4K. */
+    assignOne: (m: State, pfn: number, gfn: number): void => {
+      note('rmp-assigned');
+      assign(m, pfn, gfn, 0);
+    },
     /** rmp_make_shared(), 4K: loops for ever on FAIL_OVERLAP. */
     makeShared: (m: State, thread: number, index: number): number => {
       const pfn = m[at.page_cache + index] - 1;

@@ -51,6 +51,10 @@ import { storedWhileReserving } from './stored-while-reserving.ts';
 import { gupWithoutRecheck } from './gup-without-recheck.ts';
 import { pteAfterUnlock } from './pte-after-unlock.ts';
 import { failedTryIgnored } from './failed-try-ignored.ts';
+import { populatesShared } from './populates-shared.ts';
+import { populatesAssigned } from './populates-assigned.ts';
+import { populateWithoutSource } from './populate-without-source.ts';
+import { populateWithoutLock } from './populate-without-lock.ts';
 import { noSplit } from './no-split.ts';
 import { rmpupdateWithoutPsmash } from './rmpupdate-without-psmash.ts';
 import { deviceTlbFirst } from './device-tlb-first.ts';
@@ -147,6 +151,10 @@ export const BROKEN: readonly Policy[] = [
   gupWithoutRecheck,
   pteAfterUnlock,
   failedTryIgnored,
+  populatesShared,
+  populatesAssigned,
+  populateWithoutSource,
+  populateWithoutLock,
   noSplit,
   rmpupdateWithoutPsmash,
   convertWithoutLock,

@@ -1,0 +1,126 @@
+// kvm_gmem_populate(): the initial image of a guest, KVM_SEV_SNP_LAUNCH_UPDATE and KVM_TDX_INIT_MEM_REGION (cast
+// `launch`).
+
+import {
+  type Arch,
+  type Pfn,
+  type Range,
+  type Result,
+  type Steps,
+  call,
+  copy_to_page,
+  down_write,
+  each_page,
+  clear_highpage,
+  folio_mark_uptodate,
+  folio_put,
+  folio_test_hwpoison,
+  folio_unlock,
+  fput,
+  get_file_active,
+  gfn_to_memslot,
+  gmem_is_private,
+  kvm_gmem_get_folio,
+  launch_finish,
+  launch_finished,
+  lock,
+  snp_launch_update,
+  snp_lookup_rmpentry,
+  tdh_mem_page_add,
+  tdh_mr_extend,
+  unlock,
+  up_write,
+} from '../../api/index.ts';
+import type { MayFail } from './failure.ts';
+
+/* MODEL: the source of populate is memory of the VMM's own, pinned before invalidate_lock is taken; it is always there. */
+/** sev_gmem_post_populate() */
+function* sev_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
+  if (yield* snp_lookup_rmpentry(pfn)) return '-EEXIST';
+  yield* copy_to_page(pfn);
+  /* where firmware refuses, snp_page_reclaim() takes the RMP entry back in the same step */
+  return (yield* snp_launch_update(gfn, pfn)) ? 0 : '-EIO';
+}
+
+/** tdx_gmem_post_populate(): TDH.MEM.PAGE.ADD through the S-EPT, and the measurement that user space may ask for. */
+function* tdx_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
+  if (!(yield* tdh_mem_page_add(gfn, pfn))) return '-EIO';
+  return (yield* tdh_mr_extend(gfn)) ? 0 : '-EIO';
+}
+
+/** One page, under invalidate_lock. The attribute is looked at with the folio unlocked; slots_lock or it keeps it. */
+function* __kvm_gmem_populate(gfn: number, arch: Arch): Steps<Result> {
+  yield* down_write('invalidate_lock');
+  const pfn = yield* kvm_gmem_get_folio(gfn);
+  let result: Result = pfn === null ? '-ENOMEM' : 0;
+  if (pfn !== null) {
+    if (yield* folio_test_hwpoison(pfn)) result = '-EHWPOISON';
+    else if (arch.base === 'v8') yield* clear_highpage(pfn);
+    yield* folio_unlock(pfn);
+    if (result === 0 && !(yield* gmem_is_private(gfn))) result = '-EINVAL';
+    if (result === 0)
+      result = yield* call(
+        arch.platform === 'tdx' ? tdx_gmem_post_populate : sev_gmem_post_populate,
+        gfn,
+        pfn,
+      );
+    if (result === 0 && arch.base !== 'v8') yield* folio_mark_uptodate(pfn);
+    yield* folio_put(pfn);
+  }
+  yield* up_write('invalidate_lock');
+  return result;
+}
+
+export type PopulatePage = (gfn: number, arch: Arch) => Steps<Result>;
+
+export interface LaunchOptions {
+  readonly arch: Arch;
+  readonly mayFail: MayFail;
+  readonly release: () => Steps<void>;
+}
+
+export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page: PopulatePage) {
+  /* snp_launch_update() says -EIO, whatever it was */
+  const failure = (result: Result): Result => (result !== 0 && arch.platform === 'sev-snp' ? '-EIO' : result);
+
+  /** Stops at the first page that fails; what was done before it stays, and makes it a success. */
+  function* kvm_gmem_populate(range: Range): Steps<Result> {
+    for (const gfn of each_page(range)) {
+      const failed = (yield* mayFail('signal_pending')) ? '-EINTR' : yield* call(page, gfn, arch);
+      if (failed !== 0) return gfn > range.start ? 0 : failed;
+    }
+    return 0;
+  }
+  /** fput() defers what it has to release until slots_lock is dropped. */
+  function* populate_locked(range: Range): Steps<{ result: Result; last: boolean }> {
+    /* TD_STATE_RUNNABLE; on SNP firmware refuses */
+    if (arch.platform === 'tdx' && (yield* launch_finished())) return { result: '-EINVAL', last: false };
+    if ((yield* gfn_to_memslot()) !== 'valid') return { result: '-EINVAL', last: false };
+    if (!(yield* get_file_active())) return { result: failure('-EFAULT'), last: false };
+    const result = yield* call(kvm_gmem_populate, range);
+    return { result: failure(result), last: yield* fput() };
+  }
+  return {
+    *populate(range: Range): Steps<Result> {
+      yield* lock('slots_lock');
+      const { result, last } = yield* call(populate_locked, range);
+      yield* unlock('slots_lock');
+      if (last) yield* call(release);
+      return result;
+    },
+    /** KVM_SEV_SNP_LAUNCH_FINISH, KVM_TDX_FINALIZE_VM. */
+    *finish(): Steps<Result> {
+      yield* lock('slots_lock');
+      yield* launch_finish();
+      yield* unlock('slots_lock');
+      return 0;
+    },
+    /** KVM_RUN before that: -EINVAL. */
+    whenLaunched: <A extends readonly never[]>(run: (...args: A) => Steps<unknown>) =>
+      function* kvm_run(...args: A): Steps<unknown> {
+        return (yield* launch_finished()) ? yield* run(...args) : '-EINVAL';
+      },
+  };
+}
+
+export const populatePage: PopulatePage = __kvm_gmem_populate;
