@@ -21,8 +21,8 @@ export function each_page(range: Range): number[] {
 }
 
 /*
- * MODEL: one slot with base_gfn 0 and pgoff 0 (two with cast slots), and a VMM that maps index i at iova i, so that gfn, index and
- * iova are equal.
+ * MODEL: one slot with base_gfn 0 and pgoff 0, and a VMM that maps index i at iova i, so that gfn, index and iova
+ * are equal; cast slots has two slots and no iova.
  */
 export const gfn_of = (index: Index): Gfn => index;
 export const index_of = (gfn: Gfn): Index => gfn;

@@ -3,6 +3,7 @@
 
 import type { LockName, Step } from '../api/index.ts';
 import { HOST_WORDS } from './describe-host.ts';
+import { KVM_WORDS } from './describe-kvm.ts';
 import { area, either, fault, gfn, index, iova, pfnOr, plural, subranges, truth } from './describe-words.ts';
 import { type Machine, inPlace } from './machine.ts';
 import type { MachineState } from './view.ts';
@@ -96,10 +97,6 @@ function storeText({ machine }: Context, step: Of<'store_attributes'>): string {
   return `xa_store(&kvm->mem_attr_array) ${gfn(step)} to ${step.to}`;
 }
 
-/** The slot that is not the first, by a gfn in it. */
-const slotOf = (step: { readonly gfn?: number }): string =>
-  step.gfn === undefined ? '' : ` of gfn ${step.gfn}`;
-
 const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = {
   /* locks */
   lock: (s) => [LOCK_TEXT[s.lock](s.mode, '')],
@@ -179,32 +176,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
     `kvm_tdp_mmu_map() gfn ${s.index} -> pfn ${s.pfn}${kindOf(s.private)}${fault(s)}`,
     either('stale, retry', ''),
   ],
-  slot_state: (s) => [
-    s.to === 'none' ? `kfree() of the slot${slotOf(s)}` : `the slot${slotOf(s)} becomes ${s.to}`,
-  ],
-  gfn_to_memslot: (s) => [
-    `gfn_to_memslot()${slotOf(s)}`,
-    (a) => ['NULL', 'valid', 'KVM_MEMSLOT_INVALID'][a] ?? '',
-  ],
-  slot_in_range: (s) => [`a slot in ${gfn(s)}`, truth],
-  slot_gmem_file: (s) => [`slot->gmem.file${slotOf(s)}`, either('NULL', 'set')],
-  kvm_gmem_store_bindings: () => [
-    'xa_store_range(&f->bindings), slot->gmem.file = file',
-    either('-EEXIST', ''),
-  ],
-  kvm_gmem_erase_bindings: () => ['bindings erased, slot->gmem.file = NULL'],
-  kvm_gmem_forget_file: () => ['slot->gmem.file = NULL of each binding'],
-  kvm_gmem_list_del: () => ['list_del(&f->entry), bindings destroyed'],
-  vmsa_clear: () => ['vmsa_pa and snp_guest_vmsa_gpa = INVALID_PAGE'],
-  vmsa_publish_gpa: (s) => [`snp_guest_vmsa_gpa = gfn ${s.index}`],
-  vmsa_install: (s) => [`vmcb->control.vmsa_pa = pfn ${s.pfn}`],
-  vmsa_request_reload: () => ['kvm_make_request(KVM_REQ_VMSA_PAGE_RELOAD)'],
-  kvm_check_vmsa_request: () => [
-    'kvm_check_request(KVM_REQ_VMSA_PAGE_RELOAD)',
-    (a) => (a === 0 ? 'none' : `gfn ${a - 1}`),
-  ],
-  mmu_invalidate_retry_gfn: (s) => [`mmu_invalidate_retry_gfn() seq ${s.seq}, gfn ${s.index}`, truth],
-  kvm_arch_gmem_invalidate_range: (s) => [`kvm_arch_gmem_invalidate_range() ${gfn(s)}`],
+  ...KVM_WORDS,
   guest_access: (s) => [
     `guest touches gfn ${s.index} as ${s.private ? 'private' : 'shared'}`,
     (a) => ['S2 fault', '', 'RMP fault: 4K of a 2M entry'][a] ?? '',
@@ -212,7 +184,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   host_access: (s) => [`user space touches index ${s.index}`, either('page fault', '')],
   map_host_pte: (s) => [`set_pte() index ${s.index} -> pfn ${s.pfn}`],
   /* page-state instructions */
-  rmp_make_private: (s) => [`RMPUPDATE pfn ${s.pfn} to private, gfn ${s.index}`],
+  rmp_make_private: (s, c) => [`RMPUPDATE pfn ${s.pfn} to private, gfn ${c.machine.gfnOf[s.index]}`],
   rmp_make_shared: (s) => [`RMPUPDATE page of index ${s.index} to shared`],
   rmp_level: (s) => [`snp_lookup_rmpentry() pfn ${s.pfn}`, either('4K', '2M')],
   psmash: (s) => [`PSMASH page of index ${s.index}`],

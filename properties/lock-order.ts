@@ -12,11 +12,10 @@ import type { Interpreter } from '../models/exec/index.ts';
 import { LOCK_CLASSES } from '../models/exec/lockdep.ts';
 import type { Machine } from '../models/machine.ts';
 
-/** Who took a class while holding another, first: `kvm_gmem_release() > lock`. */
 export interface LockOrder {
   /** By class: a mask of those that are taken inside it, at any depth. */
   readonly inside: Int32Array;
-  /** `slots_lock -> invalidate_lock: kvm_gmem_release()`, for each pair that was seen, along a cycle if there is one. */
+  /** `slots_lock -> invalidate_lock in kvm_gmem_release()` for each pair of the shortest cycle; empty without one. */
   readonly cycle: readonly string[];
 }
 

@@ -1,4 +1,5 @@
-// linux-7.2, broken: the bracket has the range of the first slot only (facts D22, B.0 step 3: the union over the slots).
+// linux-7.2, broken: the bracket has the range of the first slot only (facts D22, B.0 step 3: the union over
+// the slots).
 
 import {
   type Policy,
