@@ -68,7 +68,7 @@ export function listCommand(what: string): number {
     ],
     assumptions: () => [
       ...ASSUMPTIONS.map(({ name, says, default: value }) => entry(`${name}=${String(value)}`, says)),
-      ...TAKEN_FOR_GRANTED.map((name) => entry(name, 'taken for granted; no switch')),
+      ...TAKEN_FOR_GRANTED.map(({ name, says }) => entry(name, `taken for granted: ${says}`)),
     ],
     calls: callsText,
     bounds: () =>

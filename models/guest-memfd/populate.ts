@@ -33,7 +33,7 @@ import {
 } from '../../api/index.ts';
 import type { MayFail } from './failure.ts';
 
-/* MODEL: the source of populate is memory of the VMM's own, pinned before invalidate_lock is taken; it is always there. */
+/* MODEL: the source of populate is memory of the VMM's own, pinned before invalidate_lock, and always there. */
 /** sev_gmem_post_populate() */
 function* sev_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
   if (yield* snp_lookup_rmpentry(pfn)) return '-EEXIST';
