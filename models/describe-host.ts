@@ -1,18 +1,27 @@
-// Words for the steps of split and merge, and for those that only some runs have: with a failure, with a user
+// Words for the steps of a conversion, and for those that only some runs have: with a failure, with a user
 // thread of the host.
 
 import type { Step } from '../api/index.ts';
-import { either, index, pfnOr, truth } from './describe-words.ts';
+import { either, index, pfnOr, subranges, truth } from './describe-words.ts';
 
 type Words = readonly [text: string, answer?: (answer: number) => string];
 interface AtIndex {
   readonly index: number;
+}
+interface AtRange {
+  readonly start: number;
+  readonly end: number;
 }
 interface AtPfn {
   readonly pfn: number;
 }
 
 export const HOST_WORDS = {
+  compute_work: (s: AtRange & { readonly to: string }): Words => [
+    `kvm_gmem_convert_compute_work() ${index(s)} to ${s.to}`,
+    (a) => (a >> 1 === 0 ? 'nothing to do' : subranges(a >> 1, s.start)),
+  ],
+  kvm_gmem_has_some_shared: (s: AtRange): Words => [`kvm_gmem_has_some_shared() ${index(s)}`, truth],
   split_folio: (s: AtIndex): Words => [
     `split_folio() index ${s.index}`,
     (a) => ['not huge', 'split', 'busy', '-ENOMEM'][a] ?? '',

@@ -124,10 +124,6 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   ],
   folio_ref_count: (s) => [`folio_ref_count() of index ${s.index}`, either('too high', 'as expected')],
   lru_add_drain_all: () => ['lru_add_drain_all()'],
-  compute_work: (s) => [
-    `kvm_gmem_convert_compute_work() ${index(s)} to ${s.to}`,
-    (a) => (a >> 1 === 0 ? 'nothing to do' : subranges(a >> 1, s.start)),
-  ],
   range_has_attributes: (s) => [`kvm_gmem_range_has_attributes() ${index(s)}, ${s.to}`, truth],
   mas_preallocate: (s) => [`mas_preallocate() ${index(s)}`, either('-ENOMEM', '')],
   get_invalidate_filter: (s) => [
@@ -136,7 +132,6 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   ],
   store_attributes: (s, c) => [`${storeText(c, s)}${fault(s)}`],
   wait_for_folio_refs: (s) => [`wait for the references to the folio of index ${s.index}`],
-  kvm_gmem_has_some_shared: (s) => [`kvm_gmem_has_some_shared() ${index(s)}`, truth],
   ...HOST_WORDS,
   set_hwpoison: (s) => [
     `SetPageHWPoison() index ${s.index}`,

@@ -1,4 +1,5 @@
-// What inspection of RFC v2 has found, reproduced on the base alone, or shown to be none (facts D12, D13, D15, D21, D34).
+// What inspection of RFC v2 has found (facts D12, D13, D15, D21, D34), reproduced on the base alone, or shown to be
+// none.
 
 import { describe, expect, test } from 'vitest';
 import { explore } from '../engine/explore.ts';

@@ -106,7 +106,7 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, l
   return function* memory_failure(range: Range): Steps<Result> {
     const folio = yield* set_hwpoison(range.start);
     if (folio === null) return 0;
-    if (locks) yield* call(locked, range.start, folio);
+    if (locks) yield* locked(range.start, folio);
     else yield* call(kvm_gmem_error_folio, folio);
     return 0;
   };
