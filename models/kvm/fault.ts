@@ -70,7 +70,7 @@ export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => S
 
   /** The guest is entered again whatever comes out: unexpected faults are warned of. */
   function* sev_handle_rmp_fault(gfn: number, slot: MemslotState): Steps<Fault> {
-    if (!(yield* kvm_mem_is_private(gfn)) || slot === 'none') return ended('again');
+    if (!(yield* kvm_mem_is_private(gfn)) || slot !== 'valid') return ended('again');
     if (!(yield* get_file_active(gfn))) return ended('again');
     const index = kvm_gmem_get_index(gfn, arch);
     const pfn = yield* call(kvm_gmem_get_pfn, index, arch);

@@ -30,9 +30,12 @@ import { kvm_gmem_get_index } from './memslots.ts';
 /** Under SRCU. True: the last reference to the file went. */
 export function* __sev_snp_reload_vmsa(gfn: number, arch: Arch): Steps<boolean> {
   yield* vmsa_clear();
-  if ((yield* gfn_to_memslot(gfn)) === 'none') return false;
+  const slot = yield* gfn_to_memslot(gfn);
+  if (slot === 'none') return false;
   const seq = yield* mmu_invalidate_seq();
   if (!(yield* get_file_active(gfn))) return false;
+  /* -EIO: the binding leads to the slot, and not to the invalid copy of it */
+  if (slot === 'invalid') return yield* fput();
   const pfn = yield* call(kvm_gmem_get_pfn, kvm_gmem_get_index(gfn, arch), arch);
   const last = yield* fput();
   if (typeof pfn !== 'number') return last;
