@@ -134,6 +134,7 @@ export function amd_iommu_domain_flush_pages(
 ): void {
   const { address, size } = build_inv_address(start, last);
   iommu_queue_command(domain, { kind: 'pages', address, size, pde });
+  k.preempt?.('iommu_completion_wait');
   k.fn.iommu_completion_wait(k, domain);
 }
 
@@ -173,12 +174,13 @@ function invalidate(domain: iommu_domain, cmd: iommu_cmd & { kind: 'pages' }): v
   iotlb.leaves = iotlb.leaves.filter((entry) => entry.size > cmd.size || !meets(entry.iova, entry.size));
   if (cmd.pde) iotlb.walks = iotlb.walks.filter((walk) => !meets(walk.va, walk.size));
   /* The hardware walks again at once. */
-  for (const leaf of leavesOf(domain))
-    if (!iotlb.leaves.some((entry) => entry.leaf === leaf)) iotlb_translated(domain, leaf);
+  const cached = new Set(iotlb.leaves.map((entry) => entry.leaf));
+  for (const leaf of leavesOf(domain)) if (!cached.has(leaf)) iotlb_translated(domain, leaf);
 }
 
 /** The oracle: with nothing under way, what is cached is what the table says. */
 export function iotlb_check(k: Kernel, domain: iommu_domain, at: string): void {
+  if (domain.iotlb.leaves.length === 0 && domain.iotlb.walks.length === 0) return;
   const leaves = new Set(leavesOf(domain));
   for (const entry of domain.iotlb.leaves)
     if (!leaves.has(entry.leaf))
