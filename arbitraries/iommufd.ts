@@ -165,6 +165,12 @@ const OF_AN_ACCESS: readonly Weighted[] = [
   ),
 ];
 
+const OF_THE_GUEST: readonly Weighted[] = [
+  often(2, fc.record({ op: is('punch'), file: small(2), at: small(3), pages: oneTo(16) })),
+  often(2, fc.record({ op: is('vcpu_fault'), at: small(15) })),
+  often(2, fc.record({ op: is('dma'), area, at: small(7), write: flag })),
+];
+
 const OF_OTHERS: readonly Weighted[] = [
   often(1, fc.record({ op: is('punch'), file: small(2), at: small(15), pages: oneTo(16) })),
   often(1, fc.record({ op: is('convert'), at: small(15), pages: oneTo(8), shared: flag })),
@@ -175,13 +181,19 @@ const OF_OTHERS: readonly Weighted[] = [
   often(1, fc.record({ op: is('exit') })),
 ];
 
-/** Sources that may be drawn: all, or the files only, so that one defect does not hide the others. */
-export const opArbitrary = (sources: readonly number[]): fc.Arbitrary<OpData> =>
-  fc.oneof(often(6, mapArbitrary(sources)), ...OF_AN_IOAS, ...OF_AN_ACCESS, ...OF_OTHERS);
-
 export const SOURCES = { user: 0, memfd: 1, gmem: 2, dmabuf: 3, other: 4, gmem2m: 5 } as const;
 const ALL = [0, 0, 0, 1, 1, 2, 3, 4];
 const FILES = [1, 2, 2, 2, 5];
+
+/** Sources that may be drawn: all, or the files only, so that one defect does not hide the others. */
+export const opArbitrary = (sources: readonly number[]): fc.Arbitrary<OpData> =>
+  fc.oneof(
+    often(6, mapArbitrary(sources)),
+    ...OF_AN_IOAS,
+    ...OF_AN_ACCESS,
+    ...OF_OTHERS,
+    ...(sources === FILES ? OF_THE_GUEST : []),
+  );
 
 export const sequenceArbitrary = (
   sources: readonly number[] = ALL,
@@ -193,4 +205,4 @@ export const sequenceArbitrary = (
   });
 
 /** For the mail, whose type confusion ends every sequence that unpins user memory. */
-export const fileSequenceArbitrary = (): fc.Arbitrary<SequenceData> => sequenceArbitrary(FILES, 8);
+export const fileSequenceArbitrary = (): fc.Arbitrary<SequenceData> => sequenceArbitrary(FILES, 12);

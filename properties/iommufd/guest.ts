@@ -9,17 +9,20 @@ import {
   iopt_area_index,
   iopt_area_iova,
   iopt_area_last_index,
+  iopt_area_length,
 } from '../../models/iommufd/objects.ts';
 import { leavesOf } from '../../models/iommufd/pt-table.ts';
 import { type World, allAreas } from './world.ts';
 
 const HUGE_ORDER = 9;
+const ELSEWHERE = 12;
 const HUGE = 2 ** (HUGE_ORDER + 12);
 
-/** kvm_gmem_get_pfn(): clears what nobody has cleared. */
-export function vcpuFault(world: World, index: number): number {
+/** kvm_gmem_get_pfn(): clears what nobody has cleared. The guest touches what is there, more often than not. */
+export function vcpuFault(world: World, n: number): number {
   const { k, files } = world;
-  const folio = filemap_grab(k, files.gmem, index);
+  const there = [...files.gmem.cache.keys()];
+  const folio = filemap_grab(k, files.gmem, n < ELSEWHERE && there.length > 0 ? there[n % there.length] : n);
   if (folio.kind === 'err') return folio.errno;
   if (!folio.uptodate && folio.deviceData)
     note(k, 'device-data-lost', 'kvm_gmem_get_pfn', `clears pfn ${folio.pfn}, to which a device has written`);
@@ -33,7 +36,7 @@ export function deviceDma(world: World, area: iopt_area | null, page: number, wr
   const { k } = world;
   const domain = area?.iopt.domains[0];
   if (area === null || domain === undefined) return ENOENT;
-  const iova = iopt_area_iova(area) + page * PAGE_SIZE;
+  const iova = iopt_area_iova(area) + ((page * PAGE_SIZE) % iopt_area_length(area));
   const entry = domain.iotlb.leaves.find((each) => iova >= each.iova && iova < each.iova + each.size);
   if (entry === undefined) return ENOENT;
   const folio = k.memory.folios.get(Math.floor((entry.oa + iova - entry.iova) / PAGE_SIZE));

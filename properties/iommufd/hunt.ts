@@ -51,11 +51,12 @@ function dropped(ops: readonly OpData[], shows: (ops: readonly OpData[]) => bool
 function lowered(op: OpData, shows: (op: OpData) => boolean): OpData {
   let best: Record<string, unknown> = { ...op };
   for (const name of Object.keys(op)) {
+    const least = name === 'length' || name === 'pages' ? 1 : 0;
     const tries = (value: unknown): unknown[] =>
       typeof value === 'boolean'
         ? [false]
         : typeof value === 'number'
-          ? [0, 1, 2, value >> 1, value - 2, value - 1].filter((n) => n >= 0 && n < value)
+          ? [0, 1, 2, value >> 1, value - 2, value - 1].filter((n) => n >= least && n < value)
           : [];
     for (let again = true; again;) {
       again = false;
@@ -71,12 +72,26 @@ function lowered(op: OpData, shows: (op: OpData) => boolean): OpData {
   return best as unknown as OpData;
 }
 
+/* A domain that is attached first is one of the world's, and one IOAS is enough where it is. */
+function likeWorld(data: SequenceData): SequenceData[] {
+  const [first, ...rest] = data.ops;
+  const inFirst = data.ops.map((op): OpData => ('ioas' in op ? { ...op, ioas: 0 } : op));
+  const attached = data.world.attached + 1;
+  return [
+    ...(JSON.stringify(inFirst) === JSON.stringify(data.ops) ? [] : [{ ...data, ops: inFirst }]),
+    ...(first?.op === 'attach' && first.ioas === 0 && rest.length > 0 && attached <= 2
+      ? [{ world: { ...data.world, attached }, ops: rest }]
+      : []),
+  ];
+}
+
 export function minimise(data: SequenceData, shows: (data: SequenceData) => boolean): SequenceData {
   let best = data;
   for (let before = ''; before !== JSON.stringify(best);) {
     before = JSON.stringify(best);
     best = { ...best, ops: dropped(best.ops, (ops) => ops.length > 0 && shows({ ...best, ops })) };
     best = { ...best, world: plainer(best.world, (world) => shows({ ...best, world })) };
+    for (const other of likeWorld(best)) if (shows(other)) best = other;
     for (let i = 0; i < best.ops.length; i++) {
       const put = (op: OpData): SequenceData => ({
         ...best,

@@ -276,7 +276,7 @@ export function run(world: World, op: OpData): number {
     case 'convert':
       return convert(world, op);
     case 'vcpu_fault':
-      return vcpuFault(world, op.at % FILE_PAGES);
+      return vcpuFault(world, op.at);
     case 'dma':
       return deviceDma(world, areaAt(world, op.area), op.at, op.write);
     case 'revoke':

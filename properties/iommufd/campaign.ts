@@ -1,0 +1,136 @@
+// Finds a minimal trace for each row: of mail 002, of Linux 7.2, of the planted faults.
+
+import fc from 'fast-check';
+import { type SequenceData, fileSequenceArbitrary, sequenceArbitrary } from '../../arbitraries/iommufd.ts';
+import {
+  type DomainOp,
+  type FlushQueueOp,
+  domainOps,
+  flushQueueOps,
+} from '../../arbitraries/iommufd-iotlb.ts';
+import { FLUSH_QUEUE, type FlushQueueFunctions, fq_ring_free } from '../../models/iommufd/flush-queue.ts';
+import { REPAIRS, repairedBut } from '../../models/iommufd/repaired.ts';
+import { FAULTS, type Fault, faulty } from './faults.ts';
+import { hunt } from './hunt.ts';
+import { runDomain, runFlushQueue } from './iotlb-run.ts';
+import { ROWS, blamePolicy, variantOf } from './rows.ts';
+
+export interface Trace {
+  readonly id: string;
+  /** Runs until it came up. */
+  readonly runs: number;
+  readonly invariant: string;
+  readonly detail: string;
+  readonly data?: SequenceData;
+  readonly domain?: readonly DomainOp[];
+  readonly noGaps?: boolean;
+  readonly queue?: readonly FlushQueueOp[];
+}
+
+const RUNS = 20_000;
+
+export const FLUSH_QUEUE_FAULTS: Readonly<Record<string, FlushQueueFunctions>> = {
+  K30: { ...FLUSH_QUEUE, is_flushed: (fq, entry) => entry.counter <= fq.fq_flush_finish_cnt },
+  K30b: {
+    ...FLUSH_QUEUE,
+    when_full: (fq) => {
+      fq_ring_free(fq, { ...FLUSH_QUEUE, is_flushed: () => true });
+    },
+  },
+};
+
+/** Drops what is not needed. */
+export function dropOps<T>(ops: readonly T[], shows: (ops: readonly T[]) => boolean): readonly T[] {
+  let best = ops;
+  for (let i = 0; i < best.length;) {
+    const next = best.filter((_, j) => j !== i);
+    if (next.length > 0 && shows(next)) best = next;
+    else i++;
+  }
+  return best;
+}
+
+function huntRow(id: string, seed: number): Trace | null {
+  const row = ROWS.find((each) => each.id === id);
+  const shows = row?.shows;
+  if (row === undefined || shows === undefined) return null;
+  const found = hunt({
+    arbitrary: row.anySource === true ? sequenceArbitrary() : fileSequenceArbitrary(),
+    fn: variantOf(row),
+    wanted: (outcome, data) =>
+      row.only?.(data) !== false && outcome.violations.some((each) => shows(each) && blamePolicy(data, each)),
+    seed,
+    runs: RUNS,
+  });
+  const violation = found?.outcome.violations.find(shows);
+  if (found === null || violation === undefined) return null;
+  return { id, runs: found.runs, invariant: violation.invariant, detail: violation.detail, data: found.data };
+}
+
+function huntIn(id: string, fn: Parameters<typeof hunt>[0]['fn'], seed: number): Trace | null {
+  const found = hunt({
+    arbitrary: sequenceArbitrary(),
+    fn,
+    wanted: (outcome) => outcome.violations.length > 0,
+    seed,
+    runs: RUNS,
+  });
+  if (found === null) return null;
+  const [{ invariant, detail }] = found.outcome.violations;
+  return { id, runs: found.runs, invariant, detail, data: found.data };
+}
+
+function huntDomain(fault: Fault, seed: number): Trace | null {
+  for (const noGaps of [true, false]) {
+    const fn = faulty(fault);
+    const shows = (ops: readonly DomainOp[]): boolean => runDomain(ops, fn, noGaps).findings.length > 0;
+    const result = fc.check(
+      fc.property(domainOps, (ops) => !shows(ops)),
+      { seed, numRuns: RUNS / 4 },
+    );
+    if (!result.failed || result.counterexample === null) continue;
+    const domain = dropOps(result.counterexample[0], shows);
+    const [{ breach, detail }] = runDomain(domain, fn, noGaps).findings;
+    return { id: fault.id, runs: result.numRuns, invariant: breach, detail, domain, noGaps };
+  }
+  return null;
+}
+
+function huntQueue(fault: Fault, seed: number): Trace | null {
+  const fn = FLUSH_QUEUE_FAULTS[fault.id];
+  const result = fc.check(
+    fc.property(flushQueueOps, (ops) => runFlushQueue(ops, fn) === null),
+    { seed, numRuns: RUNS },
+  );
+  if (!result.failed || result.counterexample === null) return null;
+  const queue = dropOps(result.counterexample[0], (ops) => runFlushQueue(ops, fn) !== null);
+  const detail = runFlushQueue(queue, fn) ?? '';
+  return { id: fault.id, runs: result.numRuns, invariant: 'flush-before-reuse', detail, queue };
+}
+
+export function huntFault(fault: Fault, seed: number): Trace | null {
+  if (fault.by === 'sequences') return huntIn(fault.id, faulty(fault), seed);
+  if (fault.by === 'domain') return huntDomain(fault, seed);
+  return fault.by === 'flush queue' ? huntQueue(fault, seed) : null;
+}
+
+/** Each id that generated sequences are to find, and how. */
+export function hunters(seed: number): ReadonlyMap<string, () => Trace | null> {
+  const out = new Map<string, () => Trace | null>();
+  for (const { id, shows } of ROWS) if (shows !== undefined) out.set(id, () => huntRow(id, seed));
+  for (const id of Object.keys(REPAIRS)) out.set(id, () => huntIn(id, repairedBut(id), seed));
+  for (const fault of FAULTS)
+    if (['sequences', 'domain', 'flush queue'].includes(fault.by))
+      out.set(fault.id, () => huntFault(fault, seed));
+  return out;
+}
+
+export function huntAll(seed: number, say: (line: string) => void): Trace[] {
+  const out: Trace[] = [];
+  for (const [id, find] of hunters(seed)) {
+    const trace = find();
+    say(trace === null ? `${id}: not found` : `${id}: ${trace.runs} runs`);
+    if (trace !== null) out.push(trace);
+  }
+  return out;
+}

@@ -1,0 +1,174 @@
+// Every row of docs/iommufd.md against the code: traces replay, are minimal, and are of whom they are blamed on.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { iopt_map_file_pages } from '../../models/iommufd/area.ts';
+import type { Functions } from '../../models/iommufd/functions.ts';
+import { IOMMU_READ, iommu_domain_alloc } from '../../models/iommufd/iommu.ts';
+import { KernelOops, PAGE_SIZE } from '../../models/iommufd/kernel.ts';
+import { LINUX_7_2_REPAIRED, REPAIRS, repairedBut } from '../../models/iommufd/repaired.ts';
+import { RFC_GMEM } from '../../models/iommufd/rfc-gmem.ts';
+import { iopt_table_add_domain } from '../../models/iommufd/table.ts';
+import { iopt_unmap_all, iopt_unmap_iova } from '../../models/iommufd/unmap.ts';
+import { FLUSH_QUEUE } from '../../models/iommufd/flush-queue.ts';
+import { FLUSH_QUEUE_FAULTS, type Trace, hunters } from './campaign.ts';
+import { CONFORMANCE } from './conformance.ts';
+import { FAULTS, faulty } from './faults.ts';
+import { runDomain, runFlushQueue } from './iotlb-run.ts';
+import { ROWS, blamePolicy, classify, variantOf } from './rows.ts';
+import { runSequence } from './run.ts';
+import { type TraceFile, withTables } from './tables.ts';
+import { WEAKNESSES } from './weaknesses.ts';
+import { IOVA_BASE, worldOf } from './world.ts';
+
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+const file = JSON.parse(read('./traces.json')) as TraceFile;
+const traceOf = (id: string): Trace | undefined => file.traces.find((trace) => trace.id === id);
+
+/** Whether a sequence shows what the trace is for. */
+function shows(trace: Trace, data: NonNullable<Trace['data']>): boolean {
+  const row = ROWS.find((each) => each.id === trace.id);
+  if (row?.shows !== undefined) {
+    const { shows: wanted } = row;
+    return runSequence(data, variantOf(row)).violations.some(
+      (each) => wanted(each) && blamePolicy(data, each),
+    );
+  }
+  const fault = FAULTS.find((each) => each.id === trace.id);
+  const fn: Functions = fault === undefined ? repairedBut(trace.id) : faulty(fault);
+  return runSequence(data, fn).violations.length > 0;
+}
+
+describe('rows of mail 002', () => {
+  const found = ROWS.filter((row) => row.verdict === 'found');
+  test('each has a trace or a reason', () => {
+    expect(found.filter((row) => traceOf(row.id) === undefined).map((row) => row.id)).toEqual([]);
+    expect(ROWS.filter((row) => row.verdict !== 'found' && row.because === undefined)).toEqual([]);
+  });
+
+  test.each(found.map((row) => row.id))(
+    '%s: the trace shows it, is classified, and Linux 7.2 does not',
+    (id) => {
+      const row = ROWS.find((each) => each.id === id);
+      const data = traceOf(id)?.data;
+      if (row === undefined || data === undefined) throw new Error(`no trace of ${id}`);
+      const { violations } = runSequence(data, variantOf(row));
+      const its = violations.filter((violation) => classify(violation).includes(id));
+      expect(its.length).toBeGreaterThan(0);
+      expect(its.every((violation) => blamePolicy(data, violation))).toBe(true);
+    },
+  );
+});
+
+test('each operation of each trace is needed', () => {
+  for (const trace of file.traces) {
+    const { data } = trace;
+    if (data === undefined) continue;
+    expect(shows(trace, data), trace.id).toBe(true);
+    for (let i = 0; data.ops.length > 1 && i < data.ops.length; i++)
+      expect(
+        shows(trace, { ...data, ops: data.ops.filter((_, j) => j !== i) }),
+        `${trace.id} without ${i}`,
+      ).toBe(false);
+  }
+});
+
+describe('the campaign finds them again', () => {
+  const again = hunters(file.seed);
+  const QUICK = 40;
+  const quick = file.traces.filter(({ runs }) => runs <= QUICK).map(({ id, runs }) => [id, runs] as const);
+  test.each(quick)('%s in %d runs', (id) => {
+    expect(again.get(id)?.()).toEqual(traceOf(id));
+  });
+});
+
+describe('weaknesses of Linux 7.2', () => {
+  const found = WEAKNESSES.filter((weakness) => weakness.verdict === 'found').map(({ id }) => id);
+  test('each that is found has a repair, and a trace', () => {
+    expect(Object.keys(REPAIRS).sort()).toEqual([...found].sort());
+    expect(found.filter((id) => traceOf(id) === undefined)).toEqual([]);
+  });
+  test.each(found)('%s: gone with its repair', (id) => {
+    const data = traceOf(id)?.data;
+    if (data === undefined) throw new Error(`no trace of ${id}`);
+    expect(runSequence(data, repairedBut(id)).violations.length).toBeGreaterThan(0);
+    expect(runSequence(data, LINUX_7_2_REPAIRED).violations).toEqual([]);
+  });
+});
+
+describe('planted faults', () => {
+  test.each(FAULTS.map((fault) => fault.id))('%s', (id) => {
+    const fault = FAULTS.find((each) => each.id === id);
+    const trace = traceOf(id);
+    if (fault === undefined) throw new Error(id);
+    if (trace === undefined) {
+      expect(['sequences', 'domain', 'flush queue']).not.toContain(fault.by);
+      if (fault.by !== 'conformance') expect(fault.because).toBeDefined();
+    } else if (trace.domain !== undefined) {
+      const noGaps = trace.noGaps === true;
+      expect(runDomain(trace.domain, faulty(fault), noGaps).findings.length).toBeGreaterThan(0);
+      expect(runDomain(trace.domain, LINUX_7_2_REPAIRED, noGaps).findings).toEqual([]);
+    } else if (trace.queue !== undefined) {
+      expect(runFlushQueue(trace.queue, FLUSH_QUEUE_FAULTS[id])).not.toBeNull();
+      expect(runFlushQueue(trace.queue, FLUSH_QUEUE)).toBeNull();
+    } else if (trace.data !== undefined) {
+      expect(runSequence(trace.data, LINUX_7_2_REPAIRED).violations).toEqual([]);
+    }
+  });
+});
+
+const PLAIN = [{ order: 0, gap: false }];
+const WORLD = {
+  user: PLAIN,
+  memfd: [{ order: 0, gap: true }],
+  gmem: PLAIN,
+  limit: 65536,
+  rlimit: 1024,
+  ipcLock: false,
+  mm: false,
+  attached: 0,
+};
+
+describe('rows that are shown', () => {
+  const mapped = (source: 'memfd' | 'gmem', fn: Functions): ReturnType<typeof worldOf> => {
+    const world = worldOf(WORLD, fn);
+    const { k, iopts, files } = world;
+    attachTo(world);
+    const request = { iova: IOVA_BASE, length: 4 * PAGE_SIZE, prot: IOMMU_READ };
+    expect(iopt_map_file_pages(k, iopts[0], files[source], 0, request).rc).toBe(0);
+    return world;
+  };
+
+  test('R28, K38: an unmap after a zap from outside stops, warns, and follows pfn 0', () => {
+    const { k, iopts } = mapped('memfd', LINUX_7_2_REPAIRED);
+    k.fn.iommu_unmap(k, k.domains[0], IOVA_BASE + PAGE_SIZE, PAGE_SIZE);
+    expect(() => iopt_unmap_iova(k, iopts[0], IOVA_BASE, 4 * PAGE_SIZE)).toThrow(KernelOops);
+    expect(k.findings.map(({ breach, detail }) => `${breach}: ${detail}`)).toContainEqual(
+      'wild-pointer: pfn 0 is no page of memory',
+    );
+  });
+
+  test('R30: the file outlives what user space closes, until UNMAP', () => {
+    const { k, iopts, files } = mapped('gmem', RFC_GMEM);
+    files.gmem.refs--;
+    expect(files.gmem.refs).toBe(1);
+    iopt_unmap_all(k, iopts[0]);
+    expect(files.gmem.refs).toBe(0);
+  });
+});
+
+function attachTo(world: ReturnType<typeof worldOf>): void {
+  const { k, iopts } = world;
+  expect(iopt_table_add_domain(k, iopts[0], iommu_domain_alloc(k))).toBe(0);
+}
+
+test('docs/iommufd.md says what the code says (npm run iommufd writes it)', () => {
+  const page = read('../../docs/iommufd.md');
+  expect(page).toBe(withTables(page, file));
+});
+
+test('every covered row of the selftests has a test that begins with its id', () => {
+  const files = ['./conformance.test.ts', './conformance-files.test.ts', './fail-nth.test.ts'];
+  const text = files.map(read).join('');
+  for (const { id, covered } of CONFORMANCE) expect([id, text.includes(`'${id} `)]).toEqual([id, covered]);
+});

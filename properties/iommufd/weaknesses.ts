@@ -1,0 +1,98 @@
+// What this level says of Linux 7.2 itself: U1 to U6 were found by reading, U7 to U11 by generated sequences.
+
+import type { Violation } from './invariants.ts';
+
+export interface Weakness {
+  readonly id: string;
+  readonly says: string;
+  readonly verdict: 'found' | 'shown' | 'refuted';
+  /** What is needed for it, or why it is none. */
+  readonly because: string;
+  readonly shows?: (violation: Violation) => boolean;
+}
+
+const any = (): boolean => true;
+
+export const WEAKNESSES: readonly Weakness[] = [
+  {
+    id: 'U1',
+    says: 'pfn_reader_release_pins() unpins ufolios up to its capacity, not up to nfolios',
+    verdict: 'found',
+    because:
+      'With large folios entries that were never written are followed; with 4K folios as well, where a later window is shorter than the array: folios of the window before are unpinned twice. Needs an error while a part of a window is not in the batch yet: with 64 KiB, and 4K folios of which no two are neighbours, an iommu_map() that fails after 5461 of 10923 pages (upstream-cases.test.ts).',
+    shows: any,
+  },
+  {
+    id: 'U2',
+    says: 'pin_memfd_pages() leaves pins behind where folio_add_pins() fails',
+    verdict: 'shown',
+    because:
+      'upstream-cases.test.ts; folio_add_pins() fails only on a folio whose refcount is not positive, so nothing reaches it. batch_from_folios() leaks in the same way what it has moved into the batch.',
+  },
+  {
+    id: 'U3',
+    says: 'iopt_pages_fill_xarray() does not look at the result of iopt_pages_fill_from_domain()',
+    verdict: 'refuted',
+    because:
+      'It fails only where domains_itree has no area for an index that the span iterator has just found in it.',
+  },
+  {
+    id: 'U4',
+    says: 'update_mm_locked_vm() takes no mm for a file where the source process is gone',
+    verdict: 'found',
+    because:
+      'RLIMIT_MODE 1, MAP_FILE by a process that has exited since: mmap_lock of an mm without mm_users is taken, and charged.',
+    shows: any,
+  },
+  {
+    id: 'U5',
+    says: 'iommufd_access_notify_unmap() calls ops->unmap without a test for NULL',
+    verdict: 'shown',
+    because:
+      'upstream-cases.test.ts; an access without it must share the IOAS with one that pins. No driver of 7.2 that is not internal leaves it out, which was not read in all.',
+  },
+  {
+    id: 'U6',
+    says: 'prevent_access stays set where the unmap fails later',
+    verdict: 'shown',
+    because:
+      'upstream-cases.test.ts: after -EDEADLOCK the area can never be pinned again, though it is mapped.',
+  },
+  {
+    id: 'U7',
+    says: 'iopt_area_fill_domains() drops the pins of the current batch before the domains that already map it are unmapped',
+    verdict: 'found',
+    because:
+      'Two domains, and iommu_map() fails in the second: a device behind the first reaches pages without a pin until the unmap.',
+    shows: any,
+  },
+  {
+    id: 'U8',
+    says: 'pfns of a dma-buf are read back from a domain as BATCH_CPU_MEMORY: IOMMU_CACHE, no IOMMU_MMIO',
+    verdict: 'found',
+    because: 'Every domain attached, or area copied, after the first fill.',
+    shows: any,
+  },
+  {
+    id: 'U9',
+    says: 'IOAS_CHANGE_PROCESS in mode NONE changes source_mm and leaves pinned_vm with the old one',
+    verdict: 'found',
+    because: 'CAP_IPC_LOCK: the old mm keeps the count, the new one goes below zero at unmap.',
+    shows: any,
+  },
+  {
+    id: 'U10',
+    says: 'a map is cut at folios where a run is full, an unmap exactly at MAX_NPFNS',
+    verdict: 'shown',
+    because:
+      'upstream-cases.test.ts with MAX_NPFNS scaled down; the real one is 2^32 - 1 pages, 16 TiB of contiguous memory.',
+  },
+  {
+    id: 'U11',
+    says: 'in mode MM an uncharge fails once the source process is gone, and last_npinned stays',
+    verdict: 'found',
+    because:
+      'RLIMIT_MODE 1 and an exit or exec: WARN_ON() in IOAS_CHANGE_PROCESS, which is meant for exec; npinned and last_npinned differ.',
+    shows: any,
+  },
+];

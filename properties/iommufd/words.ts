@@ -1,0 +1,91 @@
+// A sequence in words, for documentation and for a failing test.
+
+import type { DomainOp } from '../../arbitraries/iommufd-iotlb.ts';
+import type { OpData, Piece, SequenceData, WorldData } from '../../arbitraries/iommufd.ts';
+
+const SOURCES = ['user memory', 'memfd', 'gmem', 'dma-buf', 'other file'];
+const kib = (units: number): string => `${units * 2}K`;
+
+const failing = (op: OpData): string => ('fail' in op && op.fail > 0 ? `, failure ${op.fail}` : '');
+
+function words(op: OpData): string {
+  switch (op.op) {
+    case 'map': {
+      if (op.source % 6 === 5) return `map all of a gmem of 2M${op.ioas % 2 === 0 ? '' : ' into IOAS 1'}`;
+      const where = op.iova < 0 ? '' : ` at iova +${kib(op.iova)}`;
+      const what = `${kib(op.length)} of ${SOURCES[op.source % 6]} from ${kib(op.at)}`;
+      const to = op.ioas % 2 === 0 ? '' : ' into IOAS 1';
+      return `map ${what}${to}${where}${op.write ? ', writable' : ''}${op.race ? ', holes punched meanwhile' : ''}`;
+    }
+    case 'copy':
+      return `copy ${kib(op.length)} of area ${op.area} from ${kib(op.at)} to IOAS ${op.ioas % 2}`;
+    case 'unmap':
+      return `unmap area ${op.area}`;
+    case 'unmap_range':
+      return `unmap iova +${kib(op.iova)}, ${kib(op.length)}`;
+    case 'unmap_all':
+      return `unmap all of IOAS ${op.ioas % 2}`;
+    case 'attach':
+      return `attach a domain to IOAS ${op.ioas % 2}`;
+    case 'detach':
+      return `detach domain ${op.domain} of IOAS ${op.ioas % 2}`;
+    case 'pin':
+      return `pin ${op.pages} pages of area ${op.area} from page ${op.at}${op.internal ? ', internal' : ''}`;
+    case 'unpin':
+      return `unpin ${op.pin}`;
+    case 'rw':
+      return `${op.write ? 'write' : 'read'} ${op.length} bytes of area ${op.area} from ${op.at}`;
+    case 'cut':
+      return `cut area ${op.area} at ${kib(op.at)}`;
+    case 'large_pages':
+      return `${op.on ? 'enable' : 'disable'} large pages of IOAS ${op.ioas % 2}`;
+    case 'punch':
+      return `punch pages [${op.at},${op.at + op.pages}) of ${op.file % 3 === 0 ? 'memfd' : 'gmem'}`;
+    case 'convert':
+      return `convert pages [${op.at},${op.at + op.pages}) of gmem to ${op.shared ? 'shared' : 'private'}`;
+    case 'vcpu_fault':
+      return `vCPU faults folio ${op.at} of gmem`;
+    case 'dma':
+      return `device ${op.write ? 'writes to' : 'reads from'} page ${op.at} of area ${op.area}`;
+    case 'revoke':
+      return op.undo ? 'exporter allows the dma-buf again' : 'exporter revokes the dma-buf';
+    case 'change_process':
+      return 'change process';
+    case 'exit':
+      return 'the first process exits';
+  }
+}
+
+const layout = (name: string, pieces: readonly Piece[]): string[] =>
+  pieces.length === 1 && pieces[0].order === 0 && !pieces[0].gap
+    ? []
+    : [`${name} folios ${pieces.map(({ order, gap }) => `${gap ? '_' : ''}${order}`).join(' ')}`];
+
+function world(data: WorldData): string[] {
+  return [
+    ...(data.attached > 0 ? [`${data.attached} domain${data.attached > 1 ? 's' : ''}`] : []),
+    ...layout('user', data.user),
+    ...layout('memfd', data.memfd),
+    ...layout('gmem', data.gmem),
+    ...(data.limit === 65536 ? [] : [`${data.limit} bytes of temporary memory`]),
+    ...(data.rlimit === 1024 ? [] : [`RLIMIT_MEMLOCK ${data.rlimit} pages`]),
+    ...(data.ipcLock ? ['CAP_IPC_LOCK'] : []),
+    ...(data.mm ? ['RLIMIT_MODE 1'] : []),
+  ];
+}
+
+export const inWords = (data: SequenceData): string[] => [
+  ...world(data.world),
+  ...data.ops.map((op) => words(op) + failing(op)),
+];
+
+export const domainInWords = (ops: readonly DomainOp[], noGaps: boolean): string[] => [
+  ...(noGaps ? ['NO_GAPS'] : []),
+  ...ops.map((op) => {
+    const at = `+${op.iova * 4}K`;
+    if (op.op === 'map')
+      return `iommu_map(${at}, pfn +${op.pfn}, ${op.length * 4}K)${op.fail > 0 ? `, failure ${op.fail}` : ''}`;
+    if (op.op === 'touch') return `map and unmap ${at}, 4K`;
+    return `iommu_unmap(${at}, ${op.length * 4}K)${op.otherCpu ? ', another CPU queues the wait' : ''}`;
+  }),
+];
