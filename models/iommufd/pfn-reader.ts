@@ -98,11 +98,12 @@ export function pfn_reader_fill_span(k: Kernel, pfns: pfn_reader): number {
   const { span, pages, batch } = pfns;
   const start_index = pfns.batch_end_index;
   if (warn_on(k, span.last < start_index, at, 'the span is behind')) return EINVAL;
-  if (span.is_used === 1) {
+  const tier = span.is_used <= 0 ? null : span.itrees[span.is_used - 1];
+  if (tier === pages.access_itree) {
     batch_from_xarray(k, batch, pages, start_index, span.last);
     return 0;
   }
-  if (span.is_used === 2) {
+  if (tier === pages.domains_itree) {
     const area = iopt_pages_find_domain_area(pages, start_index);
     if (warn_on(k, area === null, at, 'no area in domains_itree') || area === null) return EINVAL;
     if (area.storage_domain === null) oops(k, 'wild-pointer', at, 'storage_domain is NULL');

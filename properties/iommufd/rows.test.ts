@@ -1,11 +1,13 @@
 // Every row of docs/iommufd.md against the code: traces replay, are minimal, and are of whom they are blamed on.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sequenceArbitrary } from '../../arbitraries/iommufd.ts';
 import { iopt_map_file_pages } from '../../models/iommufd/area.ts';
 import type { Functions } from '../../models/iommufd/functions.ts';
 import { IOMMU_READ, iommu_domain_alloc } from '../../models/iommufd/iommu.ts';
-import { KernelOops, PAGE_SIZE } from '../../models/iommufd/kernel.ts';
+import { ENOMEM, KernelOops, PAGE_SIZE } from '../../models/iommufd/kernel.ts';
 import { LINUX_7_2_REPAIRED, REPAIRS, repairedBut } from '../../models/iommufd/repaired.ts';
 import { RFC_GMEM } from '../../models/iommufd/rfc-gmem.ts';
 import { iopt_table_add_domain } from '../../models/iommufd/table.ts';
@@ -18,6 +20,7 @@ import { runDomain, runFlushQueue } from './iotlb-run.ts';
 import { ROWS, blamePolicy, classify, variantOf } from './rows.ts';
 import { runSequence } from './run.ts';
 import { type TraceFile, withTables } from './tables.ts';
+import { WARNS } from './warns.ts';
 import { WEAKNESSES } from './weaknesses.ts';
 import { IOVA_BASE, worldOf } from './world.ts';
 
@@ -117,6 +120,18 @@ describe('planted faults', () => {
   });
 });
 
+test('K25b: equivalent, as far as sequences see', () => {
+  const fault = FAULTS.find(({ id }) => id === 'K25b');
+  if (fault === undefined) throw new Error('K25b');
+  fc.assert(
+    fc.property(sequenceArbitrary(), (data) => {
+      const other = runSequence(data, faulty(fault));
+      expect(other).toEqual(runSequence(data, LINUX_7_2_REPAIRED));
+    }),
+    { seed: file.seed, numRuns: 200 },
+  );
+});
+
 const PLAIN = [{ order: 0, gap: false }];
 const WORLD = {
   user: PLAIN,
@@ -148,6 +163,13 @@ describe('rows that are shown', () => {
     );
   });
 
+  test('R14: RLIMIT_MEMLOCK stops a map for which nothing would be pinned', () => {
+    const world = worldOf({ ...WORLD, rlimit: 3 }, RFC_GMEM);
+    attachTo(world);
+    const request = { iova: IOVA_BASE, length: 4 * PAGE_SIZE, prot: IOMMU_READ };
+    expect(iopt_map_file_pages(world.k, world.iopts[0], world.files.gmem, 0, request).rc).toBe(ENOMEM);
+  });
+
   test('R30: the file outlives what user space closes, until UNMAP', () => {
     const { k, iopts, files } = mapped('gmem', RFC_GMEM);
     files.gmem.refs--;
@@ -165,6 +187,26 @@ function attachTo(world: ReturnType<typeof worldOf>): void {
 test('docs/iommufd.md says what the code says (npm run iommufd writes it)', () => {
   const page = read('../../docs/iommufd.md');
   expect(page).toBe(withTables(page, file));
+});
+
+test('every assertion that is listed is in the models', () => {
+  const dir = new URL('../../models/iommufd/', import.meta.url);
+  const text = readdirSync(dir)
+    .map((name) => readFileSync(new URL(name, dir), 'utf8'))
+    .join('');
+  expect(WARNS.filter(({ at }) => !text.includes(`'${at}'`)).map(({ at }) => at)).toEqual([]);
+});
+
+test('what fires in a trace is listed', () => {
+  for (const trace of file.traces) {
+    if (trace.data === undefined) continue;
+    const row = ROWS.find(({ id }) => id === trace.id);
+    const fault = FAULTS.find(({ id }) => id === trace.id);
+    const fn =
+      row !== undefined ? variantOf(row) : fault !== undefined ? faulty(fault) : repairedBut(trace.id);
+    for (const { breach, at } of runSequence(trace.data, fn).violations)
+      if (breach === 'warn') expect(WARNS.map((each) => each.at)).toContain(at);
+  }
 });
 
 test('every covered row of the selftests has a test that begins with its id', () => {

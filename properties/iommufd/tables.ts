@@ -5,6 +5,7 @@ import type { Trace } from './campaign.ts';
 import { FAULTS } from './faults.ts';
 import { INVARIANTS } from './invariants.ts';
 import { ROWS } from './rows.ts';
+import { WARNS } from './warns.ts';
 import { WEAKNESSES } from './weaknesses.ts';
 import { domainInWords, inWords } from './words.ts';
 
@@ -34,6 +35,11 @@ const TABLES: Readonly<Record<string, (file: TraceFile) => string>> = {
     table(
       ['invariant', 'says', 'source'],
       INVARIANTS.map(({ name, says, source }) => [name, says, source]),
+    ),
+  warns: () =>
+    table(
+      ['function', 'asserts'],
+      WARNS.map(({ at, says }) => [`${at}()`, says]),
     ),
   rows: (file) =>
     table(
