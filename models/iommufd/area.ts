@@ -178,6 +178,7 @@ export function iopt_map_user_pages(
   return iopt_map_common(k, iopt, pages, uptr % PAGE_SIZE, request);
 }
 
+// MODEL: one kind of dma-buf exporter, of one range; there is no vfio_pci_dma_buf_iommufd_map() that refuses.
 /** `file` is what fget() or dma_buf_get() found. */
 export function iopt_map_file_pages(
   k: Kernel,

@@ -22,6 +22,7 @@ export const BATCH_BACKUP_SIZE = 32;
 /** sizeof(*pfns) + sizeof(*npfns). */
 const ELMSZ = 8 + 4;
 
+// MODEL: where the first kmalloc() fails there is no second try with PAGE_SIZE.
 /** How many bytes the caller gets; null for -ENOMEM. With a backup on the stack it cannot fail. */
 export function temp_kmalloc(k: Kernel, wanted: number, backup_len: number): number | null {
   if (warn_on(k, wanted === 0, 'temp_kmalloc', 'size is 0')) return null;

@@ -26,6 +26,8 @@ export interface Iotlb {
 
 export const iotlbOf = (): Iotlb => ({ leaves: [], walks: [] });
 
+// MODEL: each domain has an IOMMU of its own, with one command queue, and no device TLB.
+
 export type iommu_cmd =
   | { readonly kind: 'pages'; readonly address: number; readonly size: number; readonly pde: boolean }
   | { readonly kind: 'wait'; readonly data: number };

@@ -13,6 +13,9 @@ import {
   should_fail,
 } from './kernel.ts';
 
+// MODEL: shmem and hugetlbfs are one kind of file; migration out of movable zones, the zero page, copy on write and
+// swap are left out.
+
 export type Owner = 'anon' | 'memfd' | 'gmem' | 'host' | 'mmio';
 
 export interface Folio {
@@ -210,7 +213,8 @@ export function filemap_grab(k: Kernel, file: File, index: number): Folio | ErrP
   return folio;
 }
 
-/** fallocate(PUNCH_HOLE): whole folios leave the page cache; a part of one is zeroed and stays. */
+// MODEL: the contents of a folio of which a hole covers a part are not zeroed.
+/** fallocate(PUNCH_HOLE): whole folios leave the page cache; a part of one stays. */
 export function punch_hole(k: Kernel, file: File, first: number, last: number): void {
   for (const [start, folio] of Array.from(file.cache)) {
     if (start < first || start + folio_nr_pages(folio) - 1 > last) continue;

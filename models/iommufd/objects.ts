@@ -172,6 +172,8 @@ export const iopt_is_dmabuf = (pages: iopt_pages): boolean => pages.from.type ==
 export const iopt_dmabuf_revoked = (pages: iopt_pages): boolean =>
   pages.from.type === 'DMABUF' && pages.from.phys.len === 0;
 
+// MODEL: one call runs at a time: domains_rwsem, iova_rwsem and mmap_lock are not there, pages->mutex only finds a
+// second lock of the same.
 /** pages->mutex: nothing here waits, so a lock that is held is a deadlock with oneself. */
 export function mutex_lock(k: Kernel, pages: iopt_pages): void {
   if (pages.locked) oops(k, 'warn', 'mutex_lock', 'pages->mutex is held already');

@@ -117,7 +117,8 @@ function pinUser(k: Kernel, user: pfn_reader_user, pages: iopt_pages, index: num
   const { upages } = user;
   if (pages.from.type !== 'USER' || upages === null)
     oops(k, 'type-confusion', 'pfn_reader_user_pin', `takes the uptr of pages of type ${pages.from.type}`);
-  /* The mm keeps its VMAs until the last user is gone. */
+  // MODEL: a process that is gone has no VMAs; mmap_lock and its retries are left out.
+
   if (pages.source.mm.users === 0) return EFAULT;
   if (pages.source.mm !== k.current.mm) user.locked = 1;
   const vpn = Math.floor(pages.from.uptr / PAGE_SIZE) + index;

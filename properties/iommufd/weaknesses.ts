@@ -49,7 +49,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'iommufd_access_notify_unmap() calls ops->unmap without a test for NULL',
     verdict: 'shown',
     because:
-      'upstream-cases.test.ts; an access without it must share the IOAS with one that pins. No driver of 7.2 that is not internal leaves it out, which was not read in all.',
+      'upstream-cases.test.ts; an access without it must share the IOAS with one that pins. Drivers were not searched for one that leaves it out.',
   },
   {
     id: 'U6',
