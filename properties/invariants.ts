@@ -527,15 +527,17 @@ export const INVARIANTS: readonly Invariant[] = [
       },
       {
         outcome: 'lock',
-        at: (q) => (m) =>
-          inEachThread(
-            q,
-            (t) =>
-              isIdle(q, m, t) &&
-              Object.values(q.machine.lockAt).some(
-                ({ writer, readers }) => m[writer] === t + 1 || ((m[readers] >> t) & 1) === 1,
-              ),
-          ),
+        at: (q) => {
+          const locks = Object.values(q.machine.lockAt);
+          const holds = (m: M, t: number): boolean =>
+            locks.some(({ writer, readers }) => m[writer] === t + 1 || ((m[readers] >> t) & 1) === 1);
+          return (m) => {
+            for (const { writer, readers } of locks)
+              if (m[writer] !== 0 || m[readers] !== 0)
+                return inEachThread(q, (t) => isIdle(q, m, t) && holds(m, t));
+            return -1;
+          };
+        },
         witness: (q, _m, t) =>
           `${q.machine.threads[t]?.name ?? ''} has returned to user space with a lock held`,
       },

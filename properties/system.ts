@@ -93,9 +93,11 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
   const machine = declareMachine(config, policy);
   const interpreter = makeInterpreter(machine, events);
   const table = callTable(config, policy);
+  let order: LockOrder | null = null;
   const lockOrder = (): LockOrder => {
+    if (order !== null) return order;
     const noted = events.length;
-    const order = knownLockOrder(config, policy, () => learnLockOrder(config, machine, interpreter, table));
+    order = knownLockOrder(config, policy, () => learnLockOrder(config, machine, interpreter, table));
     events.length = noted;
     return order;
   };
