@@ -54,14 +54,42 @@ export interface Path {
 export const ALONE_FROM = 4096;
 const CHECK_EVERY = 4096;
 
-/** A move, and the steps that were run on with it. */
-function withFollowers(system: System, successors: Successors, index: number): Move[] {
+/** Which thread stands where, after exchanges of interchangeable ones. */
+type Standing = number[];
+
+/** A move of who stands there, and the steps that were run on with it. */
+function withFollowers(system: System, successors: Successors, index: number, standing: Standing): Move[] {
+  const move = successors.moves[index];
+  const actor = system.actorOf(move);
+  const offer = system.offerOf(move);
+  const thread = standing[actor] ?? actor;
+  const first =
+    actor >= system.threads
+      ? move
+      : offer < 0
+        ? system.continueMove(thread)
+        : system.startMove(thread, offer);
   const followers = successors.followers[index] ?? [];
-  return [successors.moves[index], ...followers.map((thread) => system.continueMove(thread))];
+  return [first, ...followers.map((each) => system.continueMove(standing[each] ?? each))];
 }
 
-/** The moves that lead from each state of a chain of parents to the next one. */
-function pathThrough(system: System, store: Store, chain: readonly number[], eager: boolean): Move[] {
+/** Exchanges as the search has made them after the move. */
+function exchange(standing: Standing, swaps: readonly number[]): void {
+  for (let k = 0; k < swaps.length; k += 2) {
+    const kept = standing[swaps[k]];
+    standing[swaps[k]] = standing[swaps[k + 1]];
+    standing[swaps[k + 1]] = kept;
+  }
+}
+
+/** The moves that lead from each state of a chain of parents to the next one; leaves `standing` as it is at the end. */
+function pathThrough(
+  system: System,
+  store: Store,
+  chain: readonly number[],
+  eager: boolean,
+  standing: Standing,
+): Move[] {
   const { layout } = system;
   const successors = system.successors(layout, 'never');
   const base: State = new Int32Array(layout.length);
@@ -69,8 +97,11 @@ function pathThrough(system: System, store: Store, chain: readonly number[], eag
     store.load(chain[k], base);
     const count = successors.from(base, -1, eager);
     for (let s = 0; s < count; s++)
-      if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words))
-        return withFollowers(system, successors, s);
+      if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words)) {
+        const moves = withFollowers(system, successors, s, standing);
+        exchange(standing, successors.swaps[s] ?? []);
+        return moves;
+      }
     throw new SuiteError('a state is not among the successors of its parent');
   });
 }
@@ -217,20 +248,21 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
    * The move at which the property was hit, with what was run on with it: the hit may be in any of these
    * steps.
    */
-  const lastMoves = (state: number, move: Move): Move[] => {
+  const lastMoves = (state: number, move: Move, standing: Standing): Move[] => {
     const base: State = new Int32Array(layout.length);
     store.load(state, base);
     const successors = system.successors(layout, 'never');
     const count = successors.from(base, -1, eager);
     const index = successors.moves.subarray(0, count).indexOf(move);
     if (index < 0) throw new SuiteError('a move is not among those of its state');
-    return withFollowers(system, successors, index);
+    return withFollowers(system, successors, index, standing);
   };
-  const pathToState = (state: number): Path => {
+  const inOrder = (): Standing => Array.from({ length: system.threads }, (_, thread) => thread);
+  const pathFrom = (state: number, standing: Standing): Path => {
     const chain = chainTo(store, state);
     return {
       initial: Math.max(0, initials.indexOf(chain[0])),
-      moves: pathThrough(system, store, chain, eager),
+      moves: pathThrough(system, store, chain, eager, standing),
     };
   };
   return {
@@ -240,13 +272,16 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     complete: head === store.count(),
     hits: notes.hits,
     shortest: notes.shortest,
-    pathToState,
+    pathToState: (state) => pathFrom(state, inOrder()),
     pathTo: (property) => {
       if (notes.state[property] < 0) return null;
-      const path = pathToState(notes.state[property]);
+      const standing = inOrder();
+      const path = pathFrom(notes.state[property], standing);
       const { moves } = path;
       const move = notes.move[property];
-      return move < 0 ? path : { ...path, moves: [...moves, ...lastMoves(notes.state[property], move)] };
+      return move < 0
+        ? path
+        : { ...path, moves: [...moves, ...lastMoves(notes.state[property], move, standing)] };
     },
   };
 }

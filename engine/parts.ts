@@ -44,7 +44,12 @@ function twinsOf(domain: Domain, environment: Environment): number[][] {
   return domain.threads.map((thread, k) =>
     environment.kind === 'free'
       ? domain.threads.flatMap((other, j) =>
-          j < k && other.kind === thread.kind && sameOffers(offers[j], offers[k]) ? [j] : [],
+          j < k &&
+          other.kind === thread.kind &&
+          domain.areTwins?.(thread.kind) !== false &&
+          sameOffers(offers[j], offers[k])
+            ? [j]
+            : [],
         )
       : [],
   );

@@ -61,6 +61,11 @@ export interface Successors {
    * Further steps of threads that were run on with the move: their threads, in order. Empty without `eager`.
    */
   readonly followers: readonly (readonly number[])[];
+  /**
+   * Threads that were exchanged after the move, in pairs, so that interchangeable ones stand in the order of their
+   * places. Empty without `eager`.
+   */
+  readonly swaps: readonly (readonly number[])[];
   /** Properties hit by the moves: pairs of a successor's index and a property. */
   readonly events: readonly number[];
 }
@@ -133,7 +138,7 @@ export function stepperOf(parts: Parts): Stepper {
  * 'never'.
  */
 export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
-  const { domain, calls, placeAt, roots } = parts;
+  const { domain, calls, placeAt, roots, counterAt, callsMax, twins } = parts;
   const { proceed, start, starts, firstOffer } = stepper;
   const { copy, pack, hash, words } = layout;
   const { events } = domain;
@@ -148,6 +153,8 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const hashes = new Int32Array(most);
   const hit: number[] = [];
   const followers: number[][] = [];
+  const swaps: number[][] = [];
+  const swap = kept === 'never' ? domain.swap : undefined;
   const none: number[] = [];
   /* first steps of calls that may be started, where it matters to an agent that they come next */
   const firsts = roots.flatMap((list, thread) =>
@@ -179,6 +186,24 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     const place = m[placeAt[thread]];
     return place === 0 ? -1 : calls.op[place];
   };
+  /** Twins in the order of their places: an insertion sort, with few threads to sort. */
+  const order = (): void => {
+    let done = none;
+    for (let thread = 1; thread < threads; thread++) {
+      const earlier = twins[thread];
+      for (let k = earlier.length - 1, at = thread; k >= 0; at = earlier[k], k--) {
+        const before = earlier[k];
+        const place = m[placeAt[at]];
+        if (m[placeAt[before]] <= place) break;
+        m[placeAt[at]] = m[placeAt[before]];
+        m[placeAt[before]] = place;
+        swap?.(m, before, at);
+        if (done === none) done = [];
+        done.push(before, at);
+      }
+    }
+    swaps[count] = done;
+  };
   /** One more step of the thread, as part of the move that is being made. */
   const follow = (thread: number): boolean => {
     for (let k = 0; k < events.length; k++) hit.push(count, events[k]);
@@ -196,9 +221,15 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
       pending[threads + k] = may ? op : -1;
     }
   };
+  const noneToStart = (): boolean => {
+    for (let thread = 0; thread < threads; thread++)
+      if (m[counterAt[thread]] < callsMax[thread] && roots[thread].length > 0) return false;
+    return true;
+  };
   /** Releases of any thread, and the step after an acquiring one of this thread. */
   const runOn = (actor: number, op: number): void => {
     let tail = none;
+    const atEnd = domain.isReleaseAtEnd !== undefined && noneToStart();
     let acquired = op >= 0 && domain.isAcquire?.(op, m, actor) === true;
     for (let again = true; again;) {
       again = false;
@@ -207,6 +238,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         if (next < 0) continue;
         const goesOn =
           domain.isRelease?.(next) === true ||
+          (atEnd && domain.isReleaseAtEnd?.(next, m) === true) ||
           (thread === actor && acquired && domain.mayWait?.(next) !== true);
         if (!goesOn || !follow(thread)) continue;
         if (tail === none) tail = [];
@@ -223,6 +255,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     rows,
     hashes,
     followers,
+    swaps,
     events: hit,
     from: (base, last, eager) => {
       count = 0;
@@ -233,6 +266,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         if (base[placeAt[thread]] !== 0) {
           if (!proceed(m, thread)) continue;
           if (eager) runOn(thread, pending[thread]);
+          if (eager && swap !== undefined) order();
           emit(thread << 10);
           copy(base, m);
           continue;
@@ -242,6 +276,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         for (let offer = first; offer < end; offer++) {
           if (!start(m, thread, offer)) continue;
           if (eager) runOn(thread, calls.op[roots[thread][offer]]);
+          if (eager && swap !== undefined) order();
           emit((thread << 10) + 1 + offer);
           copy(base, m);
         }
@@ -251,6 +286,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         if (eager && domain.isTimely?.(m, agent, pending) === false) continue;
         if (!domain.act(m, agent)) continue;
         if (eager) runOn(-1, -1);
+        if (eager && swap !== undefined) order();
         emit((threads + agent) << 10);
         copy(base, m);
       }

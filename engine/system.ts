@@ -36,6 +36,8 @@ export interface Domain extends Language {
   readonly apply: (m: State, thread: number, op: number) => number;
   /** True for steps that only let others go on (releasing a lock): taken at once where `eager` is on. */
   readonly isRelease?: (op: number) => boolean;
+  /** The same where no call will be started any more, for steps that only calls to come could meet. */
+  readonly isReleaseAtEnd?: (op: number, m: State) => boolean;
   /**
    * True for steps after which nobody else sees a difference until the next one (taking a lock): that one
    * follows at once. Asked after the step.
@@ -55,6 +57,15 @@ export interface Domain extends Language {
   readonly isTimely?: (m: State, agent: number, pending: Int32Array) => boolean;
   /** For `isTimely` it matters whether this step comes next. */
   readonly mayForbid?: (op: number) => boolean;
+  /**
+   * False for kinds of threads that hold state of their own between calls: they do not stand for one another.
+   */
+  readonly areTwins?: (kind: string) => boolean;
+  /**
+   * Exchange two threads of one kind in all that is written down of them, their places excepted: states that
+   * differ by that alone are one where `eager` is on.
+   */
+  readonly swap?: (m: State, a: number, b: number) => void;
   /** A call has returned; runs inside its last step. */
   readonly finish?: (m: State, thread: number, call: CallOffer, result: Plain) => void;
   /**

@@ -12,6 +12,7 @@ import {
   unlock,
 } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
+import { replay } from '../engine/replay.ts';
 import { withPlaceBits } from '../engine/system.ts';
 import { type Config, PLATFORMS, assumptions, boundsOf } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
@@ -130,5 +131,33 @@ describe('the reduced search sees what the plain one sees, in fewer states', () 
     const reduced = seen(config, policy, true);
     expect({ keys: reduced.keys, races: reduced.races }).toEqual({ keys: plain.keys, races: plain.races });
     expect(reduced.states).toBeLessThan(plain.states);
+  });
+});
+
+describe('a path through exchanged threads and steps run on replays', () => {
+  test.each([
+    ['vmm-remap', 'sev-snp'],
+    ['vmm-remap', 'tdx'],
+    ['lock-kept-on-error', 'bare'],
+  ] as const)('%s on %s', (name, platform) => {
+    const policy = [...POLICIES, ...BROKEN].find((each) => each.name === name);
+    if (policy === undefined) throw new Error(`no policy ${name}`);
+    const config = configOf(policy, platform, 'adversarial', { ...onePage, calls: 2 });
+    const model = makeModel(config, policy);
+    const replayed = withPlaceBits(
+      (bits) => model.system(freeEnvironment(model, config.bounds.calls), bits),
+      (system) => {
+        const found = explore(system, { eager: true });
+        return model.keys
+          .filter(({ property }) => found.hits[property] > 0 && property !== EVENT.stuck)
+          .map(({ property, name: key }) => {
+            const path = found.pathTo(property);
+            const hit = path === null ? [] : replay(system, path).steps.flatMap((step) => step.properties);
+            return { key, is: hit.includes(property) };
+          });
+      },
+    );
+    expect(replayed.length).toBeGreaterThan(0);
+    expect(replayed.filter(({ is }) => !is)).toEqual([]);
   });
 });

@@ -11,6 +11,7 @@ import { EVENT, type EventName } from '../models/events.ts';
 import { type Interpreter, NotAStep, NotHeld, makeInterpreter } from '../models/exec/index.ts';
 import { type Machine, declareMachine } from '../models/machine.ts';
 import { streamsOf } from '../models/platforms/index.ts';
+import { makeSwap } from '../models/exec/twins.ts';
 import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
 import { KEYS, type Key, PROPERTIES, makeJudge } from './properties.ts';
 import type { Questions } from './questions.ts';
@@ -130,6 +131,9 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     },
     width: interpreter.width,
     isRelease: interpreter.isRelease,
+    isReleaseAtEnd: interpreter.isReleaseAtEnd,
+    areTwins: (kind) => kind === 'vmm',
+    swap: makeSwap(machine),
     isAcquire: interpreter.isAcquire,
     mayWait: interpreter.mayWait,
     isTimely: interpreter.isTimely,
