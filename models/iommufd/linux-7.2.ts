@@ -15,6 +15,7 @@ import * as reader from './pfn-reader.ts';
 import * as changeProcess from './process.ts';
 import * as iopt from './table.ts';
 import * as unmap from './unmap.ts';
+import * as vfio from './vfio-compat.ts';
 import * as xarray from './xarray.ts';
 
 export const LINUX_7_2 = {
@@ -49,6 +50,7 @@ export const LINUX_7_2 = {
   is_locked: unmap.is_locked,
   is_no_cut: unmap.is_no_cut,
   unmap_area: unmap.unmap_area,
+  vfio_unmap_of_nothing: vfio.vfio_unmap_of_nothing,
   iopt_fill_domain: iopt.iopt_fill_domain,
   iopt_unfill_domain: iopt.iopt_unfill_domain,
   unfill_one_of_several: iopt.unfill_one_of_several,

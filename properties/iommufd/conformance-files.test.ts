@@ -1,6 +1,8 @@
 // The rows of tools/testing/selftests/iommu that this level can run: processes, alignment, dma-buf and files.
 
 import { describe, expect, test } from 'vitest';
+import { VFIO_DMA_UNMAP_FLAG_ALL, iommufd_vfio_unmap_dma } from '../../models/iommufd/vfio-compat.ts';
+import { FAULTS, faulty } from './faults.ts';
 import { iommufd_access_change_ioas } from '../../models/iommufd/access.ts';
 import { iopt_copy } from '../../models/iommufd/area.ts';
 import { dma_buf_invalidate_mappings } from '../../models/iommufd/dmabuf.ts';
@@ -184,25 +186,35 @@ describe('dma-buf and files', () => {
     clean(bed);
   });
 
-  test('S30 a larger map is cut into pieces', () => {
+  test('S30 a larger map is cut into pieces by type 1, and not by type 1 v2', () => {
     const bed = bedOf(16);
     const { k, iopt } = bed;
+    const unmap = (iova: number, size: number, flags = 0): { rc: number; unmapped: number } =>
+      iommufd_vfio_unmap_dma(k, iopt, { flags, iova, size });
     expect(iopt_disable_large_pages(k, iopt)).toBe(0);
     const domain = attach(bed);
+    expect(unmap(BASE, PAGE_SIZE)).toEqual({ rc: 0, unmapped: 0 });
+    expect(unmap(BASE, 0, VFIO_DMA_UNMAP_FLAG_ALL).rc).toBe(E.EINVAL);
+    expect(unmap(0, 0, 1).rc).toBe(E.EINVAL);
     expect(map(bed, 0, at(16), { iova: BASE }).rc).toBe(0);
     for (const page of [5, 0, 15, 8, 3, 12, 7, 1, 14, 2, 10, 4, 13, 6, 11, 9]) {
       const iova = BASE + at(page);
-      expect(iopt_cut_iova(k, iopt, [iova - 1, iova + PAGE_SIZE - 1])).toBe(0);
-      expect(iopt_unmap_iova(k, iopt, iova, PAGE_SIZE)).toEqual({ rc: 0, unmapped: PAGE_SIZE });
+      expect(unmap(iova, PAGE_SIZE)).toEqual({ rc: 0, unmapped: PAGE_SIZE });
       expect(pins(bed, at(page))).toBe(0);
       expect(iommu_iova_to_phys(domain, iova)).toBe(0);
     }
+    expect(unmap(0, 0, VFIO_DMA_UNMAP_FLAG_ALL)).toEqual({ rc: 0, unmapped: 0 });
     const large = bedOf(4);
     attach(large);
     expect(map(large, 0, at(4), { iova: BASE }).rc).toBe(0);
     expect(iopt_cut_iova(large.k, large.iopt, [BASE + at(1) - 1])).toBe(E.EINVAL);
-    expect(iopt_unmap_iova(large.k, large.iopt, BASE, at(1)).rc).toBe(E.ENOENT);
+    expect(iommufd_vfio_unmap_dma(large.k, large.iopt, { flags: 0, iova: BASE, size: at(1) }).rc).toBe(
+      E.ENOENT,
+    );
     clean(bed);
     clean(large);
+    const fault = FAULTS.find(({ id }) => id === 'K04');
+    if (fault !== undefined) Object.assign(k, { fn: faulty(fault) });
+    expect(unmap(BASE, PAGE_SIZE).rc).not.toBe(0);
   });
 });

@@ -55,7 +55,11 @@ export const CONFORMANCE: readonly ConformanceRow[] = [
   row('S27', 'user_copy', 'access in an IOAS without a domain, copied to one with, replaced'),
   none('S28', 'replace, hwpt_attach, alloc_hwpt', 'HWPTs and devices are not modelled'),
   none('S29', 'dirty_tracking', 'dirty bits are not modelled'),
-  row('S30', 'vfio_compat map, huge_map', 'a larger map is cut into 16 pieces in any order'),
+  row(
+    'S30',
+    'vfio_compat map, huge_map',
+    'unmap of nothing, all, and a larger map cut into 16 pieces in any order',
+  ),
   row('F1', 'fail_nth basic', 'each point of failure of copy and map without a domain'),
   row('F2', 'fail_nth map_domain', 'each point of failure of attach, map, attach'),
   row('F3', 'fail_nth map_file_domain', 'each point of failure with a memfd, of large folios too'),

@@ -166,12 +166,9 @@ export const FAULTS: readonly Fault[] = [
     batch_clear_carry: carryOverwrites,
   }),
   test('K03', 'uapi.test.ts', 'uptr + length is not checked for overflow', { uptr_overflows: () => false }),
-  other(
-    'K04',
-    'not modelled',
-    'vfio-compat unmap of an empty range fails',
-    'vfio_compat.c is not part of this level',
-  ),
+  test('K04', 'conformance-files.test.ts, S30', 'vfio-compat unmap of an empty range fails', {
+    vfio_unmap_of_nothing: () => -2,
+  }),
   dom('K05', 'gather_range_pending() adds no range where only NO_GAPS is set', {
     gather_range_pending: noRange,
   }),
