@@ -66,7 +66,10 @@ export function moverOf(step: Step): Mover {
   }
 }
 
-/** Steps before which an IOTLB fill or the drain of an LRU batch is tried, see timelyOf(), also where a call begins with them. */
+/**
+ * Steps before which an IOTLB fill or the drain of an LRU batch is tried, see timelyOf(), also where a call begins
+ * with them.
+ */
 export const mayForbid = (step: Step): boolean =>
   step.op === 'iommu_unmap' ||
   step.op === 'rmp_make_private' ||
