@@ -746,7 +746,8 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'same-pfn-across-conversion',
     says: 'A conversion in place leaves each page in the page cache: the other kind is the same page.',
-    source: '[PATCH v8 00/46], cover letter, on a test that converted and looked at another page (facts D38)',
+    source:
+      '[PATCH v8 00/46], cover letter, on a test that converted and looked at another page (docs/objections.md D38)',
     partner: 'converted-to-shared',
     breaches: [
       {

@@ -1,5 +1,5 @@
-// What inspection of RFC v2 has found (facts D12, D13, D15, D21, D34), reproduced on the base alone, or shown to be
-// none.
+// What inspection of RFC v2 has found (docs/objections.md D12, D13, D15, D21, D34), reproduced on the base
+// alone, or shown to be none.
 
 import { describe, expect, test } from 'vitest';
 import { explore } from '../engine/explore.ts';

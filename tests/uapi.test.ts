@@ -118,13 +118,13 @@ describe('conversions, Linux 7.2, RFC v2, v8', () => {
     const off = { gmem_in_place_conversion: false, argp: 'unreadable' } as const;
     expect(setAttributes2(on('v8', off), attributes2).ret).toBe('-ENOTTY');
   });
-  test('no memory: RFC v2 loses it (facts D12)', () => {
+  test('no memory: RFC v2 loses it (docs/objections.md D12)', () => {
     expect(conversions(0n, PAGE, { allocations: 'fail' })).toEqual(['-ENOMEM', 0, '-ENOMEM']);
     expect(conversions(0n, PAGE, { allocations: 'fail later' })).toEqual(['-ENOMEM', '-ENOMEM', '-ENOMEM']);
   });
 });
 
-test('v8: `>` for `>=` in the first half of the check of i_size is the same check (facts D37)', () => {
+test('v8: `>` for `>=` in the first half of the check of i_size is the same check (docs/objections.md D37)', () => {
   const property = fc.property(attributes2Cases('v8'), ({ ctx: { i_size }, args: { offset, size } }) => {
     fc.pre(size !== 0n && offset + size < 2n ** 64n);
     expect(offset > i_size || offset + size > i_size).toBe(offset >= i_size || offset + size > i_size);
@@ -133,7 +133,7 @@ test('v8: `>` for `>=` in the first half of the check of i_size is the same chec
 });
 
 describe('error_offset', () => {
-  test('RFC v2: in the range, a page, or never assigned (facts D13)', () => {
+  test('RFC v2: in the range, a page, or never assigned (docs/objections.md D13)', () => {
     const property = fc.property(convertCases('rfc-v2'), ({ ctx, args }) => {
       const { ret, error_offset } = convert(ctx, args);
       if (ret === '-EAGAIN' && typeof error_offset === 'bigint') {
@@ -235,10 +235,10 @@ describe('memslots', () => {
   const all = (mem: MemoryRegionArgs, more: Partial<Context> = {}) =>
     (['linux-7.2', 'rfc-v2', 'v8'] as const).map((base) => setRegion(on(base, more), mem).ret);
 
-  test('an overlap in the file (facts D4)', () => {
+  test('an overlap in the file (docs/objections.md D4)', () => {
     expect(all(region, { bindings: { start: 0n, end: 1n } })).toEqual(['-EEXIST', '-EINVAL', '-EEXIST']);
   });
-  test('a sum over LLONG_MAX (facts D3)', () => {
+  test('a sum over LLONG_MAX (docs/objections.md D3)', () => {
     const mem = { ...region, guest_memfd_offset: LLONG_MAX + 1n - PAGE };
     expect(all(mem)).toEqual(['-EINVAL', 0, '-EINVAL']);
     expect(all({ ...mem, guest_memfd_offset: LLONG_MAX + 1n })).toEqual(['-EINVAL', '-EINVAL', '-EINVAL']);
@@ -249,7 +249,7 @@ describe('memslots', () => {
     expect(all({ ...region, guest_memfd_offset: 1n }, more)).toEqual(['-EINVAL', '-EINVAL', '-EINVAL']);
     expect(all(region, { fd: 'none' })).toEqual(['-EBADF', '-EBADF', '-EBADF']);
   });
-  test('GUEST_MEMFD of a slot cannot be cleared (facts D2)', () => {
+  test('GUEST_MEMFD of a slot cannot be cleared (docs/objections.md D2)', () => {
     expect(all({ ...region, slot: 1n, flags: 0n }, { slots: [old] })).toEqual(['-EINVAL', 0, '-EINVAL']);
     expect(all({ ...region, slot: 1n }, { slots: [old] })).toEqual(['-EINVAL', '-EINVAL', '-EINVAL']);
   });

@@ -84,7 +84,7 @@ function changeOf(ctx: Context, mem: MemoryRegionArgs): Change | Errno {
   const old = mem.slot >> 16n ? undefined : ctx.slots.find(({ id }) => id === mem.slot);
   if (old === undefined) return 'create';
   if (mem.flags & KVM_MEM_GUEST_MEMFD) return '-EINVAL';
-  /* Before Linux 7.2 the flag of guest_memfd was not among those that must stay (facts D2). */
+  /* Before Linux 7.2 the flag of guest_memfd was not among those that must stay (docs/objections.md D2). */
   const fixed = ctx.base === 'rfc-v2' ? KVM_MEM_READONLY : KVM_MEM_READONLY | KVM_MEM_GUEST_MEMFD;
   if (
     mem.userspace_addr !== old.userspace_addr ||

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the attribute is read before the snapshot of seq (facts C7, C8).
+// invalidate-callback, broken: the attribute is read before the snapshot of seq (kvm_mmu_faultin_pfn()).
 
 import {
   type Arch,
@@ -41,7 +41,7 @@ export const attributeBeforeSnapshot: Policy = {
   ...invalidateCallback,
   name: 'attribute-before-snapshot',
   title: 'invalidate-callback: the attribute is read before the snapshot',
-  source: 'facts C8: stale as soon as the lock is dropped',
+  source: 'kvm_mmu_faultin_pfn(): what was read is stale as soon as the lock is dropped',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the attribute is checked for the first page of the range (facts D36).
+// invalidate-callback, broken: the attribute is checked for the first page of the range (docs/objections.md D36).
 
 import {
   type Arch,
@@ -43,7 +43,7 @@ export const attributeCheckedOnce: Policy = {
   ...invalidateCallback,
   name: 'attribute-checked-once',
   title: 'invalidate-callback: the attribute of the first page speaks for all',
-  source: 'facts D36: one check made twice, the other never; D13',
+  source: 'docs/objections.md D36: one check made twice, the other never; D13',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

@@ -1,5 +1,5 @@
-// linux-7.2, broken: the attribute is looked up under invalidate_lock with mmu_lock held (facts D28: what made v5 bug
-// the VM, and later code read the tree under RCU).
+// linux-7.2, broken: the attribute is looked up under invalidate_lock with mmu_lock held (docs/objections.md D28: what
+// made v5 bug the VM, and later code read the tree under RCU).
 
 import {
   type Policy,
@@ -38,7 +38,7 @@ export const attributeLookupUnderMmuLock: Policy = {
   ...none,
   name: 'attribute-lookup-under-mmu-lock',
   title: 'linux-7.2: invalidate_lock inside mmu_lock',
-  source: 'facts D28: a sleeping lock under mmu_lock',
+  source: 'docs/objections.md D28: a sleeping lock under mmu_lock',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-sleep-under-spinlock',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: private pages are mapped on every platform (facts C29, D42).
+// invalidate-callback, broken: private pages are mapped on every platform (docs/objections.md D42).
 
 import {
   type Arch,
@@ -39,7 +39,8 @@ export const attributeNotChecked: Policy = {
   ...invalidateCallback,
   name: 'attribute-not-checked',
   title: 'invalidate-callback: the attribute is not looked at',
-  source: 'facts C29: Intel, no shared IOPTE may point to a private page at any time',
+  source:
+    'Xu Yilun, Jason Gunthorpe, 26-28 Feb 2026: Intel, no shared IOPTE may point to a private page at any time',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'tdx',

@@ -1,5 +1,5 @@
-// linux-7.2, broken: a new slot takes slots_lock inside invalidate_lock (facts B.11; kvm_gmem_release() takes them the
-// other way round).
+// linux-7.2, broken: a new slot takes slots_lock inside invalidate_lock (kvm_gmem_release() takes them the other way
+// round).
 
 import {
   type Policy,
@@ -29,7 +29,7 @@ export const bindLocksInverted: Policy = {
   ...none,
   name: 'bind-locks-inverted',
   title: 'linux-7.2: slots_lock inside invalidate_lock',
-  source: 'facts B.11: slots_lock, then invalidate_lock',
+  source: 'kvm_gmem_release(): slots_lock, then invalidate_lock',
   base: 'linux-7.2',
   planted: {
     invariant: 'lock-order-acyclic',

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: an inclusive end is taken for a half-open one (facts D25, K27).
+// invalidate-callback, broken: an inclusive end is taken for a half-open one (docs/objections.md D25, docs/iommufd.md
+// K27).
 
 import {
   type Policy,
@@ -23,7 +24,7 @@ export const callbackAPageShort: Policy = {
   ...invalidateCallback,
   name: 'callback-a-page-short',
   title: 'invalidate-callback: the callback ends a page too early',
-  source: 'facts D25, K27: inclusive against half-open ends',
+  source: 'docs/objections.md D25, docs/iommufd.md K27: inclusive against half-open ends',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

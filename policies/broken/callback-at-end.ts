@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the IOMMU is told when the change is over (facts D20, D22).
+// invalidate-callback, broken: the IOMMU is told when the change is over (docs/objections.md D20, D22).
 
 import { type Policy, call } from '../../api/index.ts';
 import { invalidateCallback, zap } from '../invalidate-callback.ts';
@@ -7,7 +7,7 @@ export const callbackAtEnd: Policy = {
   ...invalidateCallback,
   name: 'callback-at-end',
   title: 'invalidate-callback: called at the end of the bracket',
-  source: 'facts D22: end before zap; D20: check, zap, commit',
+  source: 'docs/objections.md D22: end before zap; D20: check, zap, commit',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: PUNCH_HOLE is not told (facts D43).
+// invalidate-callback, broken: PUNCH_HOLE is not told (docs/objections.md D43).
 
 import { type Policy, call } from '../../api/index.ts';
 import { invalidateCallback, zap } from '../invalidate-callback.ts';
@@ -7,7 +7,7 @@ export const callbackOnConversionOnly: Policy = {
   ...invalidateCallback,
   name: 'callback-on-conversion-only',
   title: 'invalidate-callback: called for conversions only',
-  source: 'facts D43: everyone agrees that truncation must unmap',
+  source: 'docs/objections.md D43: everyone agrees that truncation must unmap',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'sev-snp',

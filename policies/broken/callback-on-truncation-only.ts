@@ -1,4 +1,4 @@
-// invalidate-callback, broken: conversions are not told (facts C29).
+// invalidate-callback, broken: conversions are not told.
 
 import { type Policy, call } from '../../api/index.ts';
 import { invalidateCallback, zap } from '../invalidate-callback.ts';
@@ -7,7 +7,7 @@ export const callbackOnTruncationOnly: Policy = {
   ...invalidateCallback,
   name: 'callback-on-truncation-only',
   title: 'invalidate-callback: called for truncation only',
-  source: 'facts C29; revoke-on-truncate on a platform that cannot afford it',
+  source: 'Xu Yilun, Jason Gunthorpe, 26-28 Feb 2026; revoke-on-truncate on a platform that cannot afford it',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: IOPTEs are cleared, the IOTLB is left as it is (facts K28, K05).
+// invalidate-callback, broken: IOPTEs are cleared, the IOTLB is left as it is (docs/iommufd.md K28, K05).
 
 import { type Policy, type Range, type Steps, iommu_unmap, lock, unlock } from '../../api/index.ts';
 import { callbackHooks, invalidateCallback, map_page } from '../invalidate-callback.ts';
@@ -13,7 +13,7 @@ export const clearWithoutFlush: Policy = {
   ...invalidateCallback,
   name: 'clear-without-flush',
   title: 'invalidate-callback: the IOPTE is cleared and never flushed',
-  source: 'facts K28: dma-buf revoke without flush; K05',
+  source: 'docs/iommufd.md K28: dma-buf revoke without flush; K05',
   planted: {
     invariant: 'no-iotlb-after-sync',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the page is cleared when a device may have used it already (facts C19, D31).
+// invalidate-callback, broken: the page is cleared when a device may have used it already (docs/objections.md D31).
 
 import {
   type Arch,
@@ -43,7 +43,7 @@ export const clearedAfterMap: Policy = {
   ...invalidateCallback,
   name: 'cleared-after-map',
   title: 'invalidate-callback: pages are cleared after they were mapped',
-  source: 'facts C19: cleared before the first use, at most once',
+  source: 'docs/objections.md D31: cleared before the first use, at most once',
   planted: {
     invariant: 'zeroed-before-first-use',
     platform: 'bare',

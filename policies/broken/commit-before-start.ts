@@ -1,4 +1,4 @@
-// v8, broken: the attribute changes before the bracket opens (facts D22).
+// v8, broken: the attribute changes before the bracket opens (docs/objections.md D22).
 
 import { type Policy, call, store_attributes } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const commitBeforeStart: Policy = {
   ...none,
   name: 'commit-before-start',
   title: 'v8: the store comes before invalidate_start',
-  source: 'facts D22, C2: half of the bracket too late',
+  source: 'docs/objections.md D22: half of the bracket too late',
   base: 'v8',
   planted: {
     invariant: 'no-stale-s2',

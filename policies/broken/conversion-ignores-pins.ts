@@ -1,4 +1,4 @@
-// rfc-v2 under folio-pin, broken: a conversion to private looks at no reference (facts C11, D8).
+// rfc-v2 under folio-pin, broken: a conversion to private looks at no reference (docs/objections.md D8).
 
 import type { Policy } from '../../api/index.ts';
 import { folioPin } from '../folio-pin.ts';
@@ -8,7 +8,7 @@ export const conversionIgnoresPins: Policy = {
   ...folioPin,
   name: 'conversion-ignores-pins',
   title: 'rfc-v2 under folio-pin: references are not counted',
-  source: 'facts C11, D10: expected references only',
+  source: 'docs/objections.md D10; kvm_gmem_has_safe_refcount(): expected references only',
   planted: {
     invariant: 'conversion-sees-expected-refcount',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// v8, broken: to shared frees the page and lets the next fault allocate another (facts D38, C27).
+// v8, broken: to shared frees the page and lets the next fault allocate another (docs/objections.md D38).
 
 import { type Policy, call, each_page, filemap_remove_folio } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const conversionTakesNewPage: Policy = {
   ...none,
   name: 'conversion-takes-new-page',
   title: 'v8: the page of a conversion is not the same',
-  source: 'facts D38: a test converted and looked at another page; C27',
+  source: 'docs/objections.md D38: a test converted and looked at another page',
   base: 'v8',
   planted: {
     invariant: 'same-pfn-across-conversion',

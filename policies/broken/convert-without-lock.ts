@@ -1,4 +1,4 @@
-// rfc-v2, broken: a conversion to private does not keep host faults out (facts D7).
+// rfc-v2, broken: a conversion to private does not keep host faults out (docs/objections.md D7).
 
 import {
   type ConvertResult,
@@ -32,7 +32,7 @@ export const convertWithoutLock: Policy = {
   ...none,
   name: 'convert-without-lock',
   title: 'rfc-v2: a conversion does not take invalidate_lock',
-  source: 'facts D7: check shared, fault in, conversion between; C8',
+  source: 'docs/objections.md D7: check shared, fault in, conversion between',
   planted: {
     invariant: 'no-plaintext-to-untrusted',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the end lowers the count before it moves seq (facts D22, C5: the smp_wmb() of
+// invalidate-callback, broken: the end lowers the count before it moves seq (docs/objections.md D22: the smp_wmb() of
 // kvm_mmu_invalidate_end()).
 
 import {
@@ -17,7 +17,7 @@ export const countBeforeSeq: Policy = {
   ...invalidateCallback,
   name: 'count-before-seq',
   title: 'invalidate-callback: in_progress-- before seq++',
-  source: 'facts D22, C5: seq++ visible before in_progress--',
+  source: 'docs/objections.md D22; kvm_mmu_invalidate_end(): seq++ visible before in_progress--',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

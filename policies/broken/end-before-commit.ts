@@ -1,4 +1,4 @@
-// linux-7.2, broken: the bracket is closed before the attribute is stored (facts D22, C8).
+// linux-7.2, broken: the bracket is closed before the attribute is stored (docs/objections.md D22).
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const endBeforeCommit: Policy = {
   ...none,
   name: 'end-before-commit',
   title: 'linux-7.2: the bracket ends before the commit',
-  source: 'facts D22: end before the change',
+  source: 'docs/objections.md D22: end before the change',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-stale-s2',

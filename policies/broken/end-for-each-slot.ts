@@ -1,4 +1,4 @@
-// linux-7.2, broken: the bracket that was opened once is closed for each slot (facts B.0, C2; D22).
+// linux-7.2, broken: the bracket that was opened once is closed for each slot (docs/objections.md D22).
 
 import {
   type Policy,
@@ -15,7 +15,7 @@ export const endForEachSlot: Policy = {
   ...none,
   name: 'end-for-each-slot',
   title: 'linux-7.2: in_progress-- for each slot',
-  source: 'facts B.0, C2: __kvm_gmem_invalidate_end() ends once, where any binding is found',
+  source: 'docs/objections.md D22; __kvm_gmem_invalidate_end() ends once, where any binding is found',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['slots'] },

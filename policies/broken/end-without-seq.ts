@@ -1,4 +1,4 @@
-// linux-7.2, broken: the bracket is closed and seq stays as it was (facts D22, C5).
+// linux-7.2, broken: the bracket is closed and seq stays as it was (docs/objections.md D22).
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const endWithoutSeq: Policy = {
   ...none,
   name: 'end-without-seq',
   title: 'linux-7.2: the end does not move seq',
-  source: 'facts D22, C5: kvm_mmu_invalidate_end()',
+  source: 'docs/objections.md D22; kvm_mmu_invalidate_end()',
   base: 'linux-7.2',
   planted: {
     invariant: 'end-bumps-seq',

@@ -1,4 +1,4 @@
-// v8, broken: -ENOMEM does not say where (facts D13).
+// v8, broken: -ENOMEM does not say where (docs/objections.md D13).
 
 import { type Policy, mas_preallocate } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const enomemWithoutOffset: Policy = {
   ...none,
   name: 'enomem-without-offset',
   title: 'v8: error_offset is not written on -ENOMEM',
-  source: 'facts D13: paths with -ENOMEM never set error_index',
+  source: 'docs/objections.md D13: paths with -ENOMEM never set error_index',
   base: 'v8',
   planted: {
     invariant: 'error-offset-in-range',

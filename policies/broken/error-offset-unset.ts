@@ -1,4 +1,4 @@
-// rfc-v2 under folio-pin, broken: a conversion that is refused does not say where (facts D13).
+// rfc-v2 under folio-pin, broken: a conversion that is refused does not say where (docs/objections.md D13).
 
 import { type Policy, call } from '../../api/index.ts';
 import { folioPin } from '../folio-pin.ts';
@@ -7,7 +7,7 @@ export const errorOffsetUnset: Policy = {
   ...folioPin,
   name: 'error-offset-unset',
   title: 'rfc-v2 under folio-pin: error_offset is not set',
-  source: 'facts D13: error_index is not initialised',
+  source: 'docs/objections.md D13: error_index is not initialised',
   planted: {
     invariant: 'error-offset-in-range',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// v8, broken: GUP-fast takes a page whose count was 0 (facts A.2; try_grab_folio_fast()).
+// v8, broken: GUP-fast takes a page whose count was 0 (try_grab_folio_fast()).
 
 import {
   type Policy,
@@ -26,7 +26,7 @@ export const failedTryIgnored: Policy = {
   ...none,
   name: 'failed-try-ignored',
   title: 'v8: GUP-fast keeps a page that it could not get a reference to',
-  source: 'facts A.2: folio_try_get() fails where the count is 0',
+  source: 'folio_try_get() fails where the count is 0',
   base: 'v8',
   planted: {
     settings: { cast: ['host'] },

@@ -1,4 +1,5 @@
-// linux-7.2, broken: KVM_MEM_GUEST_MEMFD is cleared on a slot that exists, and the old slot stays bound (facts D2).
+// linux-7.2, broken: KVM_MEM_GUEST_MEMFD is cleared on a slot that exists, and the old slot stays bound
+// (docs/objections.md D2).
 
 import {
   type Policy,
@@ -30,7 +31,7 @@ export const flagsChangeKeepsBinding: Policy = {
   ...none,
   name: 'flags-change-keeps-binding',
   title: 'linux-7.2: a change of flags frees a bound slot',
-  source: 'facts D2: KASAN use after free in kvm_gmem_release(), 6.18-rc6',
+  source: 'docs/objections.md D2: KASAN use after free in kvm_gmem_release(), 6.18-rc6',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-dangling-binding',

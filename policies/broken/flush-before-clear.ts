@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the IOTLB is flushed while the IOPTE is still there to fill it again (facts
+// invalidate-callback, broken: the IOTLB is flushed while the IOPTE is still there to fill it again (docs/iommufd.md
 // K05, K36).
 
 import {
@@ -23,7 +23,7 @@ export const flushBeforeClear: Policy = {
   ...invalidateCallback,
   name: 'flush-before-clear',
   title: 'invalidate-callback: the flush comes before the clear',
-  source: 'facts K05, K36: iommu_unmap(), then iommu_iotlb_sync()',
+  source: 'docs/iommufd.md K05, K36: iommu_unmap(), then iommu_iotlb_sync()',
   planted: {
     invariant: 'no-iotlb-after-sync',
     platform: 'bare',

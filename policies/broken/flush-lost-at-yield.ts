@@ -1,4 +1,5 @@
-// linux-7.2, broken: the zap yields mmu_lock and forgets the flush that was pending (facts B.0 step 4, D22).
+// linux-7.2, broken: the zap yields mmu_lock and forgets the flush that was pending (tdp_mmu_iter_cond_resched();
+// docs/objections.md D22).
 
 import {
   type Policy,
@@ -46,7 +47,7 @@ export const flushLostAtYield: Policy = {
   ...none,
   name: 'flush-lost-at-yield',
   title: 'linux-7.2: no flush where mmu_lock is yielded',
-  source: 'facts B.0 steps 4 and 6: tdp_mmu_iter_cond_resched() flushes before it yields',
+  source: 'docs/objections.md D22; tdp_mmu_iter_cond_resched() flushes before it yields',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-stale-s2',

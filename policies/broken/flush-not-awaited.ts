@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the invalidation is queued, and nobody waits for its completion (facts K06).
+// invalidate-callback, broken: the invalidation is queued, and nobody waits for its completion (docs/iommufd.md K06).
 
 import {
   type Policy,
@@ -22,7 +22,7 @@ export const flushNotAwaited: Policy = {
   ...invalidateCallback,
   name: 'flush-not-awaited',
   title: 'invalidate-callback: the flush is queued, not awaited',
-  source: 'facts K06: iommu_completion_wait() returns at once',
+  source: 'docs/iommufd.md K06: iommu_completion_wait() returns at once',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// v8, broken: a page leaves the page cache and free_folio() does not run (facts D29, C20).
+// v8, broken: a page leaves the page cache and free_folio() does not run (docs/objections.md D29).
 
 import type { Policy } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,8 @@ export const freedWithoutHook: Policy = {
   ...none,
   name: 'freed-without-hook',
   title: 'v8: a freed page keeps its RMP entry',
-  source: 'facts D29, C20: the RMP entry is shared again before the host reuses the page',
+  source:
+    'docs/objections.md D29; sev_gmem_invalidate(): the RMP entry is shared again before the host reuses the page',
   base: 'v8',
   planted: {
     invariant: 'no-mapping-to-freed-page',

@@ -1,4 +1,4 @@
-// v8, broken: GUP-fast does not read the PTE again once it has its reference (facts A.2, B.8; gup_fast_pte_range()).
+// v8, broken: GUP-fast does not read the PTE again once it has its reference (gup_fast_pte_range()).
 
 import { type Policy, type Steps, folio_try_get, keep_pin, read_host_pte } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -15,7 +15,7 @@ export const gupWithoutRecheck: Policy = {
   ...none,
   name: 'gup-without-recheck',
   title: 'v8: GUP-fast keeps a page whose PTE may be gone',
-  source: 'facts A.2, C11: try-get, read the PTE again, put; gup_fast_pte_range()',
+  source: 'gup_fast_pte_range(): try-get, read the PTE again, put',
   base: 'v8',
   planted: {
     settings: { cast: ['host'] },

@@ -1,4 +1,4 @@
-// linux-7.2, broken: pages are freed first, the bracket comes then (facts D22, D43).
+// linux-7.2, broken: pages are freed first, the bracket comes then (docs/objections.md D22, D43).
 
 import {
   type Policy,
@@ -33,7 +33,7 @@ export const holeBeforeStart: Policy = {
   ...none,
   name: 'hole-before-start',
   title: 'linux-7.2: PUNCH_HOLE truncates before the bracket',
-  source: 'facts B.3: start, truncate, end; D22',
+  source: 'docs/objections.md D22; kvm_gmem_punch_hole(): start, truncate, end',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-mapping-to-freed-page',

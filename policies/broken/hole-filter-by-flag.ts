@@ -1,4 +1,4 @@
-// v8, broken: PUNCH_HOLE zaps what the flag of the inode says, not what the range holds (facts D23).
+// v8, broken: PUNCH_HOLE zaps what the flag of the inode says, not what the range holds (docs/objections.md D23).
 
 import type { Policy } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const holeFilterByFlag: Policy = {
   ...none,
   name: 'hole-filter-by-flag',
   title: 'v8: the filter comes from INIT_SHARED',
-  source: 'facts D23; [PATCH v8 20/46] looks at the attributes',
+  source: 'docs/objections.md D23; [PATCH v8 20/46] looks at the attributes',
   base: 'v8',
   planted: {
     invariant: 'no-mapping-to-freed-page',

@@ -1,4 +1,4 @@
-// linux-7.2, broken: PUNCH_HOLE zaps shared roots only (facts D23, D19).
+// linux-7.2, broken: PUNCH_HOLE zaps shared roots only (docs/objections.md D23, D19).
 
 import { type Policy, kvm_mmu_invalidate_start, kvm_mmu_unmap_gfn_range, unlock } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const holeKeepsTdPage: Policy = {
   ...none,
   name: 'hole-keeps-td-page',
   title: 'linux-7.2: PUNCH_HOLE leaves the S-EPT',
-  source: 'facts D23, D19: the filter comes from a flag of the inode',
+  source: 'docs/objections.md D23, D19: the filter comes from a flag of the inode',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-host-fatal',

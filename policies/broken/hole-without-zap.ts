@@ -1,4 +1,4 @@
-// linux-7.2, broken: PUNCH_HOLE opens its bracket and zaps nothing (facts D23).
+// linux-7.2, broken: PUNCH_HOLE opens its bracket and zaps nothing (docs/objections.md D23).
 
 import { type Policy, kvm_mmu_invalidate_start, unlock } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const holeWithoutZap: Policy = {
   ...none,
   name: 'hole-without-zap',
   title: 'linux-7.2: PUNCH_HOLE zaps nothing',
-  source: 'facts D23, D6: what is not told keeps its pfn',
+  source: 'docs/objections.md D23, D6: what is not told keeps its pfn',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-host-corruption',

@@ -1,4 +1,4 @@
-// v8, broken: a host fault looks at the attribute without invalidate_lock (facts D7).
+// v8, broken: a host fault looks at the attribute without invalidate_lock (docs/objections.md D7).
 
 import {
   type Policy,
@@ -28,7 +28,7 @@ export const hostFaultWithoutLock: Policy = {
   ...none,
   name: 'host-fault-without-lock',
   title: 'v8: kvm_gmem_fault_user_mapping() takes no invalidate_lock',
-  source: 'Sean Christopherson, 1 Oct 2025, Re: [RFC v2 02/51]; facts D7',
+  source: 'Sean Christopherson, 1 Oct 2025, Re: [RFC v2 02/51]; docs/objections.md D7',
   base: 'v8',
   planted: {
     invariant: 'no-host-mapping-of-private',

@@ -1,4 +1,4 @@
-// linux-7.2, broken: the range of indices is zapped as if it were gfns (facts A.4: index = gfn - base_gfn + pgoff).
+// linux-7.2, broken: the range of indices is zapped as if it were gfns (index = gfn - base_gfn + pgoff).
 
 import { type Policy, kvm_mmu_invalidate_start, kvm_mmu_unmap_gfn_range, unlock } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const indexTakenForGfn: Policy = {
   ...none,
   name: 'index-taken-for-gfn',
   title: 'linux-7.2: base_gfn and pgoff are forgotten',
-  source: 'facts A.4, B.0 step 1',
+  source: 'kvm_gmem_get_index(); __kvm_gmem_invalidate_start()',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['slots'] },

@@ -1,4 +1,5 @@
-// folio-pin, broken: the refusal of a private page forgets to unlock (facts D22; an error path like K15).
+// folio-pin, broken: the refusal of a private page forgets to unlock (docs/objections.md D22; an error path like
+// docs/iommufd.md K15).
 
 import {
   type Arch,

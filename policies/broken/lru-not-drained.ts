@@ -1,4 +1,4 @@
-// v8, broken: an lru_add batch counts as somebody who uses the page (facts D10).
+// v8, broken: an lru_add batch counts as somebody who uses the page (docs/objections.md D10).
 
 import type { Policy } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,8 @@ export const lruNotDrained: Policy = {
   ...none,
   name: 'lru-not-drained',
   title: 'v8: the LRU batches are not drained',
-  source: 'Ackerley Tng, 24 Jun 2026: conversions failed for the reference of a batch; facts D10',
+  source:
+    'Ackerley Tng, 24 Jun 2026: conversions failed for the reference of a batch; docs/objections.md D10',
   base: 'v8',
   planted: {
     invariant: 'no-refusal-without-user',

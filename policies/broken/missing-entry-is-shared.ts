@@ -1,4 +1,4 @@
-// v8, broken: to private erases the entry, and a lookup takes none for shared (facts D27, C9, C10).
+// v8, broken: to private erases the entry, and a lookup takes none for shared (docs/objections.md D27).
 
 import { type Policy, store_attributes } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const missingEntryIsShared: Policy = {
   ...none,
   name: 'missing-entry-is-shared',
   title: 'v8: the tree of attributes gets gaps',
-  source: 'Binbin Wu, 22 Jun 2026, Re: [PATCH v8 01/46]; facts D27',
+  source: 'Binbin Wu, 22 Jun 2026, Re: [PATCH v8 01/46]; docs/objections.md D27',
   base: 'v8',
   planted: {
     invariant: 'attributes-total',

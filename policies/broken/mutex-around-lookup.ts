@@ -1,4 +1,4 @@
-// invalidate-callback, broken: pages->mutex, then invalidate_lock; the callback comes the other way (facts
+// invalidate-callback, broken: pages->mutex, then invalidate_lock; the callback comes the other way (docs/objections.md
 // D28).
 
 import {
@@ -41,7 +41,7 @@ export const mutexAroundLookup: Policy = {
   ...invalidateCallback,
   name: 'mutex-around-lookup',
   title: 'invalidate-callback: pages->mutex is held across the lookup',
-  source: 'facts D28: a sleeping lock under a lock; kvm_gmem_get_pfn() takes invalidate_lock',
+  source: 'docs/objections.md D28: a sleeping lock under a lock; kvm_gmem_get_pfn() takes invalidate_lock',
   planted: {
     invariant: 'every-call-returns',
     platform: 'bare',

@@ -1,5 +1,5 @@
-// invalidate-callback, broken: the way back to the lookup forgets to unlock (facts D22; an error path like
-// K15).
+// invalidate-callback, broken: the way back to the lookup forgets to unlock (docs/objections.md D22; an error path like
+// docs/iommufd.md K15).
 
 import {
   type Arch,

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: what was looked up is installed, whatever has happened since (facts D6, D7).
+// invalidate-callback, broken: what was looked up is installed, whatever has happened since (docs/objections.md D6,
+// D7).
 
 import {
   type Arch,
@@ -34,7 +35,8 @@ export const noRecheck: Policy = {
   ...invalidateCallback,
   name: 'no-recheck',
   title: 'invalidate-callback: the bracket is not looked at',
-  source: 'facts D6, D7: a pfn looked up is stale at once; B.12 is the shape that it takes',
+  source:
+    'docs/objections.md D6, D7: a pfn looked up is stale at once; __sev_snp_reload_vmsa() is the shape that it takes',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

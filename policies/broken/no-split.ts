@@ -1,4 +1,4 @@
-// rfc-v2, broken: to shared, a huge folio stays whole (facts C13, D32).
+// rfc-v2, broken: to shared, a huge folio stays whole (docs/objections.md D32).
 
 import { type Policy, store_attributes } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const noSplit: Policy = {
   ...none,
   name: 'no-split',
   title: 'rfc-v2: huge folios are not split',
-  source: 'facts C13: page structure follows shareability',
+  source: 'docs/objections.md D32: page structure follows shareability',
   planted: {
     invariant: 'size-in-sync-with-shareability',
     platform: 'bare',

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: a map that fails in its middle leaves what it has mapped (facts K15, D12).
+// invalidate-callback, broken: a map that fails in its middle leaves what it has mapped (docs/objections.md D12,
+// docs/iommufd.md K15).
 
 import { type Policy, each_page, repeat } from '../../api/index.ts';
 import { invalidateCallback, map_page } from '../invalidate-callback.ts';
@@ -7,7 +8,7 @@ export const noUnwind: Policy = {
   ...invalidateCallback,
   name: 'no-unwind',
   title: 'invalidate-callback: a map that fails is not unwound',
-  source: 'facts K15: the error path of iopt_area_fill_domains(); D12',
+  source: 'docs/iommufd.md K15: the error path of iopt_area_fill_domains()',
   planted: {
     invariant: 'all-or-nothing',
     platform: 'tdx',

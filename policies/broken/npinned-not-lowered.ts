@@ -1,4 +1,4 @@
-// folio-pin, broken: unpinned pages stay charged (facts K32).
+// folio-pin, broken: unpinned pages stay charged (docs/iommufd.md K32).
 
 import {
   type Pfn,
@@ -26,7 +26,7 @@ export const npinnedNotLowered: Policy = {
   ...folioPin,
   name: 'npinned-not-lowered',
   title: 'folio-pin: npinned is not lowered',
-  source: 'facts K32, A3.1: what is charged is not given back',
+  source: 'docs/iommufd.md K32, npinned-counts-held-indexes: what is charged is not given back',
   planted: {
     invariant: 'npinned-equals-pinned',
     platform: 'bare',

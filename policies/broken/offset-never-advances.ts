@@ -1,4 +1,5 @@
-// invalidate-callback, broken: the pfn of the first page is mapped for every page of the range (facts D42).
+// invalidate-callback, broken: the pfn of the first page is mapped for every page of the range (docs/objections.md
+// D42).
 
 import { type Policy, call, each_page, iommu_iova_to_phys, iommu_map, iova_of } from '../../api/index.ts';
 import { callbackHooks, invalidateCallback, map_page, zap } from '../invalidate-callback.ts';
@@ -9,7 +10,7 @@ export const offsetNeverAdvances: Policy = {
   ...invalidateCallback,
   name: 'offset-never-advances',
   title: 'invalidate-callback: every page is the first of its range',
-  source: 'facts D42: the offset into upages is reused for later folios',
+  source: 'docs/objections.md D42: the offset into upages is reused for later folios',
   planted: {
     invariant: 'no-silent-lost-dma',
     platform: 'bare',

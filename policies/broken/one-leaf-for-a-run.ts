@@ -1,4 +1,4 @@
-// invalidate-callback, broken: a run of pfns is one leaf, whatever the RMP holds (facts K11, C30).
+// invalidate-callback, broken: a run of pfns is one leaf, whatever the RMP holds (docs/iommufd.md K11).
 
 import {
   type Policy,
@@ -19,7 +19,7 @@ export const oneLeafForARun: Policy = {
   ...invalidateCallback,
   name: 'one-leaf-for-a-run',
   title: 'invalidate-callback: contiguous pfns become one leaf',
-  source: 'facts D32; mail 004: the IOPTE has to have the size of the RMP entry',
+  source: 'docs/objections.md D32; mail 004: the IOPTE has to have the size of the RMP entry',
   planted: {
     invariant: 'rmp-size-matches-s2',
     platform: 'sev-snp',

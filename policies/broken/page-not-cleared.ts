@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the page is mapped as the allocator gave it (facts C19, D31).
+// invalidate-callback, broken: the page is mapped as the allocator gave it (docs/objections.md D31).
 
 import {
   type Arch,
@@ -39,7 +39,7 @@ export const pageNotCleared: Policy = {
   ...invalidateCallback,
   name: 'page-not-cleared',
   title: 'invalidate-callback: pages are not cleared',
-  source: 'facts C19, D31: whoever maps first has to clear',
+  source: 'docs/objections.md D31: whoever maps first has to clear',
   planted: {
     invariant: 'zeroed-before-first-use',
     platform: 'bare',

@@ -1,4 +1,5 @@
-// v8, broken: references are counted on the way to shared as well, when the page has left the RMP (facts D20).
+// v8, broken: references are counted on the way to shared as well, when the page has left the RMP (docs/objections.md
+// D20).
 
 import { type Policy, each_page, rmp_make_shared, store_attributes } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +9,8 @@ export const pageStateBeforeCheck: Policy = {
   ...none,
   name: 'page-state-before-check',
   title: 'v8: the page state goes before the check',
-  source: 'facts D20: Binbin Wu, May 2025, on a zap before should_proceed; Yan Zhao: check, zap, commit',
+  source:
+    'docs/objections.md D20: Binbin Wu, May 2025, on a zap before should_proceed; Yan Zhao: check, zap, commit',
   base: 'v8',
   planted: {
     invariant: 'no-zap-before-point-of-no-return',

@@ -1,4 +1,4 @@
-// folio-pin, broken: reference and invalidate_lock go, then the pin comes (facts D42).
+// folio-pin, broken: reference and invalidate_lock go, then the pin comes (docs/objections.md D42).
 
 import {
   type Arch,
@@ -43,7 +43,7 @@ export const pinAfterPut: Policy = {
   ...folioPin,
   name: 'pin-after-put',
   title: 'folio-pin: pinned when the reference is gone',
-  source: 'facts D42: the folio is returned after its reference was dropped',
+  source: 'docs/objections.md D42: the folio is returned after its reference was dropped',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// folio-pin, broken: lookup and batch pin the page once each (facts K20, K24).
+// folio-pin, broken: lookup and batch pin the page once each (docs/iommufd.md K20, K24).
 
 import {
   type Arch,
@@ -44,7 +44,7 @@ export const pinnedTwice: Policy = {
   ...folioPin,
   name: 'pinned-twice',
   title: 'folio-pin: each page is pinned twice',
-  source: 'facts A3.4, K20: one pin, however many holders',
+  source: 'docs/iommufd.md K20, pinned-exactly-once: one pin, however many holders',
   planted: {
     invariant: 'pinned-exactly-once',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// folio-pin, broken: what goes out of the IOMMU stays pinned (facts D8, K15).
+// folio-pin, broken: what goes out of the IOMMU stays pinned (docs/objections.md D8, docs/iommufd.md K15).
 
 import { type Policy, type Steps, iommu_unmap, iotlb_sync } from '../../api/index.ts';
 import { folioPin, pin_gmem_page, pinHooks } from '../folio-pin.ts';
@@ -12,7 +12,7 @@ export const pinsOutliveArea: Policy = {
   ...folioPin,
   name: 'pins-outlive-area',
   title: 'folio-pin: the pins outlive their area',
-  source: 'facts D8, D17: a reference that nobody will drop',
+  source: 'docs/objections.md D8, D17: a reference that nobody will drop',
   planted: {
     invariant: 'nothing-left-at-release',
     platform: 'bare',

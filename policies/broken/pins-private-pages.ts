@@ -1,4 +1,4 @@
-// folio-pin, broken: private pages are pinned where they need not be (facts D17, D18).
+// folio-pin, broken: private pages are pinned where they need not be (docs/objections.md D17, D18).
 
 import {
   type Arch,
@@ -39,7 +39,7 @@ export const pinsPrivatePages: Policy = {
   ...folioPin,
   name: 'pins-private-pages',
   title: 'folio-pin: private pages are pinned',
-  source: 'facts D18: to_shared assumes that nobody holds a private page; D17',
+  source: 'docs/objections.md D18: to_shared assumes that nobody holds a private page; D17',
   planted: {
     invariant: 'no-unbounded-retry',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// linux-7.2, broken: populate does not take invalidate_lock (facts C23).
+// linux-7.2, broken: populate does not take invalidate_lock (tdx_gmem_post_populate()).
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const populateWithoutLock: Policy = {
   ...none,
   name: 'populate-without-lock',
   title: 'linux-7.2: populate does not take invalidate_lock',
-  source: 'facts C23: comment in tdx_gmem_post_populate()',
+  source: 'comment in tdx_gmem_post_populate()',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['launch'] },

@@ -1,4 +1,4 @@
-// linux-7.2, broken: populate of a page that is not up to date, without a source (facts D31).
+// linux-7.2, broken: populate of a page that is not up to date, without a source (docs/objections.md D31).
 
 import {
   type Policy,
@@ -36,7 +36,7 @@ export const populateWithoutSource: Policy = {
   ...none,
   name: 'populate-without-source',
   title: 'linux-7.2: populate measures what the page happens to hold',
-  source: 'facts D31: [PATCH v8 21/46]',
+  source: 'docs/objections.md D31: [PATCH v8 21/46]',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['launch'] },

@@ -1,4 +1,4 @@
-// linux-7.2, broken: populate does not look at the RMP entry (facts C22); what it copies goes to an assigned page.
+// linux-7.2, broken: populate does not look at the RMP entry; what it copies goes to an assigned page.
 
 import {
   type Policy,
@@ -34,7 +34,7 @@ export const populatesAssigned: Policy = {
   ...none,
   name: 'populates-assigned',
   title: 'linux-7.2: populate does not refuse a page that is assigned',
-  source: 'facts C22, B.5: -EEXIST',
+  source: 'sev_gmem_post_populate(): -EEXIST where the RMP entry is assigned',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['launch'] },

@@ -1,4 +1,4 @@
-// linux-7.2, broken: populate does not look at the attribute (facts C22).
+// linux-7.2, broken: populate does not look at the attribute (__kvm_gmem_populate()).
 
 import {
   type Policy,
@@ -36,7 +36,7 @@ export const populatesShared: Policy = {
   ...none,
   name: 'populates-shared',
   title: 'linux-7.2: populate takes a shared gfn',
-  source: 'facts C22, B.5: -EINVAL',
+  source: '__kvm_gmem_populate(): -EINVAL where the index is not private',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['launch'] },

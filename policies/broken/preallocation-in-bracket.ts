@@ -1,4 +1,4 @@
-// v8, broken: nodes for the store are allocated past the point of no return (facts C15, D20).
+// v8, broken: nodes for the store are allocated past the point of no return (docs/objections.md D20).
 
 import { type Policy, call } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const preallocationInBracket: Policy = {
   ...none,
   name: 'preallocation-in-bracket',
   title: 'v8: the preallocation comes after the zap',
-  source: 'facts C15; [PATCH v8 13/46]: the later half will not fail due to allocation',
+  source: 'docs/objections.md D20; [PATCH v8 13/46]: the later half will not fail due to allocation',
   base: 'v8',
   planted: {
     invariant: 'no-zap-before-point-of-no-return',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: private pages are mapped just where the platform does not want them (facts C29).
+// invalidate-callback, broken: private pages are mapped just where the platform does not want them.
 
 import {
   type Arch,
@@ -41,7 +41,7 @@ export const privateTestInverted: Policy = {
   ...invalidateCallback,
   name: 'private-test-inverted',
   title: 'invalidate-callback: the test of the attribute is inverted',
-  source: 'facts C29: which platforms map private pages',
+  source: 'Xu Yilun, Jason Gunthorpe, 26-28 Feb 2026: which platforms map private pages',
   planted: {
     invariant: 'no-integrity-violation',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// rfc-v2, broken: only the first page of the range is unmapped and checked (facts C1, C11).
+// rfc-v2, broken: only the first page of the range is unmapped and checked.
 
 import { type Policy, kvm_gmem_has_safe_refcount, unmap_mapping_pages } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const proceedLooksAtOnePage: Policy = {
   ...none,
   name: 'proceed-looks-at-one-page',
   title: 'rfc-v2: only the first page is unmapped and checked',
-  source: 'facts C1; D7: host mappings of private pages',
+  source: 'docs/objections.md D7: host mappings of private pages',
   planted: {
     invariant: 'no-host-mapping-of-private',
     platform: 'bare',

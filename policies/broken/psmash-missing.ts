@@ -1,4 +1,4 @@
-// invalidate-callback, broken: 4K IOPTEs, and the RMP entry stays 2M (facts C30, D32).
+// invalidate-callback, broken: 4K IOPTEs, and the RMP entry stays 2M (docs/objections.md D32).
 
 import {
   type Arch,
@@ -38,7 +38,7 @@ export const psmashMissing: Policy = {
   ...invalidateCallback,
   name: 'psmash-missing',
   title: 'invalidate-callback: a 4K leaf under a 2M RMP entry',
-  source: 'facts C30; mail 004: an RMP fault of the IOMMU is repaired by nobody',
+  source: 'mail 004: an RMP fault of the IOMMU is repaired by nobody',
   planted: {
     invariant: 'rmp-size-matches-s2',
     platform: 'sev-snp',

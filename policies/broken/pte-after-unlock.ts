@@ -1,4 +1,5 @@
-// v8, broken: the PTE is installed when the folio is free again (facts B.6, D7: what protects is the reference).
+// v8, broken: the PTE is installed when the folio is free again (docs/objections.md D7: what protects is the
+// reference).
 
 import {
   type Policy,
@@ -35,7 +36,7 @@ export const pteAfterUnlock: Policy = {
   ...none,
   name: 'pte-after-unlock',
   title: 'v8: a page fault drops its reference before it installs the PTE',
-  source: 'facts B.6, D7: VM_FAULT_LOCKED',
+  source: 'docs/objections.md D7; kvm_gmem_fault_user_mapping(): VM_FAULT_LOCKED',
   base: 'v8',
   planted: {
     invariant: 'no-host-mapping-of-private',

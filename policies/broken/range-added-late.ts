@@ -1,4 +1,4 @@
-// linux-7.2, broken: mmu_lock is dropped between in_progress++ and range_add (facts C4, D22).
+// linux-7.2, broken: mmu_lock is dropped between in_progress++ and range_add (docs/objections.md D22).
 
 import {
   type Policy,
@@ -34,7 +34,7 @@ export const rangeAddedLate: Policy = {
   ...none,
   name: 'range-added-late',
   title: 'linux-7.2: range_add after mmu_lock was dropped',
-  source: 'facts C4: comment in mmu_invalidate_retry_gfn()',
+  source: 'docs/objections.md D22; comment in mmu_invalidate_retry_gfn()',
   base: 'linux-7.2',
   planted: {
     invariant: 'range-set-in-bracket',

@@ -1,5 +1,5 @@
-// invalidate-callback, broken: the recheck sees a bracket that has been closed, and none that is open (facts
-// D22, C4).
+// invalidate-callback, broken: the recheck sees a bracket that has been closed, and none that is open
+// (docs/objections.md D22).
 
 import {
   type Arch,
@@ -42,7 +42,7 @@ export const recheckIgnoresProgress: Policy = {
   ...invalidateCallback,
   name: 'recheck-ignores-progress',
   title: 'invalidate-callback: the recheck ignores in_progress',
-  source: 'facts D22, C4: mmu_invalidate_retry_gfn(), first half',
+  source: 'docs/objections.md D22; mmu_invalidate_retry_gfn(), first half',
   planted: {
     invariant: 'no-iopte-installed-in-bracket',
     platform: 'bare',

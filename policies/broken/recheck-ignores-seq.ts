@@ -1,5 +1,5 @@
-// invalidate-callback, broken: the recheck sees a bracket that is open, and none that has been closed (facts
-// D22, C5).
+// invalidate-callback, broken: the recheck sees a bracket that is open, and none that has been closed
+// (docs/objections.md D22).
 
 import {
   type Arch,
@@ -42,7 +42,7 @@ export const recheckIgnoresSeq: Policy = {
   ...invalidateCallback,
   name: 'recheck-ignores-seq',
   title: 'invalidate-callback: the recheck ignores seq',
-  source: 'facts D22, C5: mmu_invalidate_retry_gfn(), second half',
+  source: 'docs/objections.md D22; mmu_invalidate_retry_gfn(), second half',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'sev-snp',

@@ -1,4 +1,5 @@
-// invalidate-callback, broken: the recheck comes before the lock that the callback takes (facts C7).
+// invalidate-callback, broken: the recheck comes before the lock that the callback takes
+// (mmu_invalidate_retry_gfn_unsafe()).
 
 import {
   type Arch,
@@ -38,7 +39,7 @@ export const recheckOutsideMutex: Policy = {
   ...invalidateCallback,
   name: 'recheck-outside-mutex',
   title: 'invalidate-callback: the recheck is made before pages->mutex',
-  source: 'facts C7: mmu_invalidate_retry_gfn_unsafe() alone never suffices',
+  source: 'mmu_invalidate_retry_gfn_unsafe() alone never suffices',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the reference of the lookup is never dropped (facts D8, C28).
+// invalidate-callback, broken: the reference of the lookup is never dropped (docs/objections.md D8).
 
 import {
   type Arch,
@@ -39,7 +39,8 @@ export const referenceKept: Policy = {
   ...invalidateCallback,
   name: 'reference-kept',
   title: 'invalidate-callback: the lookup reference is kept',
-  source: 'facts D8: a reference held by the IOMMU; C28: it must not take one',
+  source:
+    'docs/objections.md D8: a reference held by the IOMMU; Jason Gunthorpe, 24 Jun 2025: it must not take one',
   planted: {
     invariant: 'nothing-left-at-release',
     platform: 'bare',

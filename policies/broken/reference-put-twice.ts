@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the reference of the lookup is dropped twice (facts D42).
+// invalidate-callback, broken: the reference of the lookup is dropped twice (docs/objections.md D42).
 
 import {
   type Arch,
@@ -42,7 +42,7 @@ export const referencePutTwice: Policy = {
   ...invalidateCallback,
   name: 'reference-put-twice',
   title: 'invalidate-callback: the lookup reference is put twice',
-  source: 'facts D42: folio_put() before folio_unlock(), and again by the caller',
+  source: 'docs/objections.md D42: folio_put() before folio_unlock(), and again by the caller',
   planted: {
     invariant: 'refcount-never-negative',
     platform: 'bare',

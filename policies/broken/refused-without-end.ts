@@ -1,4 +1,4 @@
-// rfc-v2 under folio-pin, broken: a conversion that is refused does not close its bracket (facts C2, D22).
+// rfc-v2 under folio-pin, broken: a conversion that is refused does not close its bracket (docs/objections.md D22).
 
 import { type Policy, kvm_mmu_invalidate_end } from '../../api/index.ts';
 import { folioPin } from '../folio-pin.ts';
@@ -8,7 +8,7 @@ export const refusedWithoutEnd: Policy = {
   ...folioPin,
   name: 'refused-without-end',
   title: 'rfc-v2 under folio-pin: a refused conversion leaves its bracket open',
-  source: 'facts C2, D22: the error path has no end',
+  source: 'docs/objections.md D22: the error path has no end',
   planted: {
     invariant: 'bracket-balanced',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// linux-7.2, broken: kvm_gmem_release() does not clear slot->gmem.file (facts C16, B.11).
+// linux-7.2, broken: kvm_gmem_release() does not clear slot->gmem.file.
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const releaseKeepsPointer: Policy = {
   ...none,
   name: 'release-keeps-pointer',
   title: 'linux-7.2: the slot keeps its pointer to the file',
-  source: 'facts C16: slot->gmem.file is weak, never used after release has cleared it',
+  source: 'kvm_gmem_release(): slot->gmem.file is weak, never used after release has cleared it',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-dangling-binding',

@@ -1,4 +1,5 @@
-// linux-7.2, broken: the release invalidates [0, -1ul + 1), which is empty (facts D25: -1ul as the end of a range).
+// linux-7.2, broken: the release invalidates [0, -1ul + 1), which is empty (docs/objections.md D25: -1ul as the end of
+// a range).
 
 import {
   type Policy,
@@ -37,7 +38,7 @@ export const releaseOfEmptyRange: Policy = {
   ...none,
   name: 'release-of-empty-range',
   title: 'linux-7.2: the end of the range wraps at release',
-  source: 'facts D25: -1ul as end in kvm_gmem_release()',
+  source: 'docs/objections.md D25: -1ul as end in kvm_gmem_release()',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-mapping-to-freed-page',

@@ -1,4 +1,4 @@
-// linux-7.2, broken: a page leaves the S-EPT, and its lines stay in the cache (facts D19).
+// linux-7.2, broken: a page leaves the S-EPT, and its lines stay in the cache (docs/objections.md D19).
 
 import {
   type Policy,
@@ -16,7 +16,7 @@ export const removedWithoutWbinvd: Policy = {
   ...none,
   name: 'removed-without-wbinvd',
   title: 'linux-7.2: no cache flush after TDH.MEM.PAGE.REMOVE',
-  source: 'facts D19; A.6: BLOCK, TRACK, REMOVE, WBINVD',
+  source: 'docs/objections.md D19; tdx_sept_remove_leaf_spte(): BLOCK, TRACK, REMOVE, WBINVD',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-mapping-to-freed-page',

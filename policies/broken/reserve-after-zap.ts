@@ -1,4 +1,4 @@
-// linux-7.2, broken: what can fail comes after the zap (facts C15, D20).
+// linux-7.2, broken: what can fail comes after the zap (docs/objections.md D20).
 
 import {
   type ConvertResult,
@@ -52,7 +52,7 @@ export const reserveAfterZap: Policy = {
   ...none,
   name: 'reserve-after-zap',
   title: 'linux-7.2: a conversion to shared reserves memory after it has removed the private leaves',
-  source: 'facts C15, D20: unmap must not fail, what can fail comes before it',
+  source: 'docs/objections.md D20: unmap must not fail, what can fail comes before it',
   base: 'linux-7.2',
   planted: {
     settings: { fail: 'xa_reserve' },

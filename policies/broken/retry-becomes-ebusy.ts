@@ -1,4 +1,5 @@
-// invalidate-callback, broken: a map that meets an invalidation fails, with an undocumented errno (facts D41).
+// invalidate-callback, broken: a map that meets an invalidation fails, with an undocumented errno (docs/objections.md
+// D41).
 
 import {
   type Arch,
@@ -41,7 +42,8 @@ export const retryBecomesEbusy: Policy = {
   ...invalidateCallback,
   name: 'retry-becomes-ebusy',
   title: "invalidate-callback: a retry is user space's business",
-  source: 'facts D41: user space cannot be asked to retry for ever; E: errnos of IOMMU_IOAS_MAP_FILE',
+  source:
+    'docs/objections.md D41: user space cannot be asked to retry for ever; errnos of IOMMU_IOAS_MAP_FILE',
   planted: {
     invariant: 'errno-as-documented',
     platform: 'bare',

@@ -1,5 +1,5 @@
-// invalidate-callback, broken: a stale pfn is tried again with a fresh snapshot, not looked up again (facts
-// D42, C7).
+// invalidate-callback, broken: a stale pfn is tried again with a fresh snapshot, not looked up again
+// (docs/objections.md D42).
 
 import {
   type Arch,
@@ -48,7 +48,7 @@ export const retryKeepsPfn: Policy = {
   ...invalidateCallback,
   name: 'retry-keeps-pfn',
   title: 'invalidate-callback: the retry looks up nothing',
-  source: 'facts D42: a pfn without a reference; C7',
+  source: 'docs/objections.md D42: a pfn without a reference',
   planted: {
     invariant: 'iopte-pfn-is-gmem-pfn',
     platform: 'bare',

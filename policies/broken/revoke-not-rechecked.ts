@@ -1,4 +1,4 @@
-// revoke-on-truncate, broken: a revoke that comes between lookup and map is forgotten (facts K28).
+// revoke-on-truncate, broken: a revoke that comes between lookup and map is forgotten (docs/iommufd.md K28).
 
 import {
   type Arch,
@@ -35,7 +35,7 @@ export const revokeNotRechecked: Policy = {
   ...revokeOnTruncate,
   name: 'revoke-not-rechecked',
   title: 'revoke-on-truncate: a revoked area is filled on',
-  source: 'facts K28: revoke of an area that is not filled yet; D43',
+  source: 'docs/iommufd.md K28: revoke of an area that is not filled yet; docs/objections.md D43',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

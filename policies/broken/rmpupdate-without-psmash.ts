@@ -1,4 +1,4 @@
-// rfc-v2, broken: to shared, RMPUPDATE meets a 2M entry that nobody has smashed (facts D32).
+// rfc-v2, broken: to shared, RMPUPDATE meets a 2M entry that nobody has smashed (docs/objections.md D32).
 
 import { type Policy, each_page, rmp_make_shared, split_folio, store_attributes } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const rmpupdateWithoutPsmash: Policy = {
   ...none,
   name: 'rmpupdate-without-psmash',
   title: 'rfc-v2: RMPUPDATE of a part of a 2M entry',
-  source: 'facts on 1.2: FAIL_OVERLAP; D32',
+  source: 'docs/objections.md D32; RMPUPDATE: FAIL_OVERLAP',
   planted: {
     invariant: 'every-call-returns',
     platform: 'sev-snp',

@@ -1,4 +1,5 @@
-// rfc-v2, broken: the rollback leaves out the work that has failed (facts D15, first version of the series).
+// rfc-v2, broken: the rollback leaves out the work that has failed (docs/objections.md D15, first version of the
+// series).
 
 import {
   type ConvertResult,
@@ -38,7 +39,7 @@ export const rollbackStopsShort: Policy = {
   ...none,
   name: 'rollback-stops-short',
   title: 'rfc-v2: the rollback stops before the work that has failed',
-  source: 'facts D15, D16: [RFC PATCH v2 04/51] stopped before the failed work, 38/51 after it',
+  source: 'docs/objections.md D15, D16: [RFC PATCH v2 04/51] stopped before the failed work, 38/51 after it',
   planted: {
     settings: { fail: 'split_folio' },
     invariant: 'all-or-nothing',

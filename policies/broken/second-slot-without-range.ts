@@ -1,5 +1,5 @@
-// linux-7.2, broken: the bracket has the range of the first slot only (facts D22, B.0 step 3: the union over
-// the slots).
+// linux-7.2, broken: the bracket has the range of the first slot only (docs/objections.md D22: the union over the
+// slots).
 
 import {
   type Policy,
@@ -15,7 +15,7 @@ export const secondSlotWithoutRange: Policy = {
   ...none,
   name: 'second-slot-without-range',
   title: 'linux-7.2: range_add for the first slot only',
-  source: 'facts B.0 step 3, D22: kvm_mmu_unmap_gfn_range() adds the range of each slot',
+  source: 'docs/objections.md D22; kvm_mmu_unmap_gfn_range() adds the range of each slot',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['slots'] },

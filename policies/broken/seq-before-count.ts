@@ -1,5 +1,4 @@
-// invalidate-callback, broken: the recheck reads seq before in_progress (facts C5: the smp_rmb() of
-// mmu_invalidate_retry()).
+// invalidate-callback, broken: the recheck reads seq before in_progress (the smp_rmb() of mmu_invalidate_retry()).
 
 import {
   type Arch,
@@ -45,7 +44,7 @@ export const seqBeforeCount: Policy = {
   ...invalidateCallback,
   name: 'seq-before-count',
   title: 'invalidate-callback: seq is read before in_progress',
-  source: 'facts C5: in_progress, smp_rmb(), seq',
+  source: 'mmu_invalidate_retry(): in_progress, smp_rmb(), seq',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// rfc-v2, broken: to private, nobody zaps the shared SPTEs (facts D21).
+// rfc-v2, broken: to private, nobody zaps the shared SPTEs (docs/objections.md D21).
 
 import { type Policy, each_page, kvm_gmem_has_safe_refcount, unmap_mapping_pages } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const sharedSpteNotZapped: Policy = {
   ...none,
   name: 'shared-spte-not-zapped',
   title: 'rfc-v2: shared SPTEs are not zapped',
-  source: 'facts D21: the bracket relies on the mmu notifier',
+  source: 'docs/objections.md D21: the bracket relies on the mmu notifier',
   planted: {
     invariant: 'no-stale-s2',
     platform: 'sev-snp',

@@ -1,4 +1,4 @@
-// invalidate-callback, broken: the snapshot of seq comes after the lookup that it is to guard (facts C7).
+// invalidate-callback, broken: the snapshot of seq comes after the lookup that it is to guard (kvm_mmu_faultin_pfn()).
 
 import {
   type Arch,
@@ -41,7 +41,7 @@ export const snapshotAfterLookup: Policy = {
   ...invalidateCallback,
   name: 'snapshot-after-lookup',
   title: 'invalidate-callback: the snapshot is taken after the lookup',
-  source: 'facts C7, B.1 step 1: everything that may be stale must be read after the snapshot',
+  source: 'kvm_mmu_faultin_pfn(): everything that may be stale must be read after the snapshot',
   planted: {
     invariant: 'no-mapping-to-freed-page',
     platform: 'bare',

@@ -1,4 +1,4 @@
-// linux-7.2, broken: in_progress is raised and no range is added (facts D22, C4).
+// linux-7.2, broken: in_progress is raised and no range is added (docs/objections.md D22).
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const startWithoutRange: Policy = {
   ...none,
   name: 'start-without-range',
   title: 'linux-7.2: the start adds no range',
-  source: 'facts D22, C4: in_progress++ without range_add',
+  source: 'docs/objections.md D22: in_progress++ without range_add',
   base: 'linux-7.2',
   planted: {
     invariant: 'range-set-in-bracket',

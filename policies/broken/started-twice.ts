@@ -1,5 +1,5 @@
-// linux-7.2, broken: a range that lies in two pieces opens the bracket for each of them and closes it once (facts D22,
-// B.0 step 2: first hit only).
+// linux-7.2, broken: a range that lies in two pieces opens the bracket for each of them and closes it once
+// (docs/objections.md D22: first hit only).
 
 import {
   type Policy,
@@ -15,7 +15,7 @@ export const startedTwice: Policy = {
   ...none,
   name: 'started-twice',
   title: 'linux-7.2: in_progress++ for each piece of the range',
-  source: 'facts D22: double start; __kvm_gmem_invalidate_start() has found_memslot',
+  source: 'docs/objections.md D22: double start; __kvm_gmem_invalidate_start() has found_memslot',
   base: 'linux-7.2',
   planted: {
     invariant: 'bracket-balanced',

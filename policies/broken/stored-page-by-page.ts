@@ -1,4 +1,4 @@
-// v8 under folio-pin, broken: each page is checked and stored before the next (facts C12).
+// v8 under folio-pin, broken: each page is checked and stored before the next (Ackerley Tng, Jun 2025).
 
 import { type Policy, each_page, store_attributes } from '../../api/index.ts';
 import { folioPin } from '../folio-pin.ts';
@@ -8,7 +8,7 @@ export const storedPageByPage: Policy = {
   ...folioPin,
   name: 'stored-page-by-page',
   title: 'v8 under folio-pin: references are counted page by page, between stores',
-  source: 'facts C12: Ackerley Tng, Jun 2025, Re: [RFC PATCH v2 38/51]',
+  source: 'Ackerley Tng, Jun 2025, Re: [RFC PATCH v2 38/51]',
   base: 'v8',
   planted: {
     invariant: 'all-or-nothing',

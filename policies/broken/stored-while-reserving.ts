@@ -1,4 +1,4 @@
-// linux-7.2, broken: entries are reserved one by one while others are stored already (facts C12).
+// linux-7.2, broken: entries are reserved one by one while others are stored already.
 
 import {
   type ConvertResult,
@@ -39,7 +39,7 @@ export const storedWhileReserving: Policy = {
   ...none,
   name: 'stored-while-reserving',
   title: 'linux-7.2: KVM_SET_MEMORY_ATTRIBUTES reserves and stores gfn by gfn',
-  source: 'facts C12, B.7: memory is reserved ahead for the whole range',
+  source: 'kvm_vm_set_mem_attributes(): memory is reserved ahead for the whole range',
   base: 'linux-7.2',
   planted: {
     settings: { fail: 'xa_reserve' },

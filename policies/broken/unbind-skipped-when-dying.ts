@@ -1,5 +1,5 @@
-// linux-7.2, broken: a memslot goes and its bindings stay, because the gmem file is dying (facts D1, fixed by
-// ae431059e75d).
+// linux-7.2, broken: a memslot goes and its bindings stay, because the gmem file is dying (docs/objections.md D1, fixed
+// by ae431059e75d).
 
 import {
   type Policy,
@@ -26,7 +26,7 @@ export const unbindSkippedWhenDying: Policy = {
   ...none,
   name: 'unbind-skipped-when-dying',
   title: 'linux-7.2: bindings stay where the file is dying',
-  source: 'facts D1: syzbot 2479e53d0db9b32ae2aa, fixed by ae431059e75d',
+  source: 'docs/objections.md D1: syzbot 2479e53d0db9b32ae2aa, fixed by ae431059e75d',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-dangling-binding',

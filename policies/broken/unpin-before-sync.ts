@@ -1,4 +1,4 @@
-// folio-pin, broken: the pin goes before the IOTLB is flushed (facts K12).
+// folio-pin, broken: the pin goes before the IOTLB is flushed (docs/iommufd.md K12).
 
 import {
   type Pfn,
@@ -30,7 +30,7 @@ export const unpinBeforeSync: Policy = {
   ...folioPin,
   name: 'unpin-before-sync',
   title: 'folio-pin: unpinned before the flush',
-  source: 'facts K12: iommu_unmap_fast(), then unpin',
+  source: 'docs/iommufd.md K12: iommu_unmap_fast(), then unpin',
   planted: {
     invariant: 'unpin-follows-unmap-and-sync',
     platform: 'bare',

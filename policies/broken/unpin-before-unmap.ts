@@ -1,4 +1,4 @@
-// folio-pin, broken: the pin goes while the IOPTE is there (facts K12).
+// folio-pin, broken: the pin goes while the IOPTE is there (docs/iommufd.md K12).
 
 import {
   type Pfn,
@@ -30,7 +30,7 @@ export const unpinBeforeUnmap: Policy = {
   ...folioPin,
   name: 'unpin-before-unmap',
   title: 'folio-pin: unpinned, then unmapped',
-  source: 'facts K12: "we must not unpin something that is still DMA mapped"',
+  source: 'docs/iommufd.md K12: "we must not unpin something that is still DMA mapped"',
   planted: {
     invariant: 'unpin-follows-unmap-and-sync',
     platform: 'bare',

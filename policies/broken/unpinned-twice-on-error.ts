@@ -1,4 +1,4 @@
-// folio-pin, broken: who pinned and who unwinds both unpin (facts K15).
+// folio-pin, broken: who pinned and who unwinds both unpin (docs/iommufd.md K15).
 
 import {
   type Pfn,
@@ -18,7 +18,7 @@ export const unpinnedTwiceOnError: Policy = {
   ...folioPin,
   name: 'unpinned-twice-on-error',
   title: 'folio-pin: the error path unpins twice',
-  source: 'facts K15: every domain unpins instead of the last one',
+  source: 'docs/iommufd.md K15: every domain unpins instead of the last one',
   planted: {
     invariant: 'refcount-never-negative',
     platform: 'tdx',

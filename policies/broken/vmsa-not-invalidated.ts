@@ -1,4 +1,5 @@
-// linux-7.2, broken: PUNCH_HOLE does not look for VMSAs (facts D6; kvm_arch_gmem_invalidate_range() is new in 7.2).
+// linux-7.2, broken: PUNCH_HOLE does not look for VMSAs (docs/objections.md D6; kvm_arch_gmem_invalidate_range() is new
+// in 7.2).
 
 import { type Policy } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +9,7 @@ export const vmsaNotInvalidated: Policy = {
   ...none,
   name: 'vmsa-not-invalidated',
   title: 'linux-7.2: PUNCH_HOLE leaves the VMSA',
-  source: 'facts D6: the pointer of the hardware was not revoked before 7.2',
+  source: 'docs/objections.md D6: the pointer of the hardware was not revoked before 7.2',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['vmsa'] },

@@ -1,4 +1,5 @@
-// linux-7.2, broken: the gpa of the VMSA is published after mmu_lock was dropped (facts B.12 step 5, D6).
+// linux-7.2, broken: the gpa of the VMSA is published after mmu_lock was dropped (__sev_snp_reload_vmsa();
+// docs/objections.md D6).
 
 import {
   type Arch,
@@ -39,7 +40,7 @@ export const vmsaPublishedLate: Policy = {
   ...none,
   name: 'vmsa-published-late',
   title: 'linux-7.2: the gpa of the VMSA is published last',
-  source: 'facts B.12: publish the gpa first, recheck, install',
+  source: '__sev_snp_reload_vmsa(): publish the gpa first, recheck, install',
   base: 'linux-7.2',
   planted: {
     settings: { cast: ['vmsa'] },

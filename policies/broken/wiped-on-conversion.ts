@@ -1,4 +1,4 @@
-// v8, broken: the hook that frees a page runs on its conversion as well (facts D29).
+// v8, broken: the hook that frees a page runs on its conversion as well (docs/objections.md D29).
 
 import { type Policy, call, gmem_zero_range } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const wipedOnConversion: Policy = {
   ...none,
   name: 'wiped-on-conversion',
   title: 'v8: a conversion to shared scrubs the page',
-  source: 'Fuad Tabba, 19 Jun 2026, Re: [PATCH v8 15/46]; facts D29',
+  source: 'Fuad Tabba, 19 Jun 2026, Re: [PATCH v8 15/46]; docs/objections.md D29',
   base: 'v8',
   planted: {
     invariant: 'neighbour-content-survives',

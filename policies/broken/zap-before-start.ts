@@ -1,4 +1,4 @@
-// linux-7.2, broken: SPTEs are zapped first, the bracket is opened then (facts C6, D22).
+// linux-7.2, broken: SPTEs are zapped first, the bracket is opened then (docs/objections.md D22).
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const zapBeforeStart: Policy = {
   ...none,
   name: 'zap-before-start',
   title: 'linux-7.2: the zap comes before the bracket',
-  source: 'facts C6: zapped outside the bracket; D22',
+  source: 'kvm_unmap_gfn_range(): zapped outside the bracket; docs/objections.md D22',
   base: 'linux-7.2',
   planted: {
     invariant: 'zap-in-bracket',

@@ -1,4 +1,4 @@
-// rfc-v2, broken: to shared, the shared roots are zapped and the S-EPT is left (facts D23).
+// rfc-v2, broken: to shared, the shared roots are zapped and the S-EPT is left (docs/objections.md D23).
 
 import { type Policy, kvm_mmu_unmap_gfn_range, lock, unlock } from '../../api/index.ts';
 import { none } from '../none.ts';
@@ -8,7 +8,7 @@ export const zapOfWrongKind: Policy = {
   ...none,
   name: 'zap-of-wrong-kind',
   title: 'rfc-v2: roots of the wrong kind are zapped',
-  source: 'facts D23: a filter that does not come from the attributes',
+  source: 'docs/objections.md D23: a filter that does not come from the attributes',
   planted: {
     invariant: 'no-stale-private-iopte',
     platform: 'tdx',

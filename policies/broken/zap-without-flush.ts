@@ -1,4 +1,4 @@
-// linux-7.2, broken: SPTEs are zapped and no TLB is flushed (facts D22).
+// linux-7.2, broken: SPTEs are zapped and no TLB is flushed (docs/objections.md D22).
 
 import {
   type Policy,
@@ -30,7 +30,7 @@ export const zapWithoutFlush: Policy = {
   ...none,
   name: 'zap-without-flush',
   title: 'linux-7.2: TLBs are not flushed',
-  source: 'facts B.0 step 6: flush before mmu_lock is dropped; D22',
+  source: 'docs/objections.md D22: flush before mmu_lock is dropped',
   base: 'linux-7.2',
   planted: {
     invariant: 'no-stale-s2',

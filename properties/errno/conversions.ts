@@ -18,7 +18,7 @@ const ALL = ['linux-7.2', 'rfc-v2', 'v8'] as const;
 
 export const attributesTable: Table<AttributesArgs> = {
   call: 'KVM_SET_MEMORY_ATTRIBUTES',
-  source: 'virt/kvm/kvm_main.c: kvm_vm_ioctl_set_mem_attributes(); v8 10/46; facts E.3, B.7',
+  source: 'virt/kvm/kvm_main.c: kvm_vm_ioctl_set_mem_attributes(); v8 10/46',
   bases: ALL,
   rows: [
     row('the structure cannot be read', '-EFAULT', (ctx) => ctx.argp === 'unreadable'),
@@ -71,7 +71,7 @@ const isRefused = ({ offset, size, error_offset }: ConvertArgs, i_size: bigint):
 
 export const convertTable: Table<ConvertArgs> = {
   call: 'KVM_GMEM_CONVERT_SHARED, KVM_GMEM_CONVERT_PRIVATE',
-  source: 'RFC v2, 14 May 2025: kvm_gmem_ioctl(), kvm_gmem_ioctl_convert_range(); facts E.3, B.9',
+  source: 'RFC v2, 14 May 2025: kvm_gmem_ioctl(), kvm_gmem_ioctl_convert_range()',
   bases: ALL,
   rows: [
     rowIn('no such ioctl on a guest_memfd', { 'linux-7.2': '-ENOTTY', v8: '-ENOTTY' }, () => true),
@@ -118,7 +118,7 @@ export const convertTable: Table<ConvertArgs> = {
       departs: {
         'rfc-v2': {
           ret: 0,
-          says: 'kvm_gmem_convert_compute_work() loses the errno in an inner `ret`: 0, and nothing or a part is converted (facts D12, by reading)',
+          says: 'kvm_gmem_convert_compute_work() loses the errno in an inner `ret`: 0, and nothing or a part is converted (docs/objections.md D12, by reading)',
         },
       },
     },
@@ -141,7 +141,7 @@ export const convertTable: Table<ConvertArgs> = {
   ],
   notes: [
     '`error_offset`: in, 0 or -EINVAL; out, byte offset of the first folio with a reference on -EAGAIN.',
-    'On -ENOMEM rfc-v2 copies an `error_index` to user space that was never assigned (facts D13, by reading).',
+    'On -ENOMEM rfc-v2 copies an `error_index` to user space that was never assigned (docs/objections.md D13, by reading).',
     '`reserved[5]` is looked at by nobody.',
   ],
 };
@@ -165,7 +165,7 @@ const isHeldInRange = (ctx: Context, args: Attributes2Args): boolean => {
 
 export const attributes2Table: Table<Attributes2Args> = {
   call: 'KVM_SET_MEMORY_ATTRIBUTES2',
-  source: 'v8, 18 Jun 2026, 13/46 and 14/46: kvm_gmem_ioctl(), kvm_gmem_set_attributes(); facts E.3, B.8',
+  source: 'v8, 18 Jun 2026, 13/46 and 14/46: kvm_gmem_ioctl(), kvm_gmem_set_attributes()',
   bases: ALL,
   rows: [
     rowIn('no such ioctl on a guest_memfd', { 'linux-7.2': '-ENOTTY', 'rfc-v2': '-ENOTTY' }, () => true),

@@ -32,9 +32,9 @@ const TAIL = [
 
 const NOT_COVERED = [
   '',
-  '`>` for `>=` in the first half of `offset >= i_size || offset + size > i_size` (facts D37) is not among them: once',
-  'size 0 and a wrap are refused, the second half refuses offset == i_size, and the two cannot be told apart. The',
-  'difference is seen where size 0 gets that far (`size-zero`) and in the fault (`fault-at-end`).',
+  '`>` for `>=` in the first half of `offset >= i_size || offset + size > i_size` (docs/objections.md D37) is not among',
+  'them: once size 0 and a wrap are refused, the second half refuses offset == i_size, and the two cannot be told apart.',
+  'The difference is seen where size 0 gets that far (`size-zero`) and in the fault (`fault-at-end`).',
   '',
   '## Not covered',
   '',

@@ -23,7 +23,7 @@ const ALL = ['linux-7.2', 'rfc-v2', 'v8'] as const;
 
 export const createTable: Table<CreateArgs> = {
   call: 'KVM_CREATE_GUEST_MEMFD',
-  source: 'virt/kvm/guest_memfd.c: kvm_gmem_create(), kvm_gmem_get_supported_flags(); facts E.1',
+  source: 'virt/kvm/guest_memfd.c: kvm_gmem_create(), kvm_gmem_get_supported_flags()',
   bases: ALL,
   rows: [
     row('the structure cannot be read', '-EFAULT', (ctx) => ctx.argp === 'unreadable'),
@@ -66,7 +66,7 @@ const vfsKnows = (mode: number): boolean => {
 
 export const fallocateTable: Table<FallocateArgs> = {
   call: 'fallocate()',
-  source: 'fs/open.c: vfs_fallocate(); virt/kvm/guest_memfd.c: kvm_gmem_fallocate(); facts E.2',
+  source: 'fs/open.c: vfs_fallocate(); virt/kvm/guest_memfd.c: kvm_gmem_fallocate()',
   bases: ALL,
   rows: [
     row('no such file descriptor', '-EBADF', (ctx) => ctx.fd === 'none'),
@@ -94,7 +94,7 @@ export const fallocateTable: Table<FallocateArgs> = {
 
 export const mmapTable: Table<MmapArgs> = {
   call: 'mmap()',
-  source: 'mm/mmap.c: do_mmap(); virt/kvm/guest_memfd.c: kvm_gmem_mmap(); facts B.6, E.2',
+  source: 'mm/mmap.c: do_mmap(); virt/kvm/guest_memfd.c: kvm_gmem_mmap()',
   bases: ALL,
   rows: [
     row('offset not a multiple of PAGE_SIZE', '-EINVAL', (_ctx, { offset }) => isUnaligned(offset)),
@@ -135,8 +135,7 @@ export const mmapTable: Table<MmapArgs> = {
 
 export const faultTable: Table<FaultArgs> = {
   call: 'page fault in the mapping',
-  source:
-    'virt/kvm/guest_memfd.c: kvm_gmem_fault_user_mapping(); RFC v2: kvm_gmem_fault_shared(); facts B.6, E.2',
+  source: 'virt/kvm/guest_memfd.c: kvm_gmem_fault_user_mapping(); RFC v2: kvm_gmem_fault_shared()',
   bases: ALL,
   rows: [
     row('page beyond i_size', 'VM_FAULT_SIGBUS', (ctx, { pgoff }) => pgoff >= ctx.i_size / PAGE_SIZE),

@@ -88,8 +88,7 @@ const both = <A>(ret: NonNullable<Row<A>['ret']['v8']>): Row<A>['ret'] => ({ 'li
 
 export const guestFaultTable: Table<GuestFaultArgs> = {
   call: 'KVM_RUN, fault of the guest',
-  source:
-    'arch/x86/kvm/mmu/mmu.c: kvm_mmu_faultin_pfn(); virt/kvm/guest_memfd.c: kvm_gmem_get_pfn(); facts B.4, E.5',
+  source: 'arch/x86/kvm/mmu/mmu.c: kvm_mmu_faultin_pfn(); virt/kvm/guest_memfd.c: kvm_gmem_get_pfn()',
   bases: BASES,
   rows: [
     row(
@@ -116,8 +115,7 @@ const first = (ctx: Context, { gpa }: PreFaultArgs): GuestFaultArgs => {
 
 export const preFaultTable: Table<PreFaultArgs> = {
   call: 'KVM_PRE_FAULT_MEMORY',
-  source:
-    'virt/kvm/kvm_main.c: kvm_vcpu_pre_fault_memory(); arch/x86/kvm/mmu/mmu.c: kvm_tdp_page_prefault(); facts E.5',
+  source: 'virt/kvm/kvm_main.c: kvm_vcpu_pre_fault_memory(); arch/x86/kvm/mmu/mmu.c: kvm_tdp_page_prefault()',
   bases: BASES,
   rows: [
     row('the structure cannot be read', '-EFAULT', (ctx) => ctx.argp === 'unreadable'),

@@ -44,7 +44,7 @@ const populates = (says: Reason) =>
 
 export const snpTable: Table<SnpLaunchUpdateArgs> = {
   call: 'KVM_SEV_SNP_LAUNCH_UPDATE',
-  source: 'arch/x86/kvm/svm/sev.c: snp_launch_update(), sev_gmem_post_populate(); facts B.5, E.6',
+  source: 'arch/x86/kvm/svm/sev.c: snp_launch_update(), sev_gmem_post_populate()',
   bases: BASES,
   rows: [
     row('before KVM_SEV_SNP_LAUNCH_START', '-EINVAL', (ctx) => ctx.launch === 'not started'),
@@ -119,7 +119,7 @@ const SHIFT_LOSES = {
 
 export const tdxTable: Table<TdxInitMemRegionArgs> = {
   call: 'KVM_TDX_INIT_MEM_REGION',
-  source: 'arch/x86/kvm/vmx/tdx.c: tdx_vcpu_init_mem_region(), tdx_gmem_post_populate(); facts B.5, E.6',
+  source: 'arch/x86/kvm/vmx/tdx.c: tdx_vcpu_init_mem_region(), tdx_gmem_post_populate()',
   bases: BASES,
   rows: [
     row('hw_error != 0 on entry', '-EINVAL', (_ctx, { hw_error }) => hw_error !== 0n),

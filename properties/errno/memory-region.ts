@@ -48,8 +48,7 @@ const EINVAL = '-EINVAL';
 
 export const memoryRegionTable: Table<Args> = {
   call: 'KVM_SET_USER_MEMORY_REGION2',
-  source:
-    'virt/kvm/kvm_main.c: kvm_set_memory_region(); virt/kvm/guest_memfd.c: kvm_gmem_bind(); facts E.4, B.11',
+  source: 'virt/kvm/kvm_main.c: kvm_set_memory_region(); virt/kvm/guest_memfd.c: kvm_gmem_bind()',
   bases: ['linux-7.2', 'rfc-v2', 'v8'],
   rows: [
     row('the structure cannot be read', '-EFAULT', (ctx) => ctx.argp === 'unreadable'),
@@ -119,7 +118,7 @@ export const memoryRegionTable: Table<Args> = {
       (ctx, mem) => modifies(ctx, mem, ({ flags }) => (flags & KVM_MEM_GUEST_MEMFD) !== 0n),
       {
         'rfc-v2': {
-          says: 'accepted before the fix of late 2025, and the old binding stayed: use after free (facts D2)',
+          says: 'accepted before the fix of late 2025, and the old binding stayed: use after free (docs/objections.md D2)',
         },
       },
     ),
@@ -150,7 +149,7 @@ export const memoryRegionTable: Table<Args> = {
       (_ctx, mem) => asGmem(mem) && fileEnd(mem) > LLONG_MAX,
       {
         'rfc-v2': {
-          says: 'loff_t: the sum is negative, so that a binding outside the file is made (facts D3)',
+          says: 'loff_t: the sum is negative, so that a binding outside the file is made (docs/objections.md D3)',
         },
       },
     ),
@@ -181,8 +180,8 @@ export const memoryRegionTable: Table<Args> = {
     row('otherwise', 0, () => true),
   ],
   notes: [
-    'An overlap in the file was -EINVAL before Linux 7.2 (facts D4).',
-    'rfc-v2 is read in its guest_memfd.c; the rest of the memslot code is that of Linux 7.2, but for facts D2.',
+    'An overlap in the file was -EINVAL before Linux 7.2 (docs/objections.md D4).',
+    'rfc-v2 is read in its guest_memfd.c; the rest of the memslot code is that of Linux 7.2, but for docs/objections.md D2.',
     'v8 does not touch the bind of Linux 7.2. A later tree splits it in a prepare and a commit part: not here.',
   ],
 };

@@ -1,5 +1,6 @@
 // kvm_gmem_invalidate() of v8 (kvm_gmem_make_shared() in later code): what becomes shared leaves the page state of
-// the guest. v8 calls kvm_arch_gmem_invalidate(), the hook that also runs when a folio is freed (facts D29).
+// the guest. v8 calls kvm_arch_gmem_invalidate(), the hook that also runs when a folio is freed
+// (docs/objections.md D29).
 
 import { type Range, type Steps, each_page, rmp_make_shared } from '../../../api/index.ts';
 

@@ -1,4 +1,4 @@
-// Planted (facts D36): PAGE_ALIGNED(offset) twice, PAGE_ALIGNED(size) never.
+// Planted (docs/objections.md D36): PAGE_ALIGNED(offset) twice, PAGE_ALIGNED(size) never.
 
 import { type Context, type Outcome, PAGE_SIZE } from '../context.ts';
 import { type Attributes2Args, kvm_gmem_ioctl, kvm_gmem_set_attributes } from '../set-memory-attributes2.ts';

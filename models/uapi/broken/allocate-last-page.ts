@@ -1,4 +1,4 @@
-// Planted (facts D37, the other way): `>=` instead of `>`: what ends at i_size is refused.
+// Planted (docs/objections.md D37, the other way): `>=` instead of `>`: what ends at i_size is refused.
 
 import type { Context, Outcome } from '../context.ts';
 import { type FallocateArgs, kvm_gmem_fallocate, ksys_fallocate } from '../fallocate.ts';

@@ -1,4 +1,4 @@
-// Planted (facts D4): an overlap with another binding is -EINVAL, as before Linux 7.2.
+// Planted (docs/objections.md D4): an overlap with another binding is -EINVAL, as before Linux 7.2.
 
 import { kvm_gmem_bind } from '../bind.ts';
 import type { Context, Outcome } from '../context.ts';

@@ -1,4 +1,5 @@
-// Planted (facts D3): kvm_gmem_bind() computes in loff_t. A sum over LLONG_MAX is negative, and below i_size.
+// Planted (docs/objections.md D3): kvm_gmem_bind() computes in loff_t. A sum over LLONG_MAX is negative, and below
+// i_size.
 
 import { bindTail } from '../bind.ts';
 import { type Context, type Errno, type Outcome, PAGE_ALIGNED, s64 } from '../context.ts';

@@ -1,4 +1,5 @@
-// Planted (facts D3): kvm_set_memory_region() does not look whether guest_memfd_offset + memory_size wraps.
+// Planted (docs/objections.md D3): kvm_set_memory_region() does not look whether guest_memfd_offset + memory_size
+// wraps.
 
 import type { Context, Outcome } from '../context.ts';
 import { type MemoryRegionArgs, offsetIsInvalid, withParts } from '../memory-region.ts';

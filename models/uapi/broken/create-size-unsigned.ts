@@ -1,4 +1,4 @@
-// Planted (facts D3, of the file itself): a size over LLONG_MAX is taken.
+// Planted (docs/objections.md D3, of the file itself): a size over LLONG_MAX is taken.
 
 import { type Context, type Outcome, LLONG_MAX, PAGE_SIZE } from '../context.ts';
 import { type CreateArgs, kvm_vm_ioctl_create_guest_memfd } from '../create.ts';

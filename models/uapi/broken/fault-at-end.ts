@@ -1,4 +1,4 @@
-// Planted (facts D37): `>` instead of `>=`: a fault of the page at i_size gets a folio.
+// Planted (docs/objections.md D37): `>` instead of `>=`: a fault of the page at i_size gets a folio.
 
 import { type Context, type Outcome, PAGE_SHIFT, PAGE_SIZE } from '../context.ts';
 import { type FaultArgs, kvm_gmem_fault, kvm_gmem_fault_user_mapping } from '../fault.ts';

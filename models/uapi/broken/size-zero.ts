@@ -1,4 +1,5 @@
-// Planted (facts D37): v8 with the rule of RFC v2, size 0 is nothing to do, and `>` at the end of the file.
+// Planted (docs/objections.md D37): v8 with the rule of RFC v2, size 0 is nothing to do, and `>` at the end of the
+// file.
 
 import { type Context, type Outcome, PAGE_ALIGNED } from '../context.ts';
 import { type Attributes2Args, kvm_gmem_ioctl, kvm_gmem_set_attributes } from '../set-memory-attributes2.ts';
