@@ -11,7 +11,9 @@ const baseline = JSON.parse(readFileSync(new URL('./baseline.json', import.meta.
 
 describe.each(POLICIES.map((policy) => [policy.name, policy] as const))('%s', (name, policy) => {
   test.each(
-    surveyConfigs(policy).map((config) => [`${config.platform}, VMM ${config.vmm}`, config] as const),
+    surveyConfigs(policy).map(
+      (config) => [`${config.base}, ${config.platform}, VMM ${config.vmm}`, config] as const,
+    ),
   )('%s', (_label, config) => {
     const pinned = baseline.find(
       (s) =>

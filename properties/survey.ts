@@ -3,7 +3,7 @@
 import type { Policy } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { withPlaceBits } from '../engine/system.ts';
-import { type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../models/bounds.ts';
+import { BASES, type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import { none } from '../policies/none.ts';
 import { SOMETIMES } from './invariants.ts';
@@ -29,18 +29,24 @@ export interface Survey {
   readonly vacuous: readonly string[];
 }
 
-/** Every platform and both kinds of VMM, on the base that the policy names. */
+/** Judged on every base: what they do does not depend on how a conversion is asked for. */
+const ON_ALL_BASES = ['none', 'invalidate-callback', 'revoke-on-truncate'];
+
+/** Every platform and both kinds of VMM, on the base that the policy names or on all of them. */
 export function surveyConfigs(policy: Policy, bounds = boundsOf('quick')): Config[] {
-  return PLATFORMS.flatMap((platform) =>
-    VMMS.map((vmm) => ({
-      base: policy.base,
-      platform,
-      vmm,
-      bounds,
-      device: null,
-      assumptions: assumptions(),
-      fail: null,
-    })),
+  const bases = ON_ALL_BASES.includes(policy.name) ? BASES : [policy.base];
+  return bases.flatMap((base) =>
+    PLATFORMS.flatMap((platform) =>
+      VMMS.map((vmm) => ({
+        base,
+        platform,
+        vmm,
+        bounds,
+        device: null,
+        assumptions: assumptions(),
+        fail: null,
+      })),
+    ),
   );
 }
 

@@ -140,10 +140,10 @@ export function verdictText(result: Result): string {
       'sampled',
       () => `SAMPLED ${plural(result.runs, 'run')}: ${nothingOf(result)} met ${within}; not a search of all`,
     )
-    .with(
-      'vacuous',
-      () =>
-        `VACUOUS: no run reached ${names.length === 0 ? because.trim() : listed(names)}; raise the bounds`,
+    .with('vacuous', () =>
+      because === ''
+        ? `VACUOUS: no run reached ${listed(names)}; raise the bounds`
+        : `VACUOUS:${because}; raise the bounds`,
     )
     .with('not-applicable', () => `NOT APPLICABLE:${because}`)
     .exhaustive();
