@@ -1,0 +1,67 @@
+// docs/findings.md and docs/objections.md say what the suite finds: each trace replays, each number is answered.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tokenText } from '../cli/commands/check.ts';
+import { packageRoot } from '../cli/root.ts';
+import { none } from '../policies/none.ts';
+import { BASE_FINDINGS, findingConfig } from '../properties/findings.ts';
+import { OBJECTIONS } from '../properties/objections.ts';
+import type { Survey } from '../properties/survey.ts';
+import { decodeFinding, findingOf } from '../properties/token.ts';
+import {
+  FINDINGS_PAGE,
+  OBJECTIONS_PAGE,
+  findingsPage,
+  objectionsPage,
+  pinnedFaults,
+} from './docs-findings.ts';
+
+const read = (path: string): string => readFileSync(join(packageRoot(), path), 'utf8');
+const page = read(FINDINGS_PAGE);
+const PLACE_BITS = 16;
+
+/** What stands in the code fence below the heading. */
+function quoted(id: string): string {
+  return new RegExp(`^## ${id}\\n[^]*?\`\`\`\\n([^]*?)\`\`\``, 'm').exec(page)?.[1] ?? '';
+}
+
+describe.each(BASE_FINDINGS.map((found) => [found.id, found] as const))('%s', (id, found) => {
+  test('its token is of this configuration, and its schedule breaks the invariant', () => {
+    const token = /GC1-[0-9A-Z-]+/.exec(quoted(id))?.[0] ?? '';
+    const decoded = decodeFinding(token, [none], tokenText);
+    expect(decoded.stale).toEqual([]);
+    expect(decoded.config).toEqual(findingConfig(found));
+    expect(decoded.key?.name).toBe(`${found.invariant} (${found.outcome})`);
+    expect(findingOf(decoded, PLACE_BITS)).not.toBeNull();
+  });
+});
+
+test('the page of findings is written from the list', () => {
+  expect(page).toBe(findingsPage(({ id }) => quoted(id)));
+});
+
+test('the page of objections is written from the list and the planted faults', () => {
+  expect(read(OBJECTIONS_PAGE)).toBe(objectionsPage(pinnedFaults()));
+});
+
+test('every number is answered, and every finding that is named is there', () => {
+  const ids = BASE_FINDINGS.map(({ id }) => id);
+  for (const { d, answers } of OBJECTIONS) {
+    expect(answers.length, `D${d}`).toBeGreaterThan(0);
+    for (const answer of answers)
+      if (answer.is === 'finding') for (const id of answer.findings) expect(ids).toContain(id);
+  }
+});
+
+test('whatever a base breaks in the baseline is among the findings', () => {
+  const surveys = JSON.parse(read('properties/baseline.json')) as Survey[];
+  const listed = new Set(
+    BASE_FINDINGS.map(({ base, invariant, outcome }) => `${base} ${invariant} (${outcome})`),
+  );
+  const broken = new Set(
+    surveys.flatMap(({ base, baseBreaks }) => baseBreaks.map((key) => `${base} ${key}`)),
+  );
+  expect([...broken].filter((key) => !listed.has(key))).toEqual([]);
+});
