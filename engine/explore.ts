@@ -3,7 +3,7 @@
 import { SuiteError } from './errors.ts';
 import { fresh } from './fresh.ts';
 import type { State } from './layout.ts';
-import type { Successors } from './stepper.ts';
+import type { Successors } from './successors.ts';
 import { type Store, makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
 

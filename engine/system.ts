@@ -15,14 +15,8 @@ import { SuiteError, assert } from './errors.ts';
 import { fresh } from './fresh.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
 import { OFFERS_MAX, bitsFor, countersOf, partsOf } from './parts.ts';
-import {
-  type LastKept,
-  type Parts,
-  type Stepper,
-  type Successors,
-  stepperOf,
-  successorsOf,
-} from './stepper.ts';
+import { type Parts, type Stepper, stepperOf } from './stepper.ts';
+import { type LastKept, type Successors, successorsOf } from './successors.ts';
 
 export const BLOCKED = -1;
 
