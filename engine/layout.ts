@@ -43,7 +43,7 @@ export interface Layout {
 
 const WORD_BITS = 32;
 const FIELD_BITS_MAX = 24;
-const COPY_SLOTS_MAX = 128; /* beyond, TypedArray.set is faster than a store for each slot */
+const COPY_SLOTS_MAX = 40; /* beyond, TypedArray.set is faster than a store for each slot */
 
 interface Slot {
   readonly word: number;
