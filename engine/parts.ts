@@ -95,8 +95,10 @@ export function partsOf(
     );
     return found;
   };
-  /* the offers that led to places at which a call has returned */
-  const returns: (CallOffer | undefined)[][] = threads.map(() => []);
+  /* the offers that led to places at which a call has returned, and its result there */
+  const returns: ({ readonly offered: CallOffer; readonly result: Plain } | undefined)[][] = threads.map(
+    () => [],
+  );
   return {
     domain,
     calls,
@@ -109,15 +111,16 @@ export function partsOf(
     twins: twinsOf(domain, environment),
     tooWide: overflowError,
     returned: (m, thread, place, offer) => {
-      const { frames, result } = calls.describe(place);
-      let offered = environment.offers[thread]?.[offer] ?? returns[thread]?.[place];
-      if (offered === undefined) {
+      let known = offer < 0 ? returns[thread][place] : undefined;
+      if (known === undefined) {
+        const { frames, result } = calls.describe(place);
         const frame = frames[0];
         assert(frame !== undefined, 'a returned call had a function');
-        offered = offerByFrame(thread, frame.fn, frame.args);
-        returns[thread][place] = offered;
+        const offered = environment.offers[thread]?.[offer] ?? offerByFrame(thread, frame.fn, frame.args);
+        known = { offered, result };
+        if (offer < 0) returns[thread][place] = known;
       }
-      domain.finish?.(m, thread, offered, result);
+      domain.finish?.(m, thread, known.offered, known.result);
     },
   };
 }

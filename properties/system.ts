@@ -66,6 +66,7 @@ function judgeResult(machine: Machine, calls: ReadonlyMap<string, Call>, events:
   };
   return (m: Int32Array, offer: CallOffer, result: unknown): void => {
     note('call-returned');
+    if (result === 0) return;
     const text = resultText(result);
     if (text === '0') return;
     note('call-failed');
