@@ -32,14 +32,16 @@ export interface View {
   readonly pageClass: (m: MachineState, pfn: number, iova: number) => number;
   /** A page of the 2M block around the page is the guest's. */
   readonly blockHasGuestPage: (m: MachineState, pfn: number) => boolean;
-  /** Some translation, in-flight access or page-state table still reaches the page. */
-  readonly isReached: (m: MachineState, pfn: number) => boolean;
+  /** Of the pages in the mask, those that a translation, in-flight access or page-state table still reaches. */
+  readonly reachedOf: (m: MachineState, asked: number) => number;
   readonly verdictIndex: typeof dmaIndex;
 }
 
 export function makeView(machine: Machine): View {
   const { at, gfnOf, pages, huge, pfns, anonymous, config, vcpus, devices } = machine;
   const { page_cache, owner, huge_folio, lookup_refs, pins, host_pte } = at;
+  const { iopte, iotlb, spte_shared, spte_private, tlb, vmsa_pa, dma, rmp_assigned, td_owned, td_dirty } = at;
+  const hasHostPtes = inPlace(config);
   const snp = config.platform === 'sev-snp';
   const tdx = config.platform === 'tdx';
   const pool = anonymous < 0 ? pfns : anonymous;
@@ -87,25 +89,24 @@ export function makeView(machine: Machine): View {
       return indexOf(m, pfn) >= 0 && anonymous < 0 ? PAGE_CLASS['live elsewhere'] : PAGE_CLASS.stale;
     return snp && blockHasGuestPage(m, pfn) ? PAGE_CLASS['shared in mixed 2M'] : PAGE_CLASS.shared;
   };
-  const isReached = (m: MachineState, pfn: number): boolean => {
-    const want = pfn + 1;
+  const reachedOf = (m: MachineState, asked: number): number => {
+    /* bits by pfn + 1, as the fields hold it: bit 0 is for the empty ones */
+    let found = 0;
     for (let g = 0; g < pages; g++) {
-      if (
-        m[at.iopte + g] === want ||
-        m[at.iotlb + g] === want ||
-        m[at.spte_shared + g] === want ||
-        m[at.spte_private + g] === want
-      )
-        return true;
-      if (inPlace(config) && m[host_pte + g] === want) return true;
+      found |=
+        (1 << m[iopte + g]) | (1 << m[iotlb + g]) | (1 << m[spte_shared + g]) | (1 << m[spte_private + g]);
+      if (hasHostPtes) found |= 1 << m[host_pte + g];
     }
-    for (let k = 0; k < vcpus * pages; k++) if (m[at.tlb + k] === want) return true;
-    if (at.vmsa_pa !== undefined) for (let v = 0; v < vcpus; v++) if (m[at.vmsa_pa + v] === want) return true;
-    for (let d = 0; d < devices; d++) if (m[at.dma + d] === want) return true;
-    if (config.ats === true)
-      for (let k = 0; k < devices * pages; k++) if (m[at.device_tlb + k] === want) return true;
-    if (snp) return m[at.rmp_assigned + pfn] === 1;
-    return tdx && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1);
+    for (let k = 0; k < vcpus * pages; k++) found |= 1 << m[tlb + k];
+    if (vmsa_pa !== undefined) for (let v = 0; v < vcpus; v++) found |= 1 << m[vmsa_pa + v];
+    for (let d = 0; d < devices; d++) found |= 1 << m[dma + d];
+    if (config.ats === true) for (let k = 0; k < devices * pages; k++) found |= 1 << m[at.device_tlb + k];
+    let reached = found >> 1;
+    for (let pfn = 0; pfn < pfns; pfn++) {
+      if (snp && m[rmp_assigned + pfn] === 1) reached |= 1 << pfn;
+      if (tdx && (m[td_owned + pfn] === 1 || m[td_dirty + pfn] === 1)) reached |= 1 << pfn;
+    }
+    return reached & asked;
   };
   const triedReferences = (m: MachineState, first: number): number =>
     at.try_refs === undefined ? 0 : m[at.try_refs + first];
@@ -136,7 +137,7 @@ export function makeView(machine: Machine): View {
     isGuestOwned,
     pageClass,
     blockHasGuestPage,
-    isReached,
+    reachedOf,
     verdictIndex: dmaIndex,
   };
 }

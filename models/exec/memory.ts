@@ -5,6 +5,9 @@ import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
 import type { Lru } from './lru.ts';
 
+/* read in every state, see reuse() */
+const FREE = OWNER.free;
+
 export type Memory = ReturnType<typeof makeMemory>;
 
 export function makeMemory(
@@ -231,18 +234,19 @@ export function makeMemory(
     },
     /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
     reuse: (m: State): boolean => {
-      for (let pfn = 0; pfn < pool; pfn++) {
-        if (m[owner + pfn] !== OWNER.free || !view.isReached(m, pfn)) continue;
-        m[owner + pfn] = OWNER.host;
-        m[content + pfn] = CONTENT.host;
-        note('page-reused');
-        if (view.isGuestOwned(m, pfn) || (exec.tdx && m[at.td_dirty + pfn] === 1)) {
-          note('access.cpu-fatal');
-          m[at.host_dead] = 1;
-        }
-        return true;
+      let free = 0;
+      for (let pfn = 0; pfn < pool; pfn++) if (m[owner + pfn] === FREE) free |= 1 << pfn;
+      const reached = free === 0 ? 0 : view.reachedOf(m, free);
+      if (reached === 0) return false;
+      const pfn = 31 - Math.clz32(reached & -reached);
+      m[owner + pfn] = OWNER.host;
+      m[content + pfn] = CONTENT.host;
+      note('page-reused');
+      if (view.isGuestOwned(m, pfn) || (exec.tdx && m[at.td_dirty + pfn] === 1)) {
+        note('access.cpu-fatal');
+        m[at.host_dead] = 1;
       }
-      return false;
+      return true;
     },
   };
 }
