@@ -71,16 +71,18 @@ export function makeLockdep({ machine, note }: Exec): Lockdep {
   const pool = anonymous < 0 ? pfns : anonymous;
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
   const { writer: mmuWriter, readers: mmuReaders } = lockAt.mmu_lock;
-  const folioLock = at.folio_lock;
+  const { folio_lock: folioLock, srcu } = at;
+  const isVcpu = threads.map(({ kind }) => kind === 'vcpu');
+
+  const writerAt = LOCKS.map((name) => lockAt[name].writer);
+  const readersAt = LOCKS.map((name) => lockAt[name].readers);
 
   const heldBy = (m: State, thread: number): number => {
     let held = 0;
-    for (let k = 0; k < LOCKS.length; k++) {
-      const { writer, readers } = lockAt[LOCKS[k]];
-      if (m[writer] === thread + 1 || ((m[readers] >> thread) & 1) === 1) held |= 1 << k;
-    }
+    for (let k = 0; k < writerAt.length; k++)
+      if (m[writerAt[k]] === thread + 1 || ((m[readersAt[k]] >> thread) & 1) === 1) held |= 1 << k;
     for (let pfn = 0; pfn < pool; pfn++) if (m[folioLock + pfn] === thread + 1) held |= 1 << FOLIO;
-    if (threads[thread].kind === 'vcpu' && m[at.srcu + thread - firstVcpu] === 1) held |= 1 << SRCU;
+    if (isVcpu[thread] && m[srcu + thread - firstVcpu] === 1) held |= 1 << SRCU;
     return held;
   };
   const nested = (held: number, taken: number): void => {
@@ -99,12 +101,14 @@ export function makeLockdep({ machine, note }: Exec): Lockdep {
       if (taken < 0 && !canSleep) return run;
       const mayFindNothing = step.op === 'filemap_lock_folio' || step.op === 'kvm_mmu_invalidate_start';
       return (m, thread) => {
-        const held = taken < 0 ? 0 : heldBy(m, thread) & ~(1 << taken);
-        const spins = canSleep && (m[mmuWriter] === thread + 1 || ((m[mmuReaders] >> thread) & 1) === 1);
         const answer = run(m, thread);
         if (answer === BLOCKED) return answer;
-        if (spins) note('slept-under-spinlock');
-        if (held !== 0 && !(mayFindNothing && answer === 0)) nested(held, taken);
+        /* asked after the step, which may block: it changes no class but the one that it takes, and not mmu_lock */
+        if (canSleep && (m[mmuWriter] === thread + 1 || ((m[mmuReaders] >> thread) & 1) === 1))
+          note('slept-under-spinlock');
+        if (taken < 0 || (mayFindNothing && answer === 0)) return answer;
+        const held = heldBy(m, thread) & ~(1 << taken);
+        if (held !== 0) nested(held, taken);
         return answer;
       };
     },
