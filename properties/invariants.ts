@@ -8,13 +8,13 @@ import type { EventName } from '../models/events.ts';
 import { AREA, OWNER, SEPT } from '../models/machine.ts';
 import {
   type Questions,
-  allIdle,
   inEachPage,
   inEachPfn,
   inEachThread,
   inKvmBracket,
   isIdle,
   pfnName,
+  poolOf,
 } from './questions.ts';
 
 type M = Int32Array;
@@ -25,10 +25,12 @@ interface StepBreach {
   readonly event: EventName;
   readonly witness: string | ((q: Questions) => string);
 }
-/** Seen in a state: where it is (a page, a pfn, a thread), or -1. */
+/** Seen in a state: where it is (a page, a pfn, a thread), or -1. Null where this machine cannot show it. */
 interface StateBreach {
   readonly outcome: string;
-  readonly at: (q: Questions) => (m: M) => number;
+  readonly at: (q: Questions) => ((m: M) => number) | null;
+  /** Looked at with nothing going on alone. */
+  readonly whenIdle?: true;
   readonly witness: (q: Questions, m: M, where: number) => string;
 }
 export type Breach = StepBreach | StateBreach;
@@ -53,7 +55,7 @@ const table = (
   at: (q) => {
     const first = q.at[field];
     const { pages } = q.machine;
-    if (first === undefined) return () => -1;
+    if (first === undefined) return null;
     return (m) => {
       for (let page = 0; page < pages; page++)
         if (m[first + page] !== 0 && wrong(q, m, m[first + page] - 1, page)) return page;
@@ -66,22 +68,28 @@ const tlb = (
   wrong: (q: Questions, m: M, pfn: number, gfn: number, isPrivate: boolean) => boolean,
 ): StateBreach => ({
   outcome: 'TLB',
-  at: (q) => (m) => {
+  at: (q) => {
     const { pages, vcpus } = q.machine;
-    for (let k = 0; k < vcpus * pages; k++)
-      if (m[q.at.tlb + k] !== 0 && wrong(q, m, m[q.at.tlb + k] - 1, k % pages, m[q.at.tlb_private + k] === 1))
-        return k;
-    return -1;
+    const { tlb: first, tlb_private } = q.at;
+    return (m) => {
+      for (let k = 0; k < vcpus * pages; k++)
+        if (m[first + k] !== 0 && wrong(q, m, m[first + k] - 1, k % pages, m[tlb_private + k] === 1))
+          return k;
+      return -1;
+    };
   },
   witness: (q, m, k) =>
     `TLB[gfn ${k % q.machine.pages}] of vCPU ${Math.floor(k / q.machine.pages)} -> ${pfnName(q, m, m[q.at.tlb + k] - 1)}`,
 });
 const inFlight = (wrong: (q: Questions, m: M, pfn: number, device: number) => boolean): StateBreach => ({
   outcome: 'DMA in flight',
-  at: (q) => (m) => {
-    for (let d = 0; d < q.machine.devices; d++)
-      if (m[q.at.dma + d] !== 0 && wrong(q, m, m[q.at.dma + d] - 1, d)) return d;
-    return -1;
+  at: (q) => {
+    const { dma } = q.at;
+    const { devices } = q.machine;
+    return (m) => {
+      for (let d = 0; d < devices; d++) if (m[dma + d] !== 0 && wrong(q, m, m[dma + d] - 1, d)) return d;
+      return -1;
+    };
   },
   witness: (q, m, d) =>
     `DMA of DEV ${d} to iova ${m[q.at.dma_iova + d]}, translated, not committed -> ${pfnName(q, m, m[q.at.dma + d] - 1)}`,
@@ -93,18 +101,22 @@ const deviceTlb = (
   wrong: (q: Questions, m: M, pfn: number, iova: number, slot: number) => boolean,
 ): StateBreach => ({
   outcome,
-  at: (q) => (m) => {
+  at: (q) => {
     const { pages, devices } = q.machine;
     const first = q.at.device_tlb;
-    if (first === undefined) return -1;
-    for (let k = 0; k < devices * pages; k++)
-      if (m[first + k] !== 0 && wrong(q, m, m[first + k] - 1, k % pages, k)) return k;
-    return -1;
+    if (first === undefined) return null;
+    return (m) => {
+      for (let k = 0; k < devices * pages; k++)
+        if (m[first + k] !== 0 && wrong(q, m, m[first + k] - 1, k % pages, k)) return k;
+      return -1;
+    };
   },
   witness: (q, m, k) =>
     `device TLB[iova ${k % q.machine.pages}] of DEV ${Math.floor(k / q.machine.pages)} -> ${pfnName(q, m, m[q.at.device_tlb + k] - 1)}`,
 });
 
+/** In the allocator, or somebody else's already. */
+const isGivenBack = (owner: number): boolean => owner === OWNER.free || owner === OWNER.host;
 /** In the allocator, and not yet somebody else's. */
 const isFreed = (q: Questions, m: M, pfn: number): boolean => m[q.at.owner + pfn] === OWNER.free;
 const free = (q: Questions, m: M, pfn: number): boolean => q.view.isFree(m, pfn);
@@ -148,32 +160,38 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         /* a request is taken before the guest is entered, and the kick has made it leave */
         outcome: 'VMSA',
-        at: (q) => (m) => {
-          if (q.at.vmsa_pa === undefined) return -1;
-          for (let v = 0; v < q.machine.vcpus; v++)
-            if (
-              m[q.at.vmsa_pa + v] !== 0 &&
-              m[q.at.vmsa_reload + v] === 0 &&
-              free(q, m, m[q.at.vmsa_pa + v] - 1)
-            )
-              return v;
-          return -1;
+        at: (q) => {
+          const { vmsa_pa, vmsa_reload } = q.at;
+          if (vmsa_pa === undefined) return null;
+          return (m) => {
+            for (let v = 0; v < q.machine.vcpus; v++)
+              if (m[vmsa_pa + v] !== 0 && m[vmsa_reload + v] === 0 && free(q, m, m[vmsa_pa + v] - 1))
+                return v;
+            return -1;
+          };
         },
         witness: (q, m, v) => `vmsa_pa of vCPU ${v} -> ${pfnName(q, m, m[q.at.vmsa_pa + v] - 1)}`,
       },
       {
         outcome: 'RMP entry',
-        at: (q) => (m) =>
-          q.at.rmp_assigned === undefined
-            ? -1
-            : inEachPfn(q, (pfn) => m[q.at.rmp_assigned + pfn] === 1 && free(q, m, pfn)),
+        at: ({ at: { rmp_assigned, owner }, machine }) => {
+          if (rmp_assigned === undefined) return null;
+          const pool = poolOf(machine);
+          return (m) => {
+            for (let pfn = 0; pfn < pool; pfn++)
+              if (m[rmp_assigned + pfn] === 1 && isGivenBack(m[owner + pfn])) return pfn;
+            return -1;
+          };
+        },
         witness: (q, m, pfn) =>
           `RMP[pfn ${pfn}] still assigned to gfn ${m[q.at.rmp_gfn + pfn]}: ${pfnName(q, m, pfn)}`,
       },
       {
         outcome: 'TD page',
-        at: (q) => (m) =>
-          q.at.td_owned === undefined ? -1 : inEachPfn(q, (pfn) => free(q, m, pfn) && guestOwned(q, m, pfn)),
+        at: (q) =>
+          q.at.td_owned === undefined
+            ? null
+            : (m) => inEachPfn(q, (pfn) => free(q, m, pfn) && guestOwned(q, m, pfn)),
         witness: (q, m, pfn) => `PAMT: the TD's key is still on ${pfnName(q, m, pfn)}`,
       },
     ],
@@ -187,13 +205,15 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'IOPTE',
-        at: (q) => (m) =>
-          q.pins || !allIdle(q, m)
-            ? -1
-            : inEachPage(
-                q,
-                (page) => m[q.at.iopte + page] !== 0 && m[q.at.iopte + page] !== m[q.at.page_cache + page],
-              ),
+        whenIdle: true,
+        at: (q) =>
+          q.pins
+            ? null
+            : (m) =>
+                inEachPage(
+                  q,
+                  (page) => m[q.at.iopte + page] !== 0 && m[q.at.iopte + page] !== m[q.at.page_cache + page],
+                ),
         witness: (q, m, page) =>
           `IOPTE[iova ${page}] -> pfn ${m[q.at.iopte + page] - 1}, page cache[${page}]: ${m[q.at.page_cache + page] === 0 ? 'a hole' : `pfn ${m[q.at.page_cache + page] - 1}`}`,
       },
@@ -225,14 +245,15 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'S-EPT',
-        at: (q) => (m) =>
+        at: (q) =>
           q.at.sept === undefined
-            ? -1
-            : inEachPage(
-                q,
-                (gfn) =>
-                  m[q.at.sept + gfn] !== SEPT.free && !q.view.isPrivate(m, gfn) && !inKvmBracket(q, m, gfn),
-              ),
+            ? null
+            : (m) =>
+                inEachPage(
+                  q,
+                  (gfn) =>
+                    m[q.at.sept + gfn] !== SEPT.free && !q.view.isPrivate(m, gfn) && !inKvmBracket(q, m, gfn),
+                ),
         witness: (q, m, gfn) =>
           `S-EPT[gfn ${gfn}] -> pfn ${m[q.at.sept_pfn + gfn] - 1}, index ${gfn} is shared`,
       },
@@ -279,7 +300,7 @@ export const INVARIANTS: readonly Invariant[] = [
         outcome: 'GUP pin',
         at: (q) => {
           const { host_pin } = q.at;
-          if (host_pin === undefined) return () => -1;
+          if (host_pin === undefined) return null;
           return (m) => {
             const index = m[host_pin] === 0 ? -1 : q.view.indexOf(m, m[host_pin] - 1);
             return index >= 0 && m[q.at.private + index] === 1 ? index : -1;
@@ -326,14 +347,15 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'stale entry',
-        at: (q) => (m) =>
-          inEachPage(
-            q,
-            (iova) =>
-              m[q.at.iotlb + iova] !== 0 &&
-              m[q.at.iotlb + iova] !== m[q.at.iopte + iova] &&
-              m[q.at.gather + iova] === 0,
-          ),
+        at:
+          ({ at: { iotlb, iopte, gather }, machine: { pages } }) =>
+          (m) => {
+            for (let iova = 0; iova < pages; iova++) {
+              const cached = m[iotlb + iova];
+              if (cached !== 0 && cached !== m[iopte + iova] && m[gather + iova] === 0) return iova;
+            }
+            return -1;
+          },
         witness: (q, m, iova) =>
           `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}, no IOPTE and no invalidation pending`,
       },
@@ -347,14 +369,16 @@ export const INVARIANTS: readonly Invariant[] = [
       ),
       {
         outcome: 'never invalidated',
-        at: (q) => (m) =>
-          inEachPage(
-            q,
-            (iova) =>
-              m[q.at.gather + iova] !== 0 &&
-              m[q.at.iotlb + iova] !== 0 &&
-              isIdle(q, m, m[q.at.gather + iova] - 1),
-          ),
+        at: (q) => {
+          const { gather, iotlb } = q.at;
+          const { pages } = q.machine;
+          return (m) => {
+            for (let iova = 0; iova < pages; iova++)
+              if (m[gather + iova] !== 0 && m[iotlb + iova] !== 0 && isIdle(q, m, m[gather + iova] - 1))
+                return iova;
+            return -1;
+          };
+        },
         witness: (q, m, iova) =>
           `IOTLB[iova ${iova}] -> ${pfnName(q, m, m[q.at.iotlb + iova] - 1)}; the call that cleared the IOPTE has returned`,
       },
@@ -369,18 +393,20 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'size',
-        at: (q) => (m) =>
-          q.at.rmp_2m === undefined || !allIdle(q, m)
-            ? -1
-            : inEachPage(q, (iova) => {
-                const pfn = m[q.at.iopte + iova] - 1;
-                return (
-                  pfn >= 0 &&
-                  m[q.at.rmp_assigned + pfn] === 1 &&
-                  m[q.at.rmp_gfn + pfn] === iova &&
-                  m[q.at.rmp_2m + pfn] !== m[q.at.iopte_huge + iova]
-                );
-              }),
+        whenIdle: true,
+        at: (q) =>
+          q.at.rmp_2m === undefined
+            ? null
+            : (m) =>
+                inEachPage(q, (iova) => {
+                  const pfn = m[q.at.iopte + iova] - 1;
+                  return (
+                    pfn >= 0 &&
+                    m[q.at.rmp_assigned + pfn] === 1 &&
+                    m[q.at.rmp_gfn + pfn] === iova &&
+                    m[q.at.rmp_2m + pfn] !== m[q.at.iopte_huge + iova]
+                  );
+                }),
         witness: (q, m, iova) =>
           `IOPTE[iova ${iova}] is ${m[q.at.iopte_huge + iova] === 1 ? '2M' : '4K'}, RMP[pfn ${m[q.at.iopte + iova] - 1}] is ${m[q.at.iopte_huge + iova] === 1 ? '4K' : '2M'}`,
       },
@@ -409,14 +435,15 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'pin',
-        at: (q) => (m) => (q.pins ? inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0 && isFreed(q, m, pfn)) : -1),
+        at: (q) =>
+          q.pins ? (m) => inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0 && isFreed(q, m, pfn)) : null,
         witness: (q, m, pfn) => `pfn ${pfn} has ${m[q.at.pins + pfn]} pins and is free`,
       },
       {
         outcome: 'GUP pin',
         at: (q) => {
           const { host_pin } = q.at;
-          if (host_pin === undefined) return () => -1;
+          if (host_pin === undefined) return null;
           return (m) => (m[host_pin] !== 0 && isFreed(q, m, m[host_pin] - 1) ? m[host_pin] - 1 : -1);
         },
         witness: (_q, _m, pfn) => `pfn ${pfn} is pinned by a user thread of the host and is free`,
@@ -449,11 +476,14 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'npinned',
-        at: (q) => (m) => {
-          if (!q.pins || m[q.machine.lockAt.pages_mutex.writer] !== 0) return -1;
-          let pinned = 0;
-          inEachPfn(q, (pfn) => ((pinned += m[q.at.pins + pfn]), false));
-          return pinned === m[q.at.npinned] ? -1 : pinned;
+        at: (q) => {
+          if (!q.pins) return null;
+          return (m) => {
+            if (m[q.machine.lockAt.pages_mutex.writer] !== 0) return -1;
+            let pinned = 0;
+            inEachPfn(q, (pfn) => ((pinned += m[q.at.pins + pfn]), false));
+            return pinned === m[q.at.npinned] ? -1 : pinned;
+          };
         },
         witness: (q, m, pinned) => `npinned is ${m[q.at.npinned]}, ${pinned} pages are pinned`,
       },
@@ -467,7 +497,7 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'pinned twice',
-        at: (q) => (m) => (q.pins ? inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 1) : -1),
+        at: (q) => (q.pins ? (m) => inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 1) : null),
         witness: (q, m, pfn) => `pfn ${pfn} has ${m[q.at.pins + pfn]} pins`,
       },
     ],
@@ -506,23 +536,24 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'IOPTE',
+        whenIdle: true,
         at: (q) => (m) =>
-          allIdle(q, m)
-            ? inEachPage(q, (iova) => m[q.at.iopte + iova] !== 0 && m[q.at.area + iova] === AREA.none)
-            : -1,
+          inEachPage(q, (iova) => m[q.at.iopte + iova] !== 0 && m[q.at.area + iova] === AREA.none),
         witness: (q, m, iova) => `IOPTE[iova ${iova}] -> pfn ${m[q.at.iopte + iova] - 1}, no area`,
       },
       {
         outcome: 'pin',
+        whenIdle: true,
         at: (q) => (m) =>
-          !allIdle(q, m) || inEachPage(q, (iova) => m[q.at.area + iova] !== AREA.none) >= 0
+          inEachPage(q, (iova) => m[q.at.area + iova] !== AREA.none) >= 0
             ? -1
             : inEachPfn(q, (pfn) => m[q.at.pins + pfn] > 0),
         witness: (_q, _m, pfn) => `pfn ${pfn} is pinned, no area is left`,
       },
       {
         outcome: 'reference',
-        at: (q) => (m) => (allIdle(q, m) ? inEachPfn(q, (pfn) => m[q.at.lookup_refs + pfn] > 0) : -1),
+        whenIdle: true,
+        at: (q) => (m) => inEachPfn(q, (pfn) => m[q.at.lookup_refs + pfn] > 0),
         witness: (q, m, pfn) => `pfn ${pfn} has ${m[q.at.lookup_refs + pfn]} references without a holder`,
       },
       {
@@ -553,10 +584,9 @@ export const INVARIANTS: readonly Invariant[] = [
       { outcome: 'below zero', event: 'in-progress-negative', witness: 'in_progress is decremented at 0' },
       {
         outcome: 'left open',
+        whenIdle: true,
         at: (q) => (m) =>
-          allIdle(q, m) && (m[q.at.mmu_invalidate_in_progress] !== 0 || m[q.at.gmem_in_progress] !== 0)
-            ? 0
-            : -1,
+          m[q.at.mmu_invalidate_in_progress] !== 0 || m[q.at.gmem_in_progress] !== 0 ? 0 : -1,
         witness: (q, m) =>
           `mmu_invalidate_in_progress is ${m[q.at.mmu_invalidate_in_progress]}, gmem's is ${m[q.at.gmem_in_progress]}, no call is in flight`,
       },
@@ -571,13 +601,15 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'no range',
-        at: (q) => (m) =>
-          (m[q.at.mmu_invalidate_in_progress] > 0 &&
-            m[q.at.mmu_invalidate_range] === 0 &&
-            m[q.machine.lockAt.mmu_lock.writer] === 0) ||
-          (m[q.at.gmem_in_progress] > 0 && m[q.at.gmem_range] === 0)
-            ? 0
-            : -1,
+        at: ({ at, machine }) => {
+          const { mmu_invalidate_in_progress, mmu_invalidate_range, gmem_in_progress, gmem_range } = at;
+          const { writer } = machine.lockAt.mmu_lock;
+          return (m) =>
+            (m[mmu_invalidate_in_progress] > 0 && m[mmu_invalidate_range] === 0 && m[writer] === 0) ||
+            (m[gmem_in_progress] > 0 && m[gmem_range] === 0)
+              ? 0
+              : -1;
+        },
         witness: () => 'in_progress is raised and no range was added',
       },
     ],
@@ -655,15 +687,20 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'huge folio',
-        at: (q) => (m) =>
-          m[q.machine.lockAt.invalidate_lock.writer] !== 0
-            ? -1
-            : inEachPage(q, (index) => {
-                const pfn = m[q.at.page_cache + index] - 1;
-                return (
-                  pfn >= 0 && m[q.at.private + index] === 0 && q.view.folioPages(m, q.view.head(m, pfn)) > 1
-                );
-              }),
+        at: (q) => {
+          const { page_cache, private: attribute } = q.at;
+          const { pages, lockAt } = q.machine;
+          const { writer } = lockAt.invalidate_lock;
+          return (m) => {
+            if (m[writer] !== 0) return -1;
+            for (let index = 0; index < pages; index++) {
+              const pfn = m[page_cache + index] - 1;
+              if (pfn < 0 || m[attribute + index] !== 0) continue;
+              if (q.view.folioPages(m, q.view.head(m, pfn)) > 1) return index;
+            }
+            return -1;
+          };
+        },
         witness: (q, m, index) =>
           `index ${index} is shared and inside the huge folio of pfn ${m[q.at.page_cache + index] - 1}`,
       },
@@ -765,10 +802,10 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: [
       {
         outcome: 'gap',
-        at: (q) => (m) =>
+        at: (q) =>
           q.at.attribute_missing === undefined
-            ? -1
-            : inEachPage(q, (index) => m[q.at.attribute_missing + index] === 1),
+            ? null
+            : (m) => inEachPage(q, (index) => m[q.at.attribute_missing + index] === 1),
         witness: (_q, _m, index) => `index ${index} has no entry in the tree of attributes`,
       },
     ],

@@ -3,7 +3,7 @@
 
 import { EVENT, EVENTS } from '../models/events.ts';
 import { type Breach, INVARIANTS, type Invariant } from './invariants.ts';
-import type { Questions } from './questions.ts';
+import { type Questions, allIdle } from './questions.ts';
 
 /** One way to break one invariant: what is found, minimised and reported on its own. */
 export interface Key {
@@ -40,10 +40,13 @@ export const keyOf = (invariant: string, outcome: string): Key | undefined =>
 
 /** A judge over the keys given: appends the numbers of those that are broken in a state. */
 export function makeJudge(q: Questions, keys: readonly Key[]): (m: Int32Array, hits: number[]) => void {
-  const asked = keys.flatMap(({ breach, property }) =>
-    'event' in breach ? [] : [{ at: breach.at(q), property }],
-  );
+  const whenIdle = keys.flatMap(({ breach, property }) => {
+    const at = 'event' in breach ? null : breach.at(q);
+    return at === null || 'event' in breach ? [] : [{ at, property, always: breach.whenIdle !== true }];
+  });
+  const whenBusy = whenIdle.filter(({ always }) => always);
   return (m, hits) => {
+    const asked = allIdle(q, m) ? whenIdle : whenBusy;
     for (let k = 0; k < asked.length; k++) if (asked[k].at(m) >= 0) hits.push(asked[k].property);
   };
 }
@@ -52,6 +55,7 @@ export function makeJudge(q: Questions, keys: readonly Key[]): (m: Int32Array, h
 export function witnessOf(q: Questions, key: Key, m: Int32Array): string {
   const { breach } = key;
   if ('event' in breach) return typeof breach.witness === 'string' ? breach.witness : breach.witness(q);
-  const where = breach.at(q)(m);
+  const seen = breach.whenIdle !== true || allIdle(q, m);
+  const where = seen ? (breach.at(q)?.(m) ?? -1) : -1;
   return where < 0 ? `${key.name} is not broken in this state` : breach.witness(q, m, where);
 }

@@ -16,14 +16,16 @@ export interface Questions {
   placeAt: readonly number[];
 }
 
+/** Pages of the pool that guest_memfd allocates from: the first ones. */
+export const poolOf = ({ anonymous, pfns }: Machine): number => (anonymous < 0 ? pfns : anonymous);
+
 /** First page for which the question is answered yes, or -1. */
 export function inEachPage(q: Questions, asks: (page: number) => boolean): number {
   for (let page = 0; page < q.machine.pages; page++) if (asks(page)) return page;
   return -1;
 }
 export function inEachPfn(q: Questions, asks: (pfn: number) => boolean): number {
-  const { anonymous, pfns } = q.machine;
-  const pool = anonymous < 0 ? pfns : anonymous;
+  const pool = poolOf(q.machine);
   for (let pfn = 0; pfn < pool; pfn++) if (asks(pfn)) return pfn;
   return -1;
 }
@@ -33,8 +35,10 @@ export function inEachThread(q: Questions, asks: (thread: number) => boolean): n
 }
 
 export const isIdle = (q: Questions, m: Int32Array, thread: number): boolean => m[q.placeAt[thread]] === 0;
+/** With nothing going on: no call is in flight. */
 export function allIdle(q: Questions, m: Int32Array): boolean {
-  for (let thread = 0; thread < q.placeAt.length; thread++) if (m[q.placeAt[thread]] !== 0) return false;
+  const { placeAt } = q;
+  for (let thread = 0; thread < placeAt.length; thread++) if (m[placeAt[thread]] !== 0) return false;
   return true;
 }
 /** KVM's bracket is open and covers the gfn. */
