@@ -16,6 +16,8 @@ export default defineConfig({
       (dir) => `${dir}/**/*.test.ts`,
     ),
     pool: 'forks',
+    /* one module graph a fork: the models are read in once, not once a file */
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
