@@ -8,12 +8,12 @@ import type { PageState } from './page-state.ts';
 export type Launch = ReturnType<typeof makeLaunch>;
 
 export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State, pfn: number) => void) {
-  const { machine, snp, tdx, note } = exec;
+  const { machine, view, snp, tdx, note } = exec;
   const { at } = machine;
 
   /** The measured image holds what the page holds. */
-  const measured = (m: State, index: number, pfn: number): void => {
-    if (m[at.private + index] === 0) note('populated-shared');
+  const measured = (m: State, gfn: number, pfn: number): void => {
+    if (!view.isPrivate(m, gfn)) note('populated-shared');
     if (m[at.content + pfn] === CONTENT.stale) note('stale-data-measured');
     note('populated');
   };
@@ -30,26 +30,26 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
       return 0;
     },
     /** RMPUPDATE to private, 4K, immutable, then LAUNCH_UPDATE; firmware refuses once the launch is finished. */
-    launchUpdate: (m: State, index: number, pfn: number): number => {
+    launchUpdate: (m: State, gfn: number, pfn: number): number => {
       if (m[at.rmp_assigned + pfn] === 1) note('populated-assigned');
       if (m[at.launched] === 1) return 0;
-      pageState.assignOne(m, pfn, index);
+      pageState.assignOne(m, pfn, gfn);
       m[at.rmp_validated + pfn] = 1;
-      measured(m, index, pfn);
+      measured(m, gfn, pfn);
       m[at.content + pfn] = CONTENT.guest;
       return 1;
     },
     /** TDH.MEM.PAGE.ADD: copies the source itself. */
-    pageAdd: (m: State, index: number, pfn: number): number => {
-      if (!tdx || !pageState.augment(m, index, pfn)) return 0;
-      m[at.sept + index] = SEPT.mapped;
+    pageAdd: (m: State, gfn: number, pfn: number): number => {
+      if (!tdx || !pageState.augment(m, gfn, pfn)) return 0;
+      m[at.sept + gfn] = SEPT.mapped;
       m[at.content + pfn] = CONTENT.guest;
-      measured(m, index, pfn);
+      measured(m, gfn, pfn);
       return 1;
     },
     /** TDH.MR.EXTEND */
-    extend: (m: State, index: number): number => {
-      if (tdx && m[at.sept + index] === SEPT.mapped) return 1;
+    extend: (m: State, gfn: number): number => {
+      if (tdx && m[at.sept + gfn] === SEPT.mapped) return 1;
       note('populated-leaf-gone');
       return 0;
     },

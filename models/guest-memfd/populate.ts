@@ -21,6 +21,7 @@ import {
   gfn_to_memslot,
   gmem_is_private,
   kvm_gmem_get_folio,
+  kvm_mem_is_private,
   launch_finish,
   launch_finished,
   lock,
@@ -31,6 +32,7 @@ import {
   unlock,
   up_write,
 } from '../../api/index.ts';
+import { kvm_gmem_get_index } from '../kvm/memslots.ts';
 import type { MayFail } from './failure.ts';
 
 /* MODEL: the source of populate is memory of the VMM's own, pinned before invalidate_lock, and always there. */
@@ -50,14 +52,16 @@ function* tdx_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
 
 /** One page, under invalidate_lock. The attribute is looked at with the folio unlocked; slots_lock or it keeps it. */
 function* __kvm_gmem_populate(gfn: number, arch: Arch): Steps<Result> {
+  const index = kvm_gmem_get_index(gfn, arch);
   yield* down_write('invalidate_lock');
-  const pfn = yield* kvm_gmem_get_folio(gfn);
+  const pfn = yield* kvm_gmem_get_folio(index);
   let result: Result = pfn === null ? '-ENOMEM' : 0;
   if (pfn !== null) {
     if (yield* folio_test_hwpoison(pfn)) result = '-EHWPOISON';
     else if (arch.base === 'v8') yield* clear_highpage(pfn);
     yield* folio_unlock(pfn);
-    if (result === 0 && !(yield* gmem_is_private(gfn))) result = '-EINVAL';
+    if (result === 0 && !(yield* arch.in_place ? gmem_is_private(index) : kvm_mem_is_private(gfn)))
+      result = '-EINVAL';
     if (result === 0)
       result = yield* call(
         arch.platform === 'tdx' ? tdx_gmem_post_populate : sev_gmem_post_populate,
