@@ -166,7 +166,8 @@ export interface SystemOptions {
   readonly placeBits?: number;
 }
 
-const PLACE_BITS = 12;
+/* Too few cost a search twice, from its start: a state of 128 slots takes as many words with 12 bits. */
+const PLACE_BITS = 16;
 
 /** Thrown when a place does not fit its field: build the system again with more bits. */
 export class PlaceOverflow extends SuiteError {
