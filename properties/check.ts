@@ -86,7 +86,8 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   if (sampled !== null) sampled.hits.forEach((count, property) => (searched.hits[property] += count));
 
   const keys = brokenKeys(model, searched.hits);
-  const ofBase = policy.name === none.name || keys.length === 0 ? searched.hits : base.of(config, options);
+  const ofBase =
+    policy.name === none.name || keys.length === 0 ? searched.hits : base.of(config, options, keys);
   const blameOf = (key: Key): Blame =>
     policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';

@@ -9,7 +9,7 @@ import { type System, withPlaceBits } from '../engine/system.ts';
 import { type Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import type { CorpusEntry } from './corpus.ts';
-import type { Key } from './properties.ts';
+import { type Key, PROPERTIES } from './properties.ts';
 import { type Sampling, sample } from './sampling.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, freeEnvironment, makeModel } from './system.ts';
@@ -61,12 +61,13 @@ export function build(model: Model, calls: number): (bits: number) => System {
   return (bits) => model.system(freeEnvironment(model, calls), bits);
 }
 
-function exhaust(model: Model, options: CheckOptions, calls: number): Exploration {
+function exhaust(model: Model, options: CheckOptions, calls: number, until?: readonly number[]): Exploration {
   const { maxStates } = model.config.bounds;
   return withPlaceBits(build(model, calls), (system) =>
     explore(system, {
       eager: true,
       statesMax: maxStates,
+      ...(until === undefined ? {} : { until }),
       stop: ({ states }) => {
         options.progress?.({ phase: `exhaustive, ${calls} calls`, states, runs: 0, found: 0 });
         return options.stop?.() === true;
@@ -120,23 +121,34 @@ export const sampleOf = (model: Model, options: CheckOptions): Sampling =>
     ...(options.stop === undefined ? {} : { stop: options.stop }),
   });
 
-/** What the base does without any IOMMU consumer: searched once for each configuration. */
+/**
+ * What the base does without any IOMMU consumer: searched for each configuration until the keys are hit, and
+ * at most once to the end.
+ */
 export interface BaseFindings {
-  readonly of: (config: Config, options: CheckOptions) => Float64Array;
+  /** By property: above 0 for those of the keys that the base hits. Of other keys it says nothing. */
+  readonly of: (config: Config, options: CheckOptions, keys: readonly Key[]) => Float64Array;
 }
 
 export function makeBaseFindings(): BaseFindings {
-  const known = new Map<string, Float64Array>();
+  const known = new Map<string, { readonly hits: Float64Array; searchedAll: boolean }>();
   return {
-    of: (config, options) => {
-      const key = JSON.stringify(config);
-      const found = known.get(key);
-      if (found !== undefined) return found;
+    of: (config, options, keys) => {
+      const name = JSON.stringify(config);
+      const found = known.get(name) ?? { hits: new Float64Array(PROPERTIES.length), searchedAll: false };
+      known.set(name, found);
+      const { hits } = found;
+      const add = (more: Float64Array): void => more.forEach((count, property) => (hits[property] += count));
+      const missing = (): number[] =>
+        keys.map((key) => key.property).filter((property) => hits[property] === 0);
+      if (found.searchedAll || missing().length === 0) return hits;
       const model = makeModel(config, none);
-      const { hits } = exhaust(model, options, config.bounds.calls);
-      if (options.runs > 0)
-        sampleOf(model, options).hits.forEach((count, property) => (hits[property] += count));
-      known.set(key, hits);
+      const { calls } = config.bounds;
+      /* what fewer calls reach, more calls reach as well: most keys are found in a search that is small */
+      if (calls > 1) add(exhaust(model, options, calls - 1, missing()).hits);
+      if (missing().length > 0) add(exhaust(model, options, calls, missing()).hits);
+      found.searchedAll = missing().length > 0;
+      if (found.searchedAll && options.runs > 0) add(sampleOf(model, options).hits);
       return hits;
     },
   };

@@ -114,7 +114,7 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
   });
   const model = makeModel(config, policy, bundled ? {} : { guard: guardWith(GUARD_MS) });
   const written = writtenOn(model, entry, key);
-  const base = makeBaseFindings().of(config, checkOptions(options, bundled));
+  const base = makeBaseFindings().of(config, checkOptions(options, bundled), [key]);
   return {
     model,
     key,
