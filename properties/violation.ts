@@ -2,7 +2,7 @@
 
 import type { Policy } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
-import { withPlaceBits } from '../engine/system.ts';
+import { type System, withPlaceBits } from '../engine/system.ts';
 import {
   type Assumptions,
   type AssumptionName,
@@ -14,7 +14,6 @@ import type { Blame, Violation } from '../models/results.ts';
 import { consequenceOf } from './consequence.ts';
 import { toCorpus } from './corpus.ts';
 import { explain } from './explain.ts';
-import type { Key } from './properties.ts';
 import { judgementOf } from './severity.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
@@ -22,26 +21,47 @@ import { encodeFinding } from './token.ts';
 import { type CheckOptions, build, modelOptions } from './search.ts';
 import { whyOf } from './why.ts';
 
+/** The path of the finding hits its key here as well. False says nothing: another path may. */
+function hitsAgain(system: System, { key, path, system: foundIn }: Finding): boolean {
+  /* moves are numbers of offers: those of any other environment mean something else here */
+  if (foundIn.environment.kind !== 'free') return false;
+  const { domain } = system;
+  const m = system.initial[path.initial]?.slice();
+  if (m === undefined) return false;
+  const found: number[] = [];
+  domain.judge(m, found);
+  for (const move of path.moves) {
+    if (found.includes(key.property)) return true;
+    if (domain.isTerminal?.(m) === true || !system.step(m, move)) return false;
+    found.push(...domain.events);
+    domain.judge(m, found);
+  }
+  return found.includes(key.property);
+}
+
 /**
  * Assumptions of this platform that change whether the key is hit, and those that were tried without effect.
  */
 function flips(
   config: Config,
   policy: Policy,
-  key: Key,
+  finding: Finding,
   options: CheckOptions,
-  calls: number,
 ): { on: string[]; without: string[] } {
+  const { key, calls } = finding;
   const on: string[] = [];
   const without: string[] = [];
   for (const { name } of relevantAssumptions(config)) {
     if (options.stop?.() === true) break;
     const flipped = flip(config, name as AssumptionName);
     const model = makeModel(flipped, policy, modelOptions(options));
-    const { hits } = withPlaceBits(build(model, calls), (system) =>
-      explore(system, { eager: true, until: [key.property], statesMax: config.bounds.maxStates }),
-    );
-    if (hits[key.property] > 0) without.push(name);
+    const isHit = withPlaceBits(build(model, calls), (system) => {
+      if (hitsAgain(system, finding)) return true;
+      const until = [key.property];
+      const { hits } = explore(system, { eager: true, until, statesMax: config.bounds.maxStates });
+      return hits[key.property] > 0;
+    });
+    if (isHit) without.push(name);
     else on.push(`${name}=${String(!config.assumptions[name as AssumptionName])}`);
   }
   return { on, without };
@@ -65,9 +85,7 @@ export function toViolation(
   const { trace, initially, witness, state } = explain(model, finding);
   const token = options.token === null ? null : encodeFinding(model, finding, { blame }, options.token);
   const depends =
-    explained && options.flip
-      ? flips(model.config, model.policy, key, options, calls)
-      : { on: [], without: [] };
+    explained && options.flip ? flips(model.config, model.policy, finding, options) : { on: [], without: [] };
   return {
     invariant: invariant.name,
     outcome: breach.outcome,
