@@ -1,6 +1,8 @@
 // Jason Gunthorpe, 26 Feb 2026, after the model of dma-buf revoke: when a page of an area goes away, the
 // whole area is revoked
-// for good; conversions are ignored.
+// for good; conversions are ignored. Memory failure, release and a flag for each index are ours.
+// Sound only where kvm_gmem_get_pfn() holds invalidate_lock (rfc-v2, v8): on linux-7.2 a map gets in between
+// invalidate_start() and the truncation.
 
 import {
   type Arch,
@@ -31,7 +33,7 @@ function* map_page(index: number, arch: Arch): Steps<Result> {
   const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
   if (typeof pfn !== 'number') return pfn;
   yield* lock('pages_mutex');
-  /* the reference is held until here, so a page that is not revoked is still the file's */
+  /* looked up under invalidate_lock: a page that is not revoked by now is still the file's */
   const revoked = yield* read_register(REVOKED, index);
   if (arch.leaf_size_is_checked && revoked === 0 && (yield* rmp_level_is_2m(pfn))) yield* psmash(index);
   const mapped = revoked !== 0 || (yield* iommu_map(iova_of(index), pfn));

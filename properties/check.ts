@@ -82,19 +82,23 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const fromCorpus = runCorpus(model, options.corpus ?? []);
   const searched = search(model, options);
   for (const property of fromCorpus.keys()) searched.hits[property] = Math.max(1, searched.hits[property]);
+  const within = searched.hits.slice();
   const sampled = options.runs === 0 || options.stop?.() === true ? null : sampleOf(model, options);
   if (sampled !== null) sampled.hits.forEach((count, property) => (searched.hits[property] += count));
 
   const keys = brokenKeys(model, searched.hits);
   const ofBase =
-    policy.name === none.name || keys.length === 0 ? searched.hits : base.of(config, options, keys);
+    policy.name === none.name || keys.length === 0
+      ? searched.hits
+      : base.of(config, options, keys, sampled?.found);
   const blameOf = (key: Key): Blame =>
     policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';
   const guilty = keys.filter((key) => isAxiom(key) && blameOf(key) === 'policy');
   const wanted =
     options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
-  const findings = minimised(model, wanted, options, sampled?.found);
+  const isBeyond = (key: Key): boolean => searched.complete && within[key.property] === 0;
+  const findings = minimised(model, wanted, options, sampled?.found, isBeyond);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
   const violations = findings.map((finding) =>
     toViolation(

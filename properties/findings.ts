@@ -55,7 +55,7 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     vmm: 'adversarial',
     invariant: 'no-host-fatal',
     outcome: 'CPU',
-    says: 'The same zeroing runs while the page is still assigned in the RMP (on TDX: still owned by the TD): the write of the kernel is an RMP violation or a machine check.',
+    says: 'The same zeroing runs while the page is still assigned in the RMP: only free_folio() takes it back, and the write of the kernel is an RMP fault. On TDX it needs the page before the hole, whose S-EPT leaf is still there.',
     source: 'found here',
     holds: 'RFC v2 with huge folios, on SEV-SNP and TDX',
   },
@@ -153,9 +153,10 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     vmm: 'adversarial',
     invariant: 'lock-order-acyclic',
     outcome: 'inversion',
-    says: 'memory_failure() calls error_remove_folio() with the folio locked, and kvm_gmem_error_folio() takes invalidate_lock; PUNCH_HOLE takes folio locks inside invalidate_lock. The two can wait for one another. lockdep does not track folio locks.',
+    says: 'memory_failure() calls error_remove_folio() with the folio locked, and kvm_gmem_error_folio() takes invalidate_lock; PUNCH_HOLE takes folio locks inside invalidate_lock. The two can wait for one another (every-call-returns, three calls); the trace is of the order alone, lockdep does not track folio locks.',
     source: 'found here',
-    holds: 'linux-7.2, RFC v2 and v8',
+    holds:
+      'linux-7.2; v8 has the same code; not RFC v2, whose folios are not on the LRU, so that memory_failure() gives up before',
     cast: ['host'],
   },
   {

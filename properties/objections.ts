@@ -79,7 +79,10 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'While the IOMMU holds a reference a conversion is refused with -EAGAIN, for ever.',
     source: 'Alexey Kardashevskiy, 24 Jun 2025; documented as the job of user space in v8',
-    answers: [planted('reference-kept', 'pins-outlive-area')],
+    answers: [
+      equivalent('by design where somebody maps the page: check folio-pin, -EAGAIN until unmap'),
+      { is: 'planted', faults: ['reference-kept', 'pins-outlive-area'], note: 'these leak the reference' },
+    ],
   },
   {
     d: 10,
@@ -109,8 +112,8 @@ export const OBJECTIONS: readonly Objection[] = [
     source: 'RFC v2 38/51, found by reading; 04/51 stopped before the one that failed',
     answers: [
       planted('rollback-stops-short'),
-      equivalent(
-        'the later form, which undoes the failed work as well, breaks no invariant after one failure: searched at small on bare with rfc-v2.undo-loop-ends=true; with it false the undo never ends, see [undo-loop-has-no-end](findings.md#undo-loop-has-no-end)',
+      notExpressible(
+        'the later form, which undoes the failed work as well, breaks nothing after one failure at small on bare with rfc-v2.undo-loop-ends=true; but small has one huge page, so its loop has nothing before the one that fails',
       ),
     ],
   },
@@ -120,8 +123,9 @@ export const OBJECTIONS: readonly Objection[] = [
     says: 'The rollback itself can fail, which is a WARN and a folio that is in no page cache.',
     source: 'Yan Zhao, June 2025, Re: [RFC PATCH v2 38/51]',
     answers: [
-      notExpressible('a rollback that fails needs a second failure in one run; runs have one at most'),
-      finding('undo-loop-has-no-end'),
+      notExpressible(
+        'a rollback that fails needs a second failure, likely where memory is short; runs have one at most',
+      ),
     ],
   },
   {
@@ -149,10 +153,7 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'Removing an S-EPT leaf can fail, the unmap cannot say so, and the page is used again.',
     source: 'Yan Zhao, Vishal Annapurve, Ackerley Tng, June 2025',
-    answers: [
-      planted('hole-keeps-td-page', 'removed-without-wbinvd'),
-      finding('failed-removal-frees-a-td-page'),
-    ],
+    answers: [planted('hole-keeps-td-page'), finding('failed-removal-frees-a-td-page')],
   },
   {
     d: 20,
@@ -173,7 +174,7 @@ export const OBJECTIONS: readonly Objection[] = [
     d: 22,
     kind: 'R',
     says: 'The bracket in the wrong order: end before the zap, no seq, no range, started twice.',
-    source: 'WARN and KVM_BUG_ON in kvm_mmu_invalidate_start() and kvm_mmu_invalidate_end()',
+    source: 'WARN in kvm_mmu_invalidate_range_add(), WARN and KVM_BUG_ON in kvm_mmu_invalidate_end()',
     answers: [
       planted(
         'callback-at-end',
@@ -214,7 +215,7 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'The attribute look-up takes a sleeping lock under mmu_lock.',
     source: 'cover letter of v5',
-    answers: [planted('attribute-lookup-under-mmu-lock', 'mutex-around-lookup')],
+    answers: [planted('attribute-lookup-under-mmu-lock')],
   },
   {
     d: 29,
@@ -267,7 +268,10 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'A selftest converted without an error and then tested another physical page.',
     source: 'cover letter of v8',
-    answers: [planted('conversion-takes-new-page')],
+    answers: [
+      equivalent('a test that proved nothing; its lesson is the invariant same-pfn-across-conversion'),
+      planted('conversion-takes-new-page'),
+    ],
   },
   {
     d: 39,
