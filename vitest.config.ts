@@ -3,9 +3,23 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /* .ci/run counts from this file; see there. */
 const json = process.env['GMEM_VITEST_JSON'];
+
+/* Each fork takes one half of the list: the searches, which take longest, are spread over both. */
+const FIRST = /(baseline|broken-odd|docs|packaging|token-replay)\.test\.ts$/;
+const LAST = /(reduction|cli|broken-even|rfc-v2|upstream-cases)\.test\.ts$/;
+
+class SpreadLongest extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number =>
+      FIRST.test(moduleId) ? 0 : LAST.test(moduleId) ? 2 : 1;
+    const sorted = await super.sort(files);
+    return [0, 1, 2].flatMap((wanted) => sorted.filter((file) => rank(file) === wanted));
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -19,6 +33,7 @@ export default defineConfig({
     /* one module graph a fork: the models are read in once, not once a file */
     isolate: false,
     maxWorkers: 2,
+    sequence: { sequencer: SpreadLongest },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: json === undefined ? ['default'] : ['default', ['json', { outputFile: json }]],
