@@ -639,7 +639,9 @@ export const tdh_mem_range_block = (index: Index): Steps<boolean> =>
   askFlag({ op: 'tdh_mem_range_block', index });
 /** TDH.MEM.TRACK and the kick of all vCPUs. */
 export const tdh_mem_track = (index: Index): Steps<void> => tell({ op: 'tdh_mem_track', index });
-export const tdh_mem_page_remove = (index: Index): Steps<void> => tell({ op: 'tdh_mem_page_remove', index });
+/** TDH.MEM.PAGE.REMOVE of a blocked leaf. False: it failed, the leaf stays. */
+export const tdh_mem_page_remove = (index: Index): Steps<boolean> =>
+  askFlag({ op: 'tdh_mem_page_remove', index });
 export const tdh_phymem_page_wbinvd = (index: Index): Steps<void> =>
   tell({ op: 'tdh_phymem_page_wbinvd', index });
 /**

@@ -185,7 +185,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   psmash: (s) => [`PSMASH page of index ${s.index}`],
   tdh_mem_range_block: (s) => [`TDH.MEM.RANGE.BLOCK gfn ${s.index}`, either('no leaf', '')],
   tdh_mem_track: (s) => [`TDH.MEM.TRACK and kick, gfn ${s.index}`],
-  tdh_mem_page_remove: (s) => [`TDH.MEM.PAGE.REMOVE gfn ${s.index}`],
+  tdh_mem_page_remove: (s) => [`TDH.MEM.PAGE.REMOVE gfn ${s.index}`, either('fails', '')],
   tdh_phymem_page_wbinvd: (s) => [`TDH.PHYMEM.PAGE.WBINVD page of gfn ${s.index}`],
   guest_rescind: (s) => [`guest gives up gfn ${s.index}`],
   guest_accept: (s) => [`guest is told that gfn ${s.index} has changed`],

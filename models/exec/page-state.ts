@@ -135,7 +135,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       /* what was written with the TD's key cannot be read without it: garbage, nobody's data */
       m[at.content + pfn] = CONTENT.scrambled;
       note('private-leaf-removed');
-      return 0;
+      return 1;
     },
     wbinvd: (m: State, gfn: number): number => {
       if (!tdx || m[at.sept_pfn + gfn] === 0 || m[at.sept + gfn] !== SEPT.free) return 0;

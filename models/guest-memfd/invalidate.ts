@@ -34,7 +34,8 @@ import {
 export function* tdx_sept_remove_leaf_spte(gfn: number): Steps<void> {
   if (!(yield* tdh_mem_range_block(gfn))) return;
   yield* tdh_mem_track(gfn);
-  yield* tdh_mem_page_remove(gfn);
+  /* TDX_BUG_ON: the VM is dead, the leaf and the page stay as they are, and nobody is told */
+  if (!(yield* tdh_mem_page_remove(gfn))) return;
   yield* tdh_phymem_page_wbinvd(gfn);
 }
 

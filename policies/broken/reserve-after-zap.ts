@@ -25,7 +25,7 @@ import { none } from '../none.ts';
 function* tdx_sept_remove_leaf_spte(gfn: number): Steps<void> {
   if (!(yield* tdh_mem_range_block(gfn))) return;
   yield* tdh_mem_track(gfn);
-  yield* tdh_mem_page_remove(gfn);
+  if (!(yield* tdh_mem_page_remove(gfn))) return;
   yield* tdh_phymem_page_wbinvd(gfn);
 }
 

@@ -53,7 +53,7 @@ export interface SetAttributesParts {
 function* tdx_sept_remove_leaf_spte(gfn: Index): Steps<void> {
   if (!(yield* tdh_mem_range_block(gfn))) return;
   yield* tdh_mem_track(gfn);
-  yield* tdh_mem_page_remove(gfn);
+  if (!(yield* tdh_mem_page_remove(gfn))) return;
   yield* tdh_phymem_page_wbinvd(gfn);
 }
 
