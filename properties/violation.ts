@@ -62,7 +62,8 @@ function flips(
       return hits[key.property] > 0;
     });
     if (isHit) without.push(name);
-    else on.push(`${name}=${String(!config.assumptions[name as AssumptionName])}`);
+    /* with its value in force: the other one makes the finding go away */
+    else on.push(`${name}=${String(config.assumptions[name as AssumptionName])}`);
   }
   return { on, without };
 }
