@@ -16,7 +16,9 @@ export function makeVmsa({ machine, note }: Exec, isStale: (m: State, gfn: numbe
       m[vmsa_gpa + thread - firstVcpu] = gfn + 1;
       return 0;
     },
+    /* MODEL: the guest has made the page a VMSA (RMPADJUST); of a page that is not assigned VMRUN takes none. */
     install: (m: State, thread: number, pfn: number): number => {
+      if (m[at.rmp_assigned + pfn] === 0) return 0;
       m[vmsa_pa + thread - firstVcpu] = pfn + 1;
       note('vmsa-installed');
       return 0;
