@@ -138,10 +138,10 @@ export interface BaseFindings {
 const SCENARIO_STATES = 1_000_000;
 
 /**
- * The base breaks the key with the calls of the finding that it has itself; what a call of the IOMMU allocates, an
- * fallocate() does.
+ * The model breaks the key with the calls of the finding that it has itself, in any order; what a call of the IOMMU
+ * allocates, an fallocate() does.
  */
-function doesTheSame(model: Model, { key, system, path }: Finding): boolean {
+export function doesTheSame(model: Model, { key, system, path }: Finding): boolean {
   const { threads } = model.machine;
   const lists = threads.map((): CallOffer[] => []);
   for (const move of path.moves) {

@@ -18,7 +18,7 @@ import { judgementOf } from './severity.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
 import { encodeFinding } from './token.ts';
-import { type CheckOptions, build, modelOptions } from './search.ts';
+import { type CheckOptions, build, doesTheSame, modelOptions } from './search.ts';
 import { whyOf } from './why.ts';
 
 /** The path of the finding hits its key here as well. False says nothing: another path may. */
@@ -58,8 +58,10 @@ function flips(
     const isHit = withPlaceBits(build(model, calls), (system) => {
       if (hitsAgain(system, finding)) return true;
       const until = [key.property];
-      const { hits } = explore(system, { eager: true, until, statesMax: config.bounds.maxStates });
-      return hits[key.property] > 0;
+      const { hits, complete } = explore(system, { eager: true, until, statesMax: config.bounds.maxStates });
+      if (hits[key.property] > 0) return true;
+      /* too many states: at least its own calls, in every order */
+      return !complete && doesTheSame(model, finding);
     });
     if (isHit) without.push(name);
     /* with its value in force: the other one makes the finding go away */
