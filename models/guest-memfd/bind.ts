@@ -28,7 +28,10 @@ import { kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_and_flush
 import { truncate_inode_pages_range } from './page-cache.ts';
 import { type TruncateOptions, zapFilter } from './truncate.ts';
 
-/* MODEL: binding and parting are those of Linux 7.2 on every base. */
+/*
+ * MODEL: binding and parting are those of Linux 7.2 on every base; the unbinding from a dying file (ae431059e75d) and
+ * -EEXIST of an overlap are younger than RFC v2.
+ */
 /** KVM_SET_USER_MEMORY_REGION2, new slot, on the gmem fd. The slot is seen once it is bound. */
 export function makeBind() {
   function* kvm_gmem_bind(gfn: number): Steps<Result> {

@@ -41,6 +41,10 @@ const ended = (result: Fault['result'], last = false): Fault => ({ result, last 
  * MODEL: NPT leaves have the size of their RMP entry; what a guest gives up (PVALIDATE, rescind) of a 2M entry is
  * smashed by the conversion. kvm_zap_gfn_range() after KVM's PSMASH is left out: faults bring back what it zaps.
  */
+/*
+ * MODEL: the reference of the lookup is dropped in a step after kvm_tdp_mmu_map(), which has taken and left mmu_lock;
+ * in Linux 7.2 kvm_mmu_finish_page_fault() drops it before mmu_lock is left.
+ */
 /* MODEL: PVALIDATE and ACCEPT come with the guest's first touch of a page. */
 /** The guest's accesses; `release` is what the last fput() leaves to do, `vmsa` comes before each entry. */
 export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => Steps<void>) | null) {

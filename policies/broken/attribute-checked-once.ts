@@ -43,7 +43,7 @@ export const attributeCheckedOnce: Policy = {
   ...invalidateCallback,
   name: 'attribute-checked-once',
   title: 'invalidate-callback: the attribute of the first page speaks for all',
-  source: 'docs/objections.md D36: one check made twice, the other never; D13',
+  source: 'docs/objections.md D36: one check made twice, the other never',
   planted: {
     invariant: 'no-stale-shared-iopte',
     platform: 'bare',

@@ -39,7 +39,8 @@ export const pinsPrivatePages: Policy = {
   ...folioPin,
   name: 'pins-private-pages',
   title: 'folio-pin: private pages are pinned',
-  source: 'docs/objections.md D18: to_shared assumes that nobody holds a private page; D17',
+  source:
+    'docs/objections.md D18: to_shared assumes that nobody holds a private page; D17, that it then spins',
   planted: {
     invariant: 'no-unbounded-retry',
     platform: 'bare',
