@@ -12,7 +12,7 @@ export type Answer =
   /** Findings of docs/findings.md: the base itself does it. */
   | { readonly is: 'finding'; readonly findings: readonly string[]; readonly note?: string }
   /** Planted faults of the argument checks, docs/uapi.md. */
-  | { readonly is: 'uapi'; readonly faults: readonly string[] }
+  | { readonly is: 'uapi'; readonly faults: readonly string[]; readonly note?: string }
   | { readonly is: 'equivalent'; readonly why: string }
   | { readonly is: 'not expressible'; readonly why: string };
 
@@ -37,7 +37,13 @@ export const OBJECTIONS: readonly Objection[] = [
     says: 'kvm_gmem_unbind() is skipped for a file whose last reference is gone, and release writes to a freed slot.',
     source:
       'Sean Christopherson, Nov 2025, ae431059e75d ("Remove bindings on memslot deletion when gmem is dying")',
-    answers: [planted('unbind-skipped-when-dying')],
+    answers: [
+      {
+        is: 'planted',
+        faults: ['unbind-skipped-when-dying'],
+        note: 'planted into kvm_gmem_unbind() of 7.2, which the machine has on every base: that RFC v2, older than the fix, does it by itself is not shown',
+      },
+    ],
   },
   {
     d: 2,
@@ -58,7 +64,13 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'B',
     says: 'An overlapping binding returned -EINVAL and not -EEXIST.',
     source: 'pull request for 7.2',
-    answers: [uapi('bind-overlap')],
+    answers: [
+      {
+        is: 'uapi',
+        faults: ['bind-overlap'],
+        note: 'the argument checks of RFC v2 say -EINVAL, as it does; in the machine binding is that of 7.2 on every base',
+      },
+    ],
   },
   {
     d: 6,
@@ -108,12 +120,17 @@ export const OBJECTIONS: readonly Objection[] = [
   {
     d: 15,
     kind: 'N',
-    says: 'The rollback undoes the work that failed as well, also where its store was never made, and splits what was whole before.',
+    says: 'The rollback undoes the work that failed as well, also where its store was never made, and restructures what it should leave alone.',
     source: 'RFC v2 38/51, found by reading; 04/51 stopped before the one that failed',
     answers: [
+      {
+        is: 'finding',
+        findings: ['undo-merges-a-mixed-page'],
+        note: 'the undo inside the failed work merges what was in 4K pages before; it takes two huge pages',
+      },
       planted('rollback-stops-short'),
-      notExpressible(
-        'the later form, which undoes the failed work as well, breaks nothing after one failure at small on bare with rfc-v2.undo-loop-ends=true; but small has one huge page, so its loop has nothing before the one that fails',
+      equivalent(
+        'the rest of it is no defect: storing the old shareability again changes nothing, and what a work to private undoes by a split was in 4K pages before, as each huge page that it touches had a shared index; nothing else is violated at quick with one failure and rfc-v2.undo-loop-ends=true (tests/rfc-v2.test.ts)',
       ),
     ],
   },
@@ -134,10 +151,10 @@ export const OBJECTIONS: readonly Objection[] = [
     says: 'The restructuring waits for exact references with invalidate_lock held; one that is kept makes it spin for ever.',
     source: 'Ackerley Tng, Yan Zhao, 2025',
     answers: [
-      planted('pins-private-pages'),
       {
-        is: 'equivalent',
-        why: 'folio-pin on sev-snp shows it without a planted fault: no-unbounded-retry (spin)',
+        is: 'planted',
+        faults: ['pins-private-pages'],
+        note: 'the spin is what this fault is caught by; folio-pin itself shows it on sev-snp, where private pages are mapped for DMA: no-unbounded-retry (spin)',
       },
     ],
   },
@@ -146,7 +163,13 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'A conversion to shared takes it for granted that nobody holds a private page.',
     source: 'the same thread',
-    answers: [planted('pins-private-pages')],
+    answers: [
+      {
+        is: 'planted',
+        faults: ['pins-private-pages'],
+        note: 'one fault for both: D18 is its cause, a reference to a private page that nobody looks for, and D17 what comes of it; without huge folios a conversion to shared looks at no reference',
+      },
+    ],
   },
   {
     d: 19,
@@ -160,7 +183,10 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'The guest is unmapped before the conversion can be refused; on TDX that destroys its data.',
     source: 'Binbin Wu, May 2025; Ackerley Tng, 30 May 2025; Yan Zhao',
-    answers: [planted('page-state-before-check', 'preallocation-in-bracket', 'reserve-after-zap')],
+    answers: [
+      finding('failed-store-comes-after-the-zap'),
+      planted('page-state-before-check', 'preallocation-in-bracket', 'reserve-after-zap'),
+    ],
   },
   {
     d: 21,
@@ -234,12 +260,20 @@ export const OBJECTIONS: readonly Objection[] = [
   {
     d: 32,
     kind: 'R',
-    says: 'Converting or punching a part of a 2M S-EPT leaf removes all of it.',
+    says: 'Converting or punching a part of what a 2M S-EPT leaf maps removes all of the leaf, and destroys the data of gfns that are not converted. It has to be split before, and that may fail.',
     source: 'Yan Zhao, Aug 2025; Sean Christopherson, Jan 2026',
     answers: [
-      planted('no-split', 'rmpupdate-without-psmash'),
-      notExpressible('the S-EPT leaf that goes whole: linux-7.2 has 4K leaves only'),
-      finding('mixed-range-zaps-private-leaves'),
+      notExpressible('as it is said: S-EPT leaves are of 4K in Linux 7.2, and so they are in the models'),
+      {
+        is: 'planted',
+        faults: ['no-split', 'rmpupdate-without-psmash'],
+        note: 'the same of a folio and of an RMP entry: a part is converted, and the whole is not split before',
+      },
+      {
+        is: 'finding',
+        findings: ['mixed-range-zaps-private-leaves'],
+        note: 'another way to lose the data of gfns that are not converted: by their kind, with leaves of 4K',
+      },
     ],
   },
   {
@@ -266,11 +300,17 @@ export const OBJECTIONS: readonly Objection[] = [
   {
     d: 38,
     kind: 'R',
-    says: 'A selftest converted without an error and then tested another physical page.',
+    says: 'The TDX selftest of v7 converted without an error, and the shared memory that it then tested was another physical page: it proved nothing.',
     source: 'cover letter of v8',
     answers: [
-      equivalent('a test that proved nothing; its lesson is the invariant same-pfn-across-conversion'),
-      planted('conversion-takes-new-page'),
+      equivalent(
+        'a defect of a test, not of the kernel; its lesson is the invariant same-pfn-across-conversion',
+      ),
+      {
+        is: 'planted',
+        faults: ['conversion-takes-new-page'],
+        note: 'a kernel that did so, which that test would have passed',
+      },
     ],
   },
   {
@@ -347,6 +387,20 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'Readers of an attribute other than the fault path have no retry.',
     source: 'raised with the attribute look-ups of v8',
-    answers: [planted('attribute-before-snapshot', 'attribute-checked-once')],
+    answers: [
+      {
+        is: 'planted',
+        faults: ['host-fault-without-lock'],
+        note: 'a reader in guest_memfd: the mmap fault has no retry, and needs invalidate_lock',
+      },
+      {
+        is: 'planted',
+        faults: ['attribute-before-snapshot', 'attribute-checked-once'],
+        note: 'a consumer that reads for itself',
+      },
+      notExpressible(
+        'the readers of KVM that are meant, page-state change requests of SNP and emulation: the models have neither. sev_handle_rmp_fault() reads without a retry there as in 7.2, and smashes an RMP entry at worst',
+      ),
+    ],
   },
 ];

@@ -71,7 +71,7 @@ describe('rfc-v2 alone', () => {
   );
 
   test.each(['mas_store_gfp', 'split_folio', 'merge_folio'] as const)(
-    'the rollback of the failed work as well is right after one failure (D15): %s',
+    'with one huge page the rollback of the failed work as well is right after one failure (D15): %s',
     (step) => {
       expect(broken('bare', step, ENDS)).toEqual([HOLE, 'error-offset-in-range (error_offset)']);
     },
