@@ -4,3 +4,4 @@ export * from './units.ts';
 export * from './steps.ts';
 export * from './policy.ts';
 export * from './gmem.ts';
+export * from './pages.ts';

@@ -16,6 +16,9 @@ export type LockName = (typeof LOCKS)[number];
 /** Whose bracket: guest_memfd looks for bindings of the file; the VM's ioctl and the mmu notifier for memslots. */
 export type BracketBy = 'binding' | 'memslot' | 'notifier';
 
+/** What is followed though it points to nothing: an errno, an entry of an array that nobody wrote. */
+export type WildPointer = 'ERR_PTR' | 'ufolios';
+
 /** Which roots a zap walks. */
 export type ZapFilter = 'shared' | 'private' | 'both';
 
@@ -51,6 +54,9 @@ export type Step =
       readonly pfn: Pfn;
     }
   | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
+  /* a struct folio pointer that nobody holds, or that was never one */
+  | { readonly op: 'folio_order' | 'folio_test_large'; readonly pfn: Pfn }
+  | { readonly op: 'wild_pointer'; readonly pointer: WildPointer }
   | { readonly op: 'iopt_pages_add_npinned' | 'iopt_pages_sub_npinned'; readonly pages: number }
   | {
       readonly op:
@@ -296,6 +302,15 @@ export const clear_highpage = (pfn: Pfn): Steps<void> => tell({ op: 'clear_highp
 /** FOLL_PIN: one pin on one page. */
 export const pin_folio = (pfn: Pfn): Steps<void> => tell({ op: 'pin_folio', pfn });
 export const unpin_folio = (pfn: Pfn): Steps<void> => tell({ op: 'unpin_folio', pfn });
+/** Is the page in a large folio? Under the folio lock. */
+export const folio_order = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'folio_order', pfn });
+/**
+ * Is a large folio there, whose first page is this one? Read through a bare pointer the answer is stale at once; the
+ * first page of a folio may have become a page inside a larger one, and is no large folio then.
+ */
+export const folio_test_large = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'folio_test_large', pfn });
+/** A pointer is followed that was never set, or is an ERR_PTR: an oops. The caller ends as after an error. */
+export const wild_pointer = (pointer: WildPointer): Steps<void> => tell({ op: 'wild_pointer', pointer });
 export const iopt_pages_add_npinned = (pages: number): Steps<void> =>
   tell({ op: 'iopt_pages_add_npinned', pages });
 export const iopt_pages_sub_npinned = (pages: number): Steps<void> =>

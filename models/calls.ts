@@ -181,7 +181,7 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       takes: 'range',
       name: (range) => `IOMMU_IOAS_MAP_FILE index ${showRange(range)} at iova ${range.start}`,
       fn: base.map_file,
-      errnos: ['-EBADF', '-EEXIST', '-ENOMEM', '-EPERM', '-EFAULT', '-EHWPOISON', '-EAGAIN'],
+      errnos: ['-EBADF', '-EEXIST', '-ENOMEM', '-EPERM', '-EINVAL', '-EFAULT', '-EHWPOISON', '-EAGAIN'],
     },
     {
       word: 'unmap',

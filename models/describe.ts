@@ -112,6 +112,11 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   clear_highpage: (s) => [`clear_highpage() pfn ${s.pfn}`],
   pin_folio: (s) => [`pin_folio() pfn ${s.pfn}`],
   unpin_folio: (s) => [`unpin_folio() pfn ${s.pfn}`],
+  folio_order: (s) => [`folio_order() pfn ${s.pfn}`, either('4K', '2M')],
+  folio_test_large: (s) => [`folio_test_large() pfn ${s.pfn}`, truth],
+  wild_pointer: (s) => [
+    s.pointer === 'ERR_PTR' ? 'follows an ERR_PTR' : `follows an entry of ${s.pointer} that was never set`,
+  ],
   iopt_pages_add_npinned: (s) => [`iopt_pages_add_npinned() ${plural(s.pages, 'page')}`],
   iopt_pages_sub_npinned: (s) => [`iopt_pages_sub_npinned() ${plural(s.pages, 'page')}`],
   safe_refcount: (s) => [

@@ -56,6 +56,8 @@ export const EVENTS = [
   'converted-page-removed',
   'wiped-by-conversion',
   'error-offset-out-of-range',
+  'err-ptr-followed',
+  'unset-pointer-followed',
   /* races reached */
   'gmem-retry-stale',
   'fault-retried',

@@ -988,6 +988,25 @@ export const INVARIANTS: readonly Invariant[] = [
       },
     ],
   },
+  /* ---- pointers ---- */
+  {
+    name: 'pointers-are-what-they-seem',
+    says: 'Every pointer that the kernel follows was set, to an object of its type.',
+    source: 'drivers/iommu/iommufd/pages.c: ufolios; include/linux/err.h: IS_ERR()',
+    partner: 'call-returned',
+    breaches: [
+      {
+        outcome: 'ERR_PTR',
+        event: 'err-ptr-followed',
+        witness: 'an errno is followed as if it were a folio',
+      },
+      {
+        outcome: 'unset',
+        event: 'unset-pointer-followed',
+        witness: 'an entry of an array is followed as a folio that nobody has written',
+      },
+    ],
+  },
 ];
 
 export const SOMETIMES = [

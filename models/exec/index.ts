@@ -188,6 +188,12 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => memory.pin(m, s.pfn);
       case 'unpin_folio':
         return (m) => memory.unpin(m, s.pfn);
+      case 'folio_order':
+        return (m) => memory.isLarge(m, view.head(m, s.pfn));
+      case 'folio_test_large':
+        return (m) => memory.isLarge(m, s.pfn);
+      case 'wild_pointer':
+        return () => (note(s.pointer === 'ERR_PTR' ? 'err-ptr-followed' : 'unset-pointer-followed'), 0);
       case 'iopt_pages_add_npinned':
         return (m) => ((m[at.npinned] += s.pages), 0);
       case 'iopt_pages_sub_npinned':

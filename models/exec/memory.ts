@@ -154,6 +154,7 @@ export function makeMemory(
       giveBackIfUnused(m, view.head(m, pfn));
       return 0;
     },
+    isLarge: (m: State, pfn: number): number => m[huge_folio + pfn],
     isPoisoned: (m: State, pfn: number): number => m[hwpoison + view.head(m, pfn)],
     poison: (m: State, index: number): number => {
       if (m[page_cache + index] === 0) return 0;
