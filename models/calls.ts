@@ -126,7 +126,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     convert_private: convert('private'),
     convert_shared: convert('shared'),
     punch_hole: onFd(makePunchHole(truncate)),
-    memory_failure: makeMemoryFailure(truncate, hasCast(config, 'host')),
+    memory_failure: makeMemoryFailure(truncate, hasCast(config, 'host') && config.base !== 'rfc-v2'),
     map_file: makeMapFile(policy, arch, gmem_fput),
     unmap: makeUnmap(policy, arch, gmem_fput),
     bind: onFd(makeBind()),

@@ -84,6 +84,10 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
  * MODEL: memory_failure() holds the folio's lock and a reference around kvm_gmem_error_folio() with the cast `host`
  * only, and user mappings are not taken away (hwpoison_user_mappings()).
  */
+/*
+ * MODEL: on rfc-v2, whose folios are not on the LRU, memory_failure() should give up before error_remove_folio(); here
+ * kvm_gmem_error_folio() runs, and no folio lock is held around it, whatever the cast.
+ */
 /** The core marks the page; then kvm_gmem_error_folio(), of its whole folio. Nothing is truncated. */
 export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, locks: boolean) {
   function* kvm_gmem_error_folio(folio: Range): Steps<void> {
