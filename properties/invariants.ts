@@ -1010,7 +1010,22 @@ export const INVARIANTS: readonly Invariant[] = [
 ];
 
 export const SOMETIMES = [
-  { name: 'populated', event: 'populated', says: 'A page of the initial image was added.' },
+  {
+    name: 'populated',
+    event: 'populated',
+    says: 'A page of the initial image was added (with --cast launch).',
+  },
+  {
+    name: 'host-pinned',
+    event: 'host-pinned',
+    says: 'A user thread of the host has pinned a page (with --cast host).',
+  },
+  { name: 'vmsa-installed', event: 'vmsa-installed', says: 'A vCPU took a VMSA (with --cast vmsa).' },
+  {
+    name: 'vmsa-invalidated',
+    event: 'vmsa-invalidated',
+    says: 'An invalidation found a VMSA in its range (with --cast vmsa).',
+  },
   { name: 'page-freed', event: 'page-freed', says: 'A page went back to the allocator.' },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {

@@ -3,13 +3,15 @@
 
 import type { Policy } from '../api/index.ts';
 import { type Config, hasCast } from '../models/bounds.ts';
-import { inPlace } from '../models/machine.ts';
+import { hasLaunch, hasVmsa, inPlace } from '../models/machine.ts';
 import { SOMETIMES, type SometimesName } from './invariants.ts';
 
 type Where = (config: Config, policy: Policy) => boolean;
 
 const adversarial: Where = ({ vmm }) => vmm === 'adversarial';
 const maps: Where = (_config, policy) => policy.ioas_map_file !== undefined;
+/** Not where the guest alone asks for it, and has to be launched first. */
+const early: Where = (config) => config.vmm === 'adversarial' || !hasLaunch(config);
 const and =
   (...all: readonly Where[]): Where =>
   (config, policy) =>
@@ -17,7 +19,7 @@ const and =
 
 /** Reachable, and therefore expected, from two calls on. What is not listed may stay unreached. */
 const EXPECTED: { readonly [K in SometimesName]?: Where } = {
-  'page-freed': () => true,
+  'page-freed': early,
   'spte-installed': () => true,
   'bracket-closed': () => true,
   'page-cleared': () => true,
@@ -26,10 +28,21 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'reference-dropped': () => true,
   'converted-to-shared': () => true,
   /* before the launch is finished no guest runs */
-  'fault-meets-invalidation': and(adversarial, (config) => !hasCast(config, 'launch')),
+  'fault-meets-invalidation': and(adversarial, (config) => !hasLaunch(config)),
   'iommu-mapped': maps,
   'invalidation-meets-iopte': maps,
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
+  populated: (config) => hasLaunch(config),
+  'host-pinned': and(
+    (config) => hasCast(config, 'host'),
+    (config) => inPlace(config),
+  ),
+  'vmsa-installed': (config) => hasVmsa(config),
+  'vmsa-invalidated': and(
+    adversarial,
+    (config) => hasVmsa(config),
+    (config) => config.base !== 'rfc-v2',
+  ),
   'device-tlb-entry-dropped': and(maps, (config) => config.ats === true),
   'rmp-assigned': (config) => config.platform === 'sev-snp',
   pinned: (_config, policy) => policy.pins === true,
@@ -38,7 +51,7 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
     (_config, policy) => policy.pins === true,
     adversarial,
   ),
-  'folio-split': ({ base, bounds }) => base === 'rfc-v2' && bounds.hugePages > 1,
+  'folio-split': and(early, ({ base, bounds }) => base === 'rfc-v2' && bounds.hugePages > 1),
 };
 
 const CALLS_MIN = 2;
