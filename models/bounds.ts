@@ -171,11 +171,12 @@ export function relevantAssumptions({
   );
 }
 
-/** The values of those, as reports print them. */
+/** The values of those, and what is taken for granted, as reports print them. */
 export function shownAssumptions(config: Config): { readonly [name: string]: boolean } {
-  return Object.fromEntries(
-    relevantAssumptions(config).map(({ name }) => [name, config.assumptions[name as AssumptionName]]),
-  );
+  return Object.fromEntries([
+    ...relevantAssumptions(config).map(({ name }) => [name, config.assumptions[name as AssumptionName]]),
+    ...grantedIn(config).map((name) => [name, true]),
+  ]);
 }
 
 export interface Failure {
@@ -222,6 +223,15 @@ export const failuresOf = (base: Base, platform: PlatformName): Failable[] =>
     .filter((f) => (f.base ?? base) === base && (f.platform ?? platform) === platform)
     .map(({ name }) => name);
 
+/** Which of them are, in runs of this configuration. */
+function grantedIn({ base, platform, fail }: Config): string[] {
+  return [
+    ...(platform === 'tdx' ? ['tdx.trusted-iotlb-flushed-by-module'] : []),
+    ...failuresOf(base, platform).flatMap((name) => (name === fail ? [] : [`${name}-never-fails`])),
+    ...(fail === null ? [] : ['one-failure-a-run']),
+  ];
+}
+
 export interface Config {
   readonly base: Base;
   readonly platform: PlatformName;
@@ -241,16 +251,42 @@ export interface Config {
 
 export const guestOf = ({ vmm, guest }: Config): Guest =>
   guest ?? (vmm === 'cooperative' ? 'honest' : 'malicious');
-export const hasCast = ({ cast }: Config, name: Cast): boolean => cast?.includes(name) === true;
+/** Why actors of a cast are not there, although they were asked for; null where they are. */
+function castMissing({ base, platform, vmm, bounds }: Config, name: Cast): string | null {
+  switch (name) {
+    case 'host':
+      return null;
+    case 'slots':
+      if (base === 'rfc-v2') return 'rfc-v2 has one slot';
+      if (vmm === 'cooperative') return 'a cooperative VMM has one slot';
+      return bounds.pages > 1 ? null : 'one page is one slot';
+    case 'launch':
+      return platform === 'bare' ? 'bare has no launch' : null;
+    case 'vmsa':
+      return platform === 'sev-snp' ? null : `${platform} has no VMSA`;
+  }
+}
+export const hasCast = (config: Config, name: Cast): boolean =>
+  config.cast?.includes(name) === true && castMissing(config, name) === null;
+
+/** `host vmsa`, `slots without effect (rfc-v2 has one slot)` */
+function castText(config: Config): string[] {
+  const missing = (config.cast ?? []).flatMap((name) => {
+    const why = castMissing(config, name);
+    return why === null ? [] : [`cast ${name} without effect (${why})`];
+  });
+  const there = (config.cast ?? []).filter((name) => hasCast(config, name));
+  return [...(there.length === 0 ? [] : [`cast ${there.join(' ')}`]), ...missing];
+}
 
 /** What is not as it is by default, as the header of a report says it. */
 export function settingsOf(config: Config): string[] {
-  const { device, ats, guest, cast, fail } = config;
+  const { device, ats, guest, fail } = config;
   return [
     ...(device === null ? [] : [`device ${device}`]),
     ...(ats === true ? ['ATS'] : []),
     ...(guest === undefined ? [] : [`guest ${guest}`]),
-    ...(cast === undefined || cast.length === 0 ? [] : [`cast ${cast.join(' ')}`]),
+    ...castText(config),
     ...(fail === null ? [] : [`fail ${fail}`]),
   ];
 }

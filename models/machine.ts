@@ -92,18 +92,14 @@ export interface Machine {
 export const inPlace = (config: Config): boolean => config.base !== 'linux-7.2';
 
 /** The guest has an initial image that is yet to be measured. */
-export const hasLaunch = (config: Config): boolean => config.platform !== 'bare' && hasCast(config, 'launch');
+export const hasLaunch = (config: Config): boolean => hasCast(config, 'launch');
 
 /** Guests with VMSAs in pages of their own. */
-export const hasVmsa = (config: Config): boolean => config.platform === 'sev-snp' && hasCast(config, 'vmsa');
+export const hasVmsa = (config: Config): boolean => hasCast(config, 'vmsa');
 
 /* MODEL: with cast slots there are two slots, the first with an offset, and no IOMMU; not on rfc-v2. */
 /** Where index(gfn) = gfn - base_gfn + pgoff is not the gfn itself. */
-export const hasSlots = (config: Config): boolean =>
-  hasCast(config, 'slots') &&
-  config.base !== 'rfc-v2' &&
-  config.vmm === 'adversarial' &&
-  config.bounds.pages > 1;
+export const hasSlots = (config: Config): boolean => hasCast(config, 'slots');
 
 /** The slots of the VM: one over the whole file, or two that hold its halves the other way round. */
 export function memslotsOf(config: Config): readonly Memslot[] {
