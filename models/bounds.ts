@@ -173,10 +173,12 @@ export function relevantAssumptions({
 
 /** The values of those, and what is taken for granted, as reports print them. */
 export function shownAssumptions(config: Config): { readonly [name: string]: boolean } {
-  return Object.fromEntries([
-    ...relevantAssumptions(config).map(({ name }) => [name, config.assumptions[name as AssumptionName]]),
-    ...grantedIn(config).map((name) => [name, true]),
+  const flipped = relevantAssumptions(config).map(({ name }): [string, boolean] => [
+    name,
+    config.assumptions[name as AssumptionName],
   ]);
+  const granted = grantedIn(config).map((name): [string, boolean] => [name, true]);
+  return Object.fromEntries([...flipped, ...granted]);
 }
 
 export interface Failure {
