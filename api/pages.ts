@@ -1,5 +1,5 @@
 // drivers/iommu/iommufd/pages.c in steps: from an area to its IOPTEs and back, a batch of pfns at a time. What depends
-// on where the pages are from, and is what mail 002 changes, is the caller's (Source).
+// on where the pages are from, and is what the RFC of 25 Feb 2026 changes, is the caller's (Source).
 // MODEL: one domain and no accesses, so that all of an area is one hole of the span iterator; batches are not
 // allocated, and charging (update_pinned()) does not fail.
 

@@ -347,8 +347,8 @@ export const OBJECTIONS: readonly Objection[] = [
   {
     d: 42,
     kind: 'R',
-    says: 'Mail 002: an ERR_PTR taken for a folio, put before unlock, an offset used again, bytes counted as pages.',
-    source: 'RFC of 25 Feb 2026',
+    says: 'The RFC of 25 Feb 2026: an ERR_PTR taken for a folio, put before unlock, an offset used again, bytes counted as pages.',
+    source: 'found by reading',
     answers: [
       planted('offset-never-advances', 'reference-put-twice', 'pin-after-put'),
       {

@@ -1,4 +1,4 @@
-// Mail 002 on the concurrent machine: the batch path, step by step, and what races with it.
+// The RFC of 25 Feb 2026 on the concurrent machine: the batch path, step by step, and what races with it.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

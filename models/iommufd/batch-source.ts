@@ -197,7 +197,7 @@ export function batch_unpin(
   unpinRuns(k, batch, pages, first_page_off, npages, true);
 }
 
-/** batch_unpin(), of which mail 002 makes the unpin itself depend on the file. */
+/** batch_unpin(), of which the RFC of 25 Feb 2026 makes the unpin itself depend on the file. */
 export function unpinRuns(
   k: Kernel,
   batch: pfn_batch,

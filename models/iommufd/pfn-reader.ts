@@ -89,7 +89,7 @@ function fillHole(k: Kernel, pfns: pfn_reader, start_index: number): number {
   return 0;
 }
 
-/** Upstream has one pin a folio when batch_from_folios() is called; mail 002 asks the file. */
+/** Upstream has one pin a folio when batch_from_folios() is called; the RFC of 25 Feb 2026 asks the file. */
 export const folios_are_pinned = (_k: Kernel, _pages: iopt_pages): boolean => true;
 
 /** One span, from where it is stored. */

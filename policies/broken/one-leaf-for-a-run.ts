@@ -19,7 +19,8 @@ export const oneLeafForARun: Policy = {
   ...invalidateCallback,
   name: 'one-leaf-for-a-run',
   title: 'invalidate-callback: contiguous pfns become one leaf',
-  source: 'docs/objections.md D32; mail 004: the IOPTE has to have the size of the RMP entry',
+  source:
+    'docs/objections.md D32; Alexey Kardashevskiy, 28 Jan 2026: the IOPTE has to have the size of the RMP entry',
   planted: {
     invariant: 'rmp-size-matches-s2',
     platform: 'sev-snp',

@@ -38,7 +38,7 @@ export const psmashMissing: Policy = {
   ...invalidateCallback,
   name: 'psmash-missing',
   title: 'invalidate-callback: a 4K leaf under a 2M RMP entry',
-  source: 'mail 004: an RMP fault of the IOMMU is repaired by nobody',
+  source: 'Alexey Kardashevskiy, 28 Jan 2026: an RMP fault of the IOMMU is repaired by nobody',
   planted: {
     invariant: 'rmp-size-matches-s2',
     platform: 'sev-snp',

@@ -1,4 +1,4 @@
-// Finds a minimal trace for each row: of mail 002, of Linux 7.2, of the planted faults.
+// Finds a minimal trace for each row: of the RFC of 25 Feb 2026, of Linux 7.2, of the planted faults.
 
 import fc from 'fast-check';
 import { type SequenceData, fileSequenceArbitrary, sequenceArbitrary } from '../../arbitraries/iommufd.ts';

@@ -32,7 +32,7 @@ const PAGES_C = 'Linux 7.2 drivers/iommu/iommufd/pages.c';
 export const INVARIANTS: readonly IommufdInvariant[] = [
   {
     name: 'npinned-counts-held-indexes',
-    says: 'npinned is the number of indexes in the union of access_itree and domains_itree (A3.1).',
+    says: 'npinned is the number of indexes in the union of access_itree and domains_itree.',
     source: `${PAGES_C}: header comment, "If no interval includes the index then it is not pinned"`,
     judge: (world) =>
       first(counted(world), (pages) => {
@@ -44,7 +44,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   },
   {
     name: 'npinned-at-most-npages',
-    says: 'npinned is never negative and never above npages (A3.2).',
+    says: 'npinned is never negative and never above npages.',
     source: `${PAGES_C}: iopt_pages_add_npinned(), iopt_pages_sub_npinned()`,
     judge: (world) =>
       first(allPages(world), (pages) =>
@@ -55,7 +55,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   },
   {
     name: 'charged-is-pinned',
-    says: 'With no call under way last_npinned equals npinned (A3.3).',
+    says: 'With no call under way last_npinned equals npinned.',
     source: `${PAGES_C}: pfn_reader_destroy()`,
     judge: (world) =>
       first(allPages(world), (pages) =>
@@ -66,25 +66,25 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   },
   {
     name: 'pinned-exactly-once',
-    says: 'A folio has one FOLL_PIN for each index that an iopt_pages holds in it, and no other (A3.4).',
+    says: 'A folio has one FOLL_PIN for each index that an iopt_pages holds in it, and no other.',
     source: `${PAGES_C}: header comment, "pinned exactly once"; selftest MD_CHECK_REFS`,
     judge: pinsDiffer,
   },
   {
     name: 'xarray-is-access',
-    says: 'The xarray has an entry exactly where an access covers the index (A3.5).',
+    says: 'The xarray has an entry exactly where an access covers the index.',
     source: `${PAGES_C}: iopt_pages_fill_xarray(), iopt_pages_unfill_xarray()`,
     judge: (world) => first(allPages(world), xarrayDiffers),
   },
   {
     name: 'storage-is-filled',
-    says: 'An area with pages is in domains_itree and has a storage domain exactly if its IOAS has a domain (A3.6).',
+    says: 'An area with pages is in domains_itree and has a storage domain exactly if its IOAS has a domain.',
     source: 'Linux 7.2 drivers/iommu/iommufd/io_pagetable.c: iopt_fill_domain(), iopt_unfill_domain()',
     judge: (world) => first(allAreas(world), storageDiffers),
   },
   {
     name: 'storage-is-attached',
-    says: 'The storage domain of an area is one of its own IOAS (A3.7).',
+    says: 'The storage domain of an area is one of its own IOAS.',
     source: 'Linux 7.2 drivers/iommu/iommufd/io_pagetable.h: struct iopt_area',
     judge: (world) =>
       first(allAreas(world), (area) =>
@@ -95,7 +95,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   },
   {
     name: 'domain-maps-the-areas',
-    says: 'Each attached domain maps the areas of its IOAS, page for page, and nothing else; a detached one nothing (A3.8).',
+    says: 'Each attached domain maps the areas of its IOAS, page for page, and nothing else; a detached one nothing.',
     source: 'Linux 7.2 drivers/iommu/iommufd/io_pagetable.h: "Each area is fully populated with pages"',
     judge: (world) =>
       first(allAreas(world), (area) => domainDiffers(world, area)) ??
@@ -104,26 +104,26 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   },
   {
     name: 'areas-apart',
-    says: 'Areas of an IOAS meet neither each other nor a reserved range; allowed and reserved ranges do not meet (A3.9).',
+    says: 'Areas of an IOAS meet neither each other nor a reserved range; allowed and reserved ranges do not meet.',
     source: 'Linux 7.2 drivers/iommu/iommufd/io_pagetable.c: iopt_check_iova(), iopt_reserve_iova()',
     judge: areasMeet,
   },
   {
     name: 'pages-outside-calls',
-    says: 'With no call under way every area has its pages (A3.10).',
+    says: 'With no call under way every area has its pages.',
     source: 'Linux 7.2 drivers/iommu/iommufd/io_pagetable.h: struct iopt_area, "pages can be NULL"',
     judge: (world) =>
       first(allAreas(world), (area) => (area.pages === null ? `area ${area.id} has no pages` : null)),
   },
   {
     name: 'accounts-sum-up',
-    says: 'pinned_vm is the sum of npinned over all modes, locked_vm of user or mm that of its mode (A3.11).',
+    says: 'pinned_vm is the sum of npinned over all modes, locked_vm of user or mm that of its mode.',
     source: `${PAGES_C}: iopt_pages_update_pinned()`,
     judge: accountsDiffer,
   },
   {
     name: 'dmabuf-tracks-what-is-filled',
-    says: 'A dma-buf is neither pinned nor charged nor accessed, and its tracker has each filled pair of area and domain once (A3.12).',
+    says: 'A dma-buf is neither pinned nor charged nor accessed, and its tracker has each filled pair of area and domain once.',
     source: `${PAGES_C}: iopt_dmabuf_track_domain()`,
     judge: (world) => first(allPages(world), trackerDiffers),
   },
@@ -135,13 +135,13 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   },
   {
     name: 'no-kernel-warn',
-    says: 'No WARN_ON of the code itself fires; among them those of the release of iopt_pages (A3.13).',
+    says: 'No WARN_ON of the code itself fires; among them those of the release of iopt_pages.',
     source: 'Linux 7.2 drivers/iommu/iommufd: every WARN_ON() of pages.c and io_pagetable.c',
     breaches: ['warn'],
   },
   {
     name: 'unpin-follows-unmap-and-sync',
-    says: 'The last pin of a page is dropped only when no IOPTE and no IOTLB entry reaches it (A3.14).',
+    says: 'The last pin of a page is dropped only when no IOPTE and no IOTLB entry reaches it.',
     source: `${PAGES_C}: "we must not unpin something that is still DMA mapped"`,
     breaches: ['page-unpinned-while-mapped'],
   },
@@ -191,7 +191,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   {
     name: 'no-cpu-access-to-private',
     says: 'The kernel neither copies from nor to private memory of a guest, nor hands its pages to a driver.',
-    source: 'mail 002 leaves iommufd_access_rw() and iommufd_access_pin_pages() as they are',
+    source: 'the RFC of 25 Feb 2026 leaves iommufd_access_rw() and iommufd_access_pin_pages() as they are',
     breaches: ['cpu-access-to-private'],
   },
   {
@@ -210,7 +210,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
     name: 'iopte-not-larger-than-rmp',
     says: 'An IOPTE of 2M or more is of a page whose RMP entry is of 2M.',
     source:
-      'Alexey Kardashevskiy, mail 004: "the host should have made sure S2 and RMP use the same page size"',
+      'Alexey Kardashevskiy, 28 Jan 2026: "the host should have made sure S2 and RMP use the same page size"',
     breaches: ['iopte-larger-than-rmp'],
   },
   {
@@ -222,7 +222,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   {
     name: 'quiet-log',
     says: 'What user space may do as often as it likes prints nothing.',
-    source: 'mail 002: pr_err("UNEXP PINFD ...")',
+    source: 'the RFC of 25 Feb 2026: pr_err("UNEXP PINFD ...")',
     breaches: ['log-flood'],
   },
   {

@@ -42,7 +42,7 @@ function shows(trace: Trace, data: NonNullable<Trace['data']>): boolean {
   return runSequence(data, fn).violations.length > 0;
 }
 
-describe('rows of mail 002', () => {
+describe('rows of the RFC of 25 Feb 2026', () => {
   const found = ROWS.filter((row) => row.verdict === 'found');
   test('each has a trace or a reason', () => {
     expect(found.filter((row) => traceOf(row.id) === undefined).map((row) => row.id)).toEqual([]);

@@ -1,4 +1,4 @@
-// Mail 002, row by row: what reading it found, by which violation a generated sequence shows it, and where it is
+// The RFC of 25 Feb 2026, row by row: what reading it found, by which violation a generated sequence shows it, and where it is
 // no defect, or none of this level, why.
 
 import type { Functions } from '../../models/iommufd/functions.ts';
