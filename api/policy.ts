@@ -32,6 +32,8 @@ export interface Arch {
   readonly guest_vmsa?: boolean;
   /** Where the VM has more than one slot on the file (cast slots); else gfn and index are equal. */
   readonly memslots?: readonly Memslot[];
+  /** The domain is attached and detached, and iommufd's rwsems are taken (cast domains). */
+  readonly attaches?: boolean;
   /** Base pages in a huge page. */
   readonly huge_pages: number;
 }
@@ -50,6 +52,8 @@ export interface BaseCalls {
   readonly memory_failure: (range: Range) => Steps<Result>;
   readonly map_file: (range: Range) => Steps<Result>;
   readonly unmap: (range: Range) => Steps<Result>;
+  /** iopt_put_pages() of an area that is gone: its reference on the file goes. */
+  readonly iopt_put_pages: () => Steps<void>;
   /** KVM_SET_USER_MEMORY_REGION2: a new slot on the file, and the slot deleted. */
   readonly bind: (range: Range) => Steps<Result>;
   readonly unbind: (range: Range) => Steps<Result>;
@@ -74,6 +78,11 @@ export interface Policy {
   readonly base: BaseName;
   /** True: its pages are pinned for as long as they are mapped. */
   readonly pins?: boolean;
+  /**
+   * The mutex of a guest_memfd's iopt_pages has a lockdep class of its own (lockdep_set_class()), as that of a dma-buf
+   * has in Linux 7.2.
+   */
+  readonly own_mutex_class?: true;
   /** Small numbers that outlive a call: `slots` of them (or one an index), 0 .. max, 0 at first. */
   readonly registers?: {
     readonly [name: string]: { readonly max: number; readonly slots: number | 'index' };

@@ -6,11 +6,25 @@ import type { Arch } from './policy.ts';
 import { type Iova, type Index, type Pfn, type Range, each_page } from './units.ts';
 
 /*
- * MODEL: domains_rwsem and iova_rwsem sections on areas are single steps; pages_mutex, mmu_lock and
- * invalidate_lock are held over steps.
+ * MODEL: without cast domains, sections of domains_rwsem and iova_rwsem are single steps, and with it those of
+ * iova_rwsem on one area; pages_mutex, mmu_lock and invalidate_lock are held over steps.
  */
 /* MODEL: one pages_mutex for all areas; the kernel has one an iopt_pages. */
-export const LOCKS = ['slots_lock', 'invalidate_lock', 'mmu_lock', 'pages_mutex', 'vmm_lock'] as const;
+export const LOCKS = [
+  'slots_lock',
+  'invalidate_lock',
+  'mmu_lock',
+  'pages_mutex',
+  'vmm_lock',
+  /* with cast domains */
+  'domains_rwsem',
+  'iova_rwsem',
+  'mmap_lock',
+  'dma_resv',
+  /* the mutexes of iopt_pages that are not of a guest_memfd */
+  'user_pages_mutex',
+  'dmabuf_pages_mutex',
+] as const;
 export type LockName = (typeof LOCKS)[number];
 
 /** Whose bracket: guest_memfd looks for bindings of the file; the VM's ioctl and the mmu notifier for memslots. */
@@ -184,10 +198,18 @@ export type Step =
   | { readonly op: 'guest_rescind' | 'guest_accept'; readonly index: Index }
   /* iommufd and the IOMMU */
   | {
-      readonly op: 'iopt_insert_area' | 'iopt_area_ready' | 'iopt_area_begin_unmap' | 'iopt_abort_area';
+      readonly op:
+        | 'iopt_insert_area'
+        | 'iopt_area_ready'
+        | 'iopt_area_begin_unmap'
+        | 'iopt_abort_area'
+        | 'iopt_area_iter';
       readonly start: Iova;
       readonly end: Iova;
     }
+  /* only with the cast `domains` */
+  | { readonly op: 'iopt_has_domain' }
+  | { readonly op: 'iopt_set_domain'; readonly attached: boolean }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
   | { readonly op: 'iommu_unmap'; readonly start: Iova; readonly end: Iova }
   | {
@@ -686,6 +708,17 @@ export function* iopt_area_begin_unmap(range: Range): Steps<Range | null | 'busy
   if (answer < 3) return answer === 0 ? null : answer === 1 ? 'busy' : 'cut';
   return { start: (answer - 3) >> AREA_END_BITS, end: ((answer - 3) & AREA_END_MASK) + 1 };
 }
+/** The lowest area with pages that begins in the range: iopt_area_iter_first(), _next(). Under iova_rwsem. */
+export function* iopt_area_iter(range: Range): Steps<Range | null> {
+  const answer = (yield { op: 'iopt_area_iter', start: range.start, end: range.end }) as number;
+  return answer === 0
+    ? null
+    : { start: (answer - 1) >> AREA_END_BITS, end: ((answer - 1) & AREA_END_MASK) + 1 };
+}
+/** iopt->domains is not empty. Under domains_rwsem. */
+export const iopt_has_domain = (): Steps<boolean> => askFlag({ op: 'iopt_has_domain' });
+/** xa_store() or xa_erase() of the domain in iopt->domains. Under domains_rwsem and iova_rwsem for write. */
+export const iopt_set_domain = (attached: boolean): Steps<void> => tell({ op: 'iopt_set_domain', attached });
 export const iopt_abort_area = (range: Range): Steps<void> =>
   tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
 /**

@@ -14,7 +14,7 @@ export const GUESTS = ['honest', 'malicious'] as const;
 export type Guest = (typeof GUESTS)[number];
 
 /** Actors beyond the usual ones; their fields and calls exist only where they are asked for. */
-export const CASTS = ['host', 'slots', 'launch', 'vmsa'] as const;
+export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains'] as const;
 export type Cast = (typeof CASTS)[number];
 
 export const VMMS = ['adversarial', 'cooperative'] as const satisfies readonly Vmm[];
@@ -264,6 +264,8 @@ function castMissing({ base, platform, vmm, bounds }: Config, name: Cast): strin
       return bounds.pages > 1 ? null : 'one page is one slot';
     case 'launch':
       return platform === 'bare' ? 'bare has no launch' : null;
+    case 'domains':
+      return vmm === 'cooperative' ? 'a cooperative VMM attaches the domain first' : null;
     case 'vmsa':
       return platform === 'sev-snp' ? null : `${platform} has no VMSA`;
   }

@@ -12,13 +12,14 @@ import { makeSetAttributes } from './guest-memfd/v8/set-attributes.ts';
 import { consumerOf } from './guest-memfd/invalidate.ts';
 import { makeBind, makeRelease, makeUnbind } from './guest-memfd/bind.ts';
 import { makeAllocate, makeMemoryFailure, makePunchHole } from './guest-memfd/truncate.ts';
-import { makeMapFile, makeUnmap } from './iommufd/ioas.ts';
+import { makeAttach, makeMapFile, makeUnmap } from './iommufd/ioas.ts';
+import * as locking from './iommufd/lock-order.ts';
 import { makeLaunchCalls, populatePage } from './guest-memfd/populate.ts';
 import { makeFault } from './kvm/fault.ts';
 import * as user from './kvm/host-user.ts';
 import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
-import { hasLaunch, hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
+import { hasDomains, hasLaunch, hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
 import { makeCooperative } from './vmm.ts';
 
@@ -84,6 +85,8 @@ function expand(kind: CallKind, pages: number, slots: readonly Range[]): Call[] 
 export interface CallTable {
   readonly arch: Arch;
   readonly calls: readonly Call[];
+  /** Calls that nobody starts, and that are there for the order of their locks. */
+  readonly lockers: readonly Call[];
   /** Words that `try` understands. */
   readonly words: readonly string[];
 }
@@ -109,6 +112,9 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const mayFail = makeMayFail(config.fail);
   const truncate = { arch, consumer, filter: FILTER[config.base], mayFail };
   const { __fput, gmem_fput, close_gmem, onFd } = makeRelease(truncate, pages);
+  function* iopt_put_pages(): Steps<void> {
+    yield* gmem_fput(false);
+  }
   const convert = (to: 'private' | 'shared'): BaseCalls['convert_private'] => {
     const assumed = config.assumptions;
     const common = { arch, consumer, notifies };
@@ -127,8 +133,9 @@ export function callTable(config: Config, policy: Policy): CallTable {
     convert_shared: convert('shared'),
     punch_hole: onFd(makePunchHole(truncate)),
     memory_failure: makeMemoryFailure(truncate, hasCast(config, 'host') && config.base !== 'rfc-v2'),
-    map_file: makeMapFile(policy, arch, gmem_fput),
-    unmap: makeUnmap(policy, arch, gmem_fput),
+    iopt_put_pages,
+    map_file: makeMapFile(policy, arch, iopt_put_pages),
+    unmap: makeUnmap(policy, arch, iopt_put_pages),
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
@@ -143,6 +150,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const allocate = onFd(makeAllocate(truncate));
   const usual = [
     ...userCalls(config, base, allocate),
+    ...domainCalls(config, policy, arch),
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
     ...hostCalls(config, base, notifies, arch),
@@ -161,9 +169,10 @@ export function callTable(config: Config, policy: Policy): CallTable {
   }));
   const hasIommu = policy.ioas_map_file !== undefined && !hasSlots(config);
   const calls = wanted
-    .filter((kind) => hasIommu || !/^(map|unmap|plug)$/.test(kind.word))
+    .filter((kind) => hasIommu || !/^(map|unmap|plug|attach|detach)$/.test(kind.word))
     .flatMap((kind) => expand(kind, pages, slots));
-  return { arch, calls, words: [...new Set(calls.map((call) => call.word))] };
+  const lockers = hasDomains(config) ? lockCalls(base, inPlace(config)) : [];
+  return { arch, calls, lockers, words: [...new Set(calls.map((call) => call.word))] };
 }
 
 function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => Steps<unknown>): CallKind[] {
@@ -277,6 +286,45 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       fn: onePage(base.memory_failure),
     },
   ];
+}
+
+/** The VMM attaches a device to the IOAS, or takes it away. */
+function domainCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
+  if (!hasDomains(config)) return [];
+  const { iopt_table_add_domain, iopt_table_remove_domain } = makeAttach(policy, arch);
+  const domain = { thread: 'vmm', vmm: 'adversarial', takes: 'all' } as const;
+  return [
+    {
+      ...domain,
+      word: 'attach',
+      name: () => 'VFIO_DEVICE_ATTACH_IOMMUFD_PT',
+      fn: iopt_table_add_domain,
+      errnos: ['-EEXIST', '-ENOMEM', '-EPERM', '-EINVAL', '-EFAULT', '-EHWPOISON', '-EAGAIN'],
+    },
+    {
+      ...domain,
+      word: 'detach',
+      name: () => 'VFIO_DEVICE_DETACH_IOMMUFD_PT',
+      fn: iopt_table_remove_domain,
+      errnos: ['-ENOENT'],
+    },
+  ];
+}
+
+/** Calls of which only the locks are modelled. */
+function lockCalls(base: BaseCalls, mapped: boolean): Call[] {
+  const { iommufd_ioas_map, iopt_map_dmabuf, iopt_revoke_notify, dma_buf_fault, makeUserFault } = locking;
+  const fault = mapped ? [makeUserFault(base.fault_user_mapping)] : [];
+  return [iommufd_ioas_map, iopt_map_dmabuf, iopt_revoke_notify, dma_buf_fault, ...fault].map((fn) => ({
+    word: fn.name,
+    name: `${fn.name}()`,
+    thread: 'vmm',
+    vmm: 'adversarial',
+    fn,
+    args: [],
+    range: { start: 0, end: 0 },
+    errnos: [],
+  }));
 }
 
 function guestCalls(

@@ -2,7 +2,6 @@
 // states.
 // The names are those that the witnesses in properties/invariants.ts use.
 
-import { LOCKS } from '../api/index.ts';
 import { type Fact, deviceTlbFacts, dmaFacts, range, showMask, translations } from './describe-iommu.ts';
 import {
   AREA_NAMES,
@@ -239,7 +238,7 @@ export function diffStates(machine: Machine, before: MachineState, after: Machin
 /** Locks that the thread holds, in the order in which they nest; read locks are said to be shared. */
 export function locksHeld(machine: Machine, m: MachineState, thread: number): string[] {
   const { at, lockAt, pfns, anonymous, threads } = machine;
-  const locks = LOCKS.flatMap((name) => {
+  const locks = machine.locks.flatMap((name) => {
     const { writer, readers } = lockAt[name];
     if (m[writer] === thread + 1) return [name];
     return ((m[readers] >> thread) & 1) === 1 ? [`${name} shared`] : [];

@@ -42,6 +42,8 @@ interface Context {
   readonly seen: Seen | null;
 }
 
+const rwsem = (name: string, mode: 'write' | 'read', un: string): string =>
+  `${un === '' ? 'down' : 'up'}_${mode}(&${name})`;
 type Naming = (mode: 'write' | 'read', un: string) => string;
 const LOCK_TEXT: { readonly [K in LockName]: Naming } = {
   slots_lock: (_mode, un) => `mutex_${un}lock(&kvm->slots_lock)`,
@@ -50,6 +52,12 @@ const LOCK_TEXT: { readonly [K in LockName]: Naming } = {
   invalidate_lock: (mode, un) => `filemap_invalidate_${un}lock${mode === 'read' ? '_shared' : ''}()`,
   mmu_lock: (mode, un) => `${mode}_${un}lock(&kvm->mmu_lock)`,
   pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex)`,
+  domains_rwsem: (mode, un) => rwsem('iopt->domains_rwsem', mode, un),
+  iova_rwsem: (mode, un) => rwsem('iopt->iova_rwsem', mode, un),
+  mmap_lock: (mode, un) => `mmap_${mode}_${un}lock()`,
+  dma_resv: (_mode, un) => `dma_resv_${un}lock()`,
+  user_pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex) of user memory`,
+  dmabuf_pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex) of a dma-buf`,
 };
 
 function mapText({ machine }: Context, step: Of<'iommu_map'>): string {
@@ -204,6 +212,9 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   iotlb_gather_sync: (s) => [`iommu_iotlb_sync() ${iova(s)}: queued`],
   iommu_completion_wait: (s) => [`iommu_completion_wait() ${iova(s)}`],
   iommu_iova_to_phys: (s) => [`iommu_iova_to_phys() iova ${s.iova}`, pfnOr('none')],
+  iopt_area_iter: (s) => [`iopt_area_iter_first() ${iova(s)}`, (a) => (a === 0 ? 'no area' : area(a - 1))],
+  iopt_has_domain: () => ['xa_empty(&iopt->domains)', either('true', 'false')],
+  iopt_set_domain: (s) => [`${s.attached ? 'xa_store' : 'xa_erase'}(&iopt->domains)`],
   iopt_area_of: (s) => [`iopt_area_of() iova ${s.iova}`, (a) => (a === 0 ? 'no area' : area(a - 1))],
   /* devices */
   dma_translate: (s, c) => translateText(c, s),

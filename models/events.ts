@@ -58,6 +58,7 @@ export const EVENTS = [
   'error-offset-out-of-range',
   'err-ptr-followed',
   'unset-pointer-followed',
+  'map-over-iopte',
   /* races reached */
   'gmem-retry-stale',
   'fault-retried',
@@ -77,6 +78,7 @@ export const EVENTS = [
   'lru-batch-drained',
   'folio-split',
   'folio-merged',
+  'domain-attached',
   'iommu-mapped',
   'iommu-mapped-huge',
   'iommu-unmapped',

@@ -84,6 +84,10 @@ export interface Machine {
   readonly vcpus: number;
   readonly devices: number;
   readonly lockAt: { readonly [K in LockName]: { readonly writer: number; readonly readers: number } };
+  /** Those that there are. */
+  readonly locks: readonly LockName[];
+  /** The mutex of a guest_memfd's iopt_pages has a lockdep class of its own. */
+  readonly ownMutexClass: boolean;
   readonly registerAt: {
     readonly [name: string]: { readonly at: number; readonly max: number; readonly slots: number };
   };
@@ -96,6 +100,21 @@ export const hasLaunch = (config: Config): boolean => hasCast(config, 'launch');
 
 /** Guests with VMSAs in pages of their own. */
 export const hasVmsa = (config: Config): boolean => hasCast(config, 'vmsa');
+
+/** Domains are attached and detached while areas come and go. */
+export const hasDomains = (config: Config): boolean => hasCast(config, 'domains');
+
+/** Those of iommufd that are held over steps only where it has something to exclude. */
+const CAST_LOCKS: readonly LockName[] = [
+  'domains_rwsem',
+  'iova_rwsem',
+  'mmap_lock',
+  'dma_resv',
+  'user_pages_mutex',
+  'dmabuf_pages_mutex',
+];
+const locksOf = (config: Config): LockName[] =>
+  LOCKS.filter((name) => hasDomains(config) || !CAST_LOCKS.includes(name));
 
 /* MODEL: with cast slots there are two slots, the first with an offset, and no IOMMU; not on rfc-v2. */
 /** Where index(gfn) = gfn - base_gfn + pgoff is not the gfn itself. */
@@ -214,6 +233,7 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('area', 'area', 2, pages, 'iova');
   add('area_start', 'index', PAGE, pages, 'iova');
   add('npinned', 'number', COUNT_BITS);
+  if (hasDomains(config)) add('domain_attached', 'flag', 1);
   add('iopte', 'pfn', PFN, pages, 'iova');
   add('iopte_huge', 'flag', 1, pages, 'iova');
   /* the kind of the index when the entry was installed */
@@ -267,7 +287,8 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     /* KVM_BUG_ON(): no vCPU runs any more */
     add('vm_bugged', 'flag', 1);
   }
-  for (const name of LOCKS) {
+  const locks = locksOf(config);
+  for (const name of locks) {
     add(name, 'thread', THREAD);
     add(`${name}.readers`, 'mask', threads.length);
   }
@@ -295,8 +316,10 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     vcpus,
     devices,
     lockAt: Object.fromEntries(
-      LOCKS.map((name) => [name, { writer: at[name], readers: at[`${name}.readers`] }]),
+      locks.map((name) => [name, { writer: at[name], readers: at[`${name}.readers`] }]),
     ) as Machine['lockAt'],
+    locks,
+    ownMutexClass: policy.own_mutex_class === true,
     registerAt: Object.fromEntries(
       Object.entries(policy.registers ?? {}).map(([name, { max, slots }]) => [
         name,

@@ -92,6 +92,8 @@ export const invalidateCallback: Policy = {
   source:
     'Vishal Annapurve, 27 Jun 2025, Re: [RFC PATCH v2 04/51], items 1) to 3) and the bracket; PSMASH for a 4K leaf is ours: the mail says nothing of sizes',
   base: 'rfc-v2',
+  /* ours as well: the mail says nothing of locks, see docs/iommufd.md */
+  own_mutex_class: true,
   vmm: { map_after: true },
   ...callbackHooks({ map_page, zap }),
 };

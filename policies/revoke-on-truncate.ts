@@ -53,6 +53,7 @@ export const revokeOnTruncate: Policy = {
   source:
     'Re: [RFC PATCH kernel] iommufd: Allow mapping from KVM guest_memfd, 26 Feb 2026; iopt_revoke_notify(). Proposed for AMD and Arm: on TDX shown as if applied there; PSMASH for a 4K leaf is ours',
   base: 'rfc-v2',
+  own_mutex_class: true,
   registers: { revoked: { max: 1, slots: 'index' } },
 
   *ioas_map_file(range, arch) {

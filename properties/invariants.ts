@@ -988,6 +988,41 @@ export const INVARIANTS: readonly Invariant[] = [
       },
     ],
   },
+  /* ---- areas and domains ---- */
+  {
+    name: 'iova-is-empty-when-reused',
+    says: 'What iommufd maps has no IOPTE yet: an IOVA is given out again only when those of its last owner are gone.',
+    source: 'iopt_unmap_iova_range(): iopt_abort_area() follows iopt_area_unfill_domains()',
+    partner: 'iommu-mapped',
+    breaches: [
+      {
+        outcome: 'IOPTE',
+        event: 'map-over-iopte',
+        witness: 'iommu_map() finds an IOPTE: -EADDRINUSE from an IOVA that was free',
+      },
+    ],
+  },
+  {
+    name: 'domain-maps-the-areas',
+    says: 'With nothing going on, an attached domain has the IOPTEs of every area, where nobody but iommufd clears any.',
+    source: 'iopt_map_pages(): "area->pages must be set inside the domains_rwsem"; docs/iommufd.md A3.8',
+    partner: 'domain-attached',
+    breaches: [
+      {
+        outcome: 'area',
+        whenIdle: true,
+        at: (q) => {
+          const { domain_attached, area, iopte } = q.at;
+          if (domain_attached === undefined || q.notified) return null;
+          return (m) =>
+            m[domain_attached] === 0
+              ? -1
+              : inEachPage(q, (iova) => m[area + iova] === AREA.mapped && m[iopte + iova] === 0);
+        },
+        witness: (_q, _m, iova) => `the area at iova ${iova} has pages, and the domain has no IOPTE for it`,
+      },
+    ],
+  },
   /* ---- pointers ---- */
   {
     name: 'pointers-are-what-they-seem',
@@ -1027,6 +1062,7 @@ export const SOMETIMES = [
     says: 'An invalidation found a VMSA in its range (with --cast vmsa).',
   },
   { name: 'page-freed', event: 'page-freed', says: 'A page went back to the allocator.' },
+  { name: 'domain-attached', event: 'domain-attached', says: 'A domain was attached (with --cast domains).' },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {
     name: 'invalidation-meets-iopte',

@@ -13,14 +13,14 @@ import { LOCK_CLASSES } from '../models/exec/lockdep.ts';
 import type { Machine } from '../models/machine.ts';
 
 export interface LockOrder {
-  /** By class: a mask of those that are taken inside it, at any depth. */
-  readonly inside: Int32Array;
+  /** By class that is taken: a mask of those held, with which it is a step of that cycle. */
+  readonly closes: Int32Array;
   /** `slots_lock -> invalidate_lock in kvm_gmem_release()` for each pair of the shortest cycle; empty without one. */
   readonly cycle: readonly string[];
 }
 
 /** Calls that leave pages, mappings or a closed fd behind. */
-const LEAVES = /^(map|plug|allocate|fault_|access|close|unbind)/;
+const LEAVES = /^(map|plug|attach|allocate|fault_|access|close|unbind)/;
 const STEPS_MAX = 2000;
 
 interface Edge {
@@ -46,17 +46,17 @@ function pathOf(edges: readonly Edge[], from: number, to: number): Edge[] | null
 const textOf = ({ from, to, by }: Edge): string => `${LOCK_CLASSES[from]} -> ${LOCK_CLASSES[to]} in ${by}`;
 
 export function orderOf(edges: readonly Edge[]): LockOrder {
-  const inside = new Int32Array(LOCK_CLASSES.length);
   const cycles: Edge[][] = [];
-  for (let from = 0; from < LOCK_CLASSES.length; from++)
-    for (let to = 0; to < LOCK_CLASSES.length; to++) {
-      const path = pathOf(edges, from, to);
-      if (path === null) continue;
-      inside[from] |= 1 << to;
-      if (from === to) cycles.push(path);
-    }
+  for (let at = 0; at < LOCK_CLASSES.length; at++) {
+    const path = pathOf(edges, at, at);
+    if (path !== null) cycles.push(path);
+  }
   cycles.sort((a, b) => a.length - b.length);
-  return { inside, cycle: (cycles[0] ?? []).map(textOf) };
+  /* one cycle is reported, as lockdep does */
+  const shortest = cycles[0] ?? [];
+  const closes = new Int32Array(LOCK_CLASSES.length);
+  for (const { from, to } of shortest) closes[to] |= 1 << from;
+  return { closes, cycle: shortest.map(textOf) };
 }
 
 /** Run every call and note each pair of classes. A call that throws is found out by whoever searches. */
@@ -64,7 +64,7 @@ export function learnLockOrder(
   config: Config,
   machine: Machine,
   interpreter: Interpreter,
-  table: { readonly calls: readonly Call[] },
+  table: { readonly calls: readonly Call[]; readonly lockers: readonly Call[] },
 ): LockOrder {
   const calls = makeCalls(interpreter);
   const edges: Edge[] = [];
@@ -108,7 +108,7 @@ export function learnLockOrder(
     for (const first of [null, ...firsts.values()]) {
       const before = boot(machine, initial, new Int32Array(slots));
       if (first !== null && !tried(before, first)) continue;
-      for (const call of table.calls) tried(before.slice(), call);
+      for (const call of [...table.calls, ...table.lockers]) tried(before.slice(), call);
     }
   lockdep.onNested = null;
   return orderOf(edges);

@@ -9,6 +9,8 @@ export interface Questions {
   readonly at: { readonly [field: string]: number };
   /** The policy's pages are pinned for as long as they are mapped. */
   readonly pins: boolean;
+  /** The policy is told of invalidations, and may clear IOPTEs below an area. */
+  readonly notified: boolean;
   readonly streams: readonly { readonly trusted: boolean; readonly private: boolean }[];
   /** The lock classes of a cycle, each with who takes it inside the one before. */
   readonly lockCycle: () => readonly string[];

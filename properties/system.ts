@@ -103,12 +103,13 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     events.length = noted;
     return order;
   };
-  interpreter.lockdep.inside = () => lockOrder().inside;
+  interpreter.lockdep.closes = () => lockOrder().closes;
   const questions: Questions = {
     machine,
     view: interpreter.view,
     at: machine.at,
     pins: policy.pins === true,
+    notified: policy.invalidate_start !== undefined || policy.invalidate_end !== undefined,
     streams: streamsOf(config),
     lockCycle: () => lockOrder().cycle,
     placeAt: [],

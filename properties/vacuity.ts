@@ -3,7 +3,7 @@
 
 import type { Policy } from '../api/index.ts';
 import { type Config, hasCast } from '../models/bounds.ts';
-import { hasLaunch, hasVmsa, inPlace } from '../models/machine.ts';
+import { hasDomains, hasLaunch, hasVmsa, inPlace } from '../models/machine.ts';
 import { SOMETIMES, type SometimesName } from './invariants.ts';
 
 type Where = (config: Config, policy: Policy) => boolean;
@@ -30,7 +30,9 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   /* before the launch is finished no guest runs */
   'fault-meets-invalidation': and(adversarial, (config) => !hasLaunch(config)),
   'iommu-mapped': maps,
-  'invalidation-meets-iopte': maps,
+  /* with cast domains the attach is a call as well */
+  'invalidation-meets-iopte': and(maps, (config) => !hasDomains(config) || config.bounds.calls > CALLS_MIN),
+  'domain-attached': and(maps, (config) => hasDomains(config)),
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
   populated: (config) => hasLaunch(config),
   'host-pinned': and(

@@ -13,6 +13,13 @@ export function makeArea({ at, pages }: Machine) {
     }
     return 0;
   };
+  const areaOf = (m: State, iova: number): number => {
+    if (m[area + iova] === AREA.none) return 0;
+    const start = m[area_start + iova];
+    let end = iova + 1;
+    while (end < pages && m[area + end] === m[area + iova] && m[area_start + end] === start) end++;
+    return 1 + (start << AREA_END_BITS) + end - 1;
+  };
   return {
     insertArea: (m: State, start: number, end: number): number => {
       if (m[at.file] !== FILE.open) return 1;
@@ -34,12 +41,12 @@ export function makeArea({ at, pages }: Machine) {
       for (let iova = from; iova < to; iova++) m[area + iova] = AREA.leaving;
       return 3 + (from << AREA_END_BITS) + to - 1;
     },
-    areaOf: (m: State, iova: number): number => {
-      if (m[area + iova] === AREA.none) return 0;
-      const start = m[area_start + iova];
-      let end = iova + 1;
-      while (end < pages && m[area + end] === m[area + iova] && m[area_start + end] === start) end++;
-      return 1 + (start << AREA_END_BITS) + end - 1;
+    areaOf,
+    /** The lowest area with pages that begins in the range, or 0. */
+    areaIter: (m: State, start: number, end: number): number => {
+      for (let iova = start; iova < end; iova++)
+        if (m[area + iova] === AREA.mapped && m[area_start + iova] === iova) return areaOf(m, iova);
+      return 0;
     },
   };
 }

@@ -22,6 +22,7 @@ import { type Lockdep, makeLockdep } from './lockdep.ts';
 import { makeLaunch } from './launch.ts';
 import { makeMemory } from './memory.ts';
 import { makeMemslot } from './memslot.ts';
+import { makePointer } from './pointer.ts';
 import { makePageState } from './page-state.ts';
 import { makeVmsa } from './vmsa.ts';
 
@@ -86,6 +87,7 @@ function widthOf(machine: Machine, step: Step): number {
     case 'guest_access':
       return 4;
     case 'iopt_area_of':
+    case 'iopt_area_iter':
     case 'iopt_area_begin_unmap':
       return 2 ** (2 * AREA_END_BITS) + 3;
     case 'set_hwpoison':
@@ -123,6 +125,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const file = makeFile(exec);
   const lockdep = makeLockdep(exec);
   const memslot = makeMemslot(exec);
+  const pointer = makePointer(exec);
   const vmsa = makeVmsa(exec, kvm.isStale);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
 
@@ -147,6 +150,9 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     else m[readers] &= ~(1 << thread);
     return 0;
   };
+  const lockThere = (name: LockName): void => {
+    if (!machine.locks.includes(name)) throw new NotAStep(`lock '${name}' is there with --cast domains only`);
+  };
   const registerSlot = (register: string, slot: number): number => {
     const declared = registerAt[register];
     if (declared === undefined)
@@ -163,8 +169,10 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const bind = (s: Step): ((m: State, thread: number) => number) => {
     switch (s.op) {
       case 'lock':
+        lockThere(s.lock);
         return (m, t) => lock(m, t, s.lock, s.mode);
       case 'unlock':
+        lockThere(s.lock);
         return (m, t) => unlock(m, t, s.lock, s.mode);
       case 'kvm_gmem_get_folio':
         return (m, t) => memory.getFolio(m, t, s.index);
@@ -193,7 +201,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'folio_test_large':
         return (m) => memory.isLarge(m, s.pfn);
       case 'wild_pointer':
-        return () => (note(s.pointer === 'ERR_PTR' ? 'err-ptr-followed' : 'unset-pointer-followed'), 0);
+        return (m) => pointer.followed(m, s.pointer);
       case 'iopt_pages_add_npinned':
         return (m) => ((m[at.npinned] += s.pages), 0);
       case 'iopt_pages_sub_npinned':
@@ -376,6 +384,16 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => iommu.beginUnmap(m, s.start, s.end);
       case 'iopt_abort_area':
         return (m) => iommu.abortArea(m, s.start, s.end);
+      case 'iopt_area_iter':
+        return (m) => iommu.areaIter(m, s.start, s.end);
+      case 'iopt_has_domain':
+        return (m) => m[at.domain_attached];
+      case 'iopt_set_domain':
+        return (m) => {
+          m[at.domain_attached] = s.attached ? 1 : 0;
+          if (s.attached) note('domain-attached');
+          return 0;
+        };
       case 'iopt_area_of':
         return (m) => iommu.areaOf(m, s.iova);
       case 'iommu_map':

@@ -124,7 +124,11 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
     ...makeArea(machine),
     map: (m: State, thread: number, iova: number, pfn: number, count: number): number => {
       if (memory.failsNow(m, 'iommu_map')) return 0;
-      for (let k = 0; k < count; k++) if (m[iopte + iova + k] !== 0) return 0;
+      for (let k = 0; k < count; k++)
+        if (m[iopte + iova + k] !== 0) {
+          note('map-over-iopte');
+          return 0;
+        }
       const isHuge = count === huge && huge > 1 && iova % huge === 0 && pfn % huge === 0;
       for (let k = 0; k < count; k++) {
         m[iopte + iova + k] = pfn + k + 1;

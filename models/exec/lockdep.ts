@@ -2,9 +2,13 @@
 // under mmu_lock, a rwlock. Both look at one thread alone.
 
 import { LOCKS, type LockName, type Step } from '../../api/index.ts';
+import type { Machine } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 
-/** Lock classes; an SRCU read section is held like a lock, and synchronize_srcu() waits like one who takes it. */
+/**
+ * Lock classes; an SRCU read section is held like a lock, and synchronize_srcu() waits like one who takes it.
+ * user_pages_mutex is of the class of pages_mutex unless that has one of its own: iopt_alloc_pages() makes both.
+ */
 export const LOCK_CLASSES = [...LOCKS, 'folio lock', 'srcu'] as const;
 const FOLIO = LOCKS.length;
 const SRCU = FOLIO + 1;
@@ -18,19 +22,21 @@ export interface Lockdep {
   /** Told of each class that is taken while those in the mask are held; for who learns the order. */
   onNested: ((held: number, taken: number) => void) | null;
   /**
-   * By class: those that are taken inside it somewhere, at any depth. Asked for when locks first nest, and not
-   * before: it takes a run of each call to know.
+   * By class that is taken: those held that make this nesting a part of the shortest cycle. Asked for when locks first
+   * nest, and not before: it takes a run of each call to know.
    */
-  inside: (() => Int32Array) | null;
+  closes: (() => Int32Array) | null;
 }
 
 const classOf = (lock: LockName): number => LOCKS.indexOf(lock);
+const classIn = ({ ownMutexClass }: Machine, lock: LockName): number =>
+  classOf(lock === 'user_pages_mutex' && !ownMutexClass ? 'pages_mutex' : lock);
 
 /** The class that a step takes, or waits for, when its answer is not "nothing there". -1: none. */
-function takes(step: Step): number {
+function takes(machine: Machine, step: Step): number {
   switch (step.op) {
     case 'lock':
-      return classOf(step.lock);
+      return classIn(machine, step.lock);
     case 'kvm_gmem_get_folio':
     case 'filemap_lock_folio':
     case 'folio_lock':
@@ -74,13 +80,14 @@ export function makeLockdep({ machine, note }: Exec): Lockdep {
   const { folio_lock: folioLock, srcu } = at;
   const isVcpu = threads.map(({ kind }) => kind === 'vcpu');
 
-  const writerAt = LOCKS.map((name) => lockAt[name].writer);
-  const readersAt = LOCKS.map((name) => lockAt[name].readers);
+  const bits = machine.locks.map((name) => 1 << classIn(machine, name));
+  const writerAt = machine.locks.map((name) => lockAt[name].writer);
+  const readersAt = machine.locks.map((name) => lockAt[name].readers);
 
   const heldBy = (m: State, thread: number): number => {
     let held = 0;
     for (let k = 0; k < writerAt.length; k++)
-      if (m[writerAt[k]] === thread + 1 || ((m[readersAt[k]] >> thread) & 1) === 1) held |= 1 << k;
+      if (m[writerAt[k]] === thread + 1 || ((m[readersAt[k]] >> thread) & 1) === 1) held |= bits[k];
     for (let pfn = 0; pfn < pool; pfn++) if (m[folioLock + pfn] === thread + 1) held |= 1 << FOLIO;
     if (isVcpu[thread] && m[srcu + thread - firstVcpu] === 1) held |= 1 << SRCU;
     return held;
@@ -88,15 +95,15 @@ export function makeLockdep({ machine, note }: Exec): Lockdep {
   const nested = (held: number, taken: number): void => {
     if (lockdep.onNested !== null) return lockdep.onNested(held, taken);
     note('locks-nested');
-    const inside = lockdep.inside?.();
-    if (inside !== undefined && (inside[taken] & held) !== 0) note('lock-order-inverted');
+    const closes = lockdep.closes?.();
+    if (closes !== undefined && (closes[taken] & held) !== 0) note('lock-order-inverted');
   };
 
   const lockdep: Lockdep = {
     onNested: null,
-    inside: null,
+    closes: null,
     watch: (step, run) => {
-      const taken = takes(step);
+      const taken = takes(machine, step);
       const canSleep = sleeps(step);
       if (taken < 0 && !canSleep) return run;
       const mayFindNothing = step.op === 'filemap_lock_folio' || step.op === 'kvm_mmu_invalidate_start';

@@ -2,7 +2,7 @@
 
 import type { Arch } from '../../api/index.ts';
 import type { Assumptions, Config, PlatformName } from '../bounds.ts';
-import { hasSlots, hasVmsa, inPlace, memslotsOf } from '../machine.ts';
+import { hasDomains, hasSlots, hasVmsa, inPlace, memslotsOf } from '../machine.ts';
 import { bareVerdicts } from './bare.ts';
 import { type Verdicts, verdictTable } from './outcomes.ts';
 import { sevSnpVerdicts, uncheckedSnpVerdict } from './sev-snp.ts';
@@ -35,6 +35,7 @@ export function archOf(config: Config): Arch {
     leaf_size_is_checked: config.platform === 'sev-snp',
     huge_pages: config.bounds.hugePages,
     ...(hasSlots(config) ? { memslots: memslotsOf(config) } : {}),
+    ...(hasDomains(config) ? { attaches: true } : {}),
     /* the hook is of Linux 7.2 */
     ...(hasVmsa(config) && config.base !== 'rfc-v2' ? { guest_vmsa: true } : {}),
   };
