@@ -97,6 +97,11 @@ import { releaseOfEmptyRange } from './release-of-empty-range.ts';
 import { secondSlotWithoutRange } from './second-slot-without-range.ts';
 import { indexTakenForGfn } from './index-taken-for-gfn.ts';
 import { endForEachSlot } from './end-for-each-slot.ts';
+import { notifierUnderPagesMutex } from './notifier-under-pages-mutex.ts';
+import { callbackTakesDomainsRwsem } from './callback-takes-domains-rwsem.ts';
+import { mutexClassShared } from './mutex-class-shared.ts';
+import { pagesSetOutsideDomainsRwsem } from './pages-set-outside-domains-rwsem.ts';
+import { iovaFreedBeforeUnmap } from './iova-freed-before-unmap.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -195,4 +200,9 @@ export const BROKEN: readonly Policy[] = [
   secondSlotWithoutRange,
   indexTakenForGfn,
   endForEachSlot,
+  notifierUnderPagesMutex,
+  callbackTakesDomainsRwsem,
+  mutexClassShared,
+  pagesSetOutsideDomainsRwsem,
+  iovaFreedBeforeUnmap,
 ];
