@@ -49,7 +49,8 @@ export type Errno =
   | '-EPERM'
   | '-EIO'
   | '-EHWPOISON'
-  | '-SIGBUS';
+  | '-SIGBUS'
+  | '-SIGSEGV';
 /** What a kernel function returns: 0 or an errno. */
 export type Result = 0 | Errno;
 
@@ -129,7 +130,7 @@ export type Step =
       readonly index: Index;
       readonly fault?: string;
     }
-  | { readonly op: 'fget' | 'gmem_huge_inode' | 'close_file' }
+  | { readonly op: 'fget' | 'gmem_huge_inode' | 'close_file' | 'find_vma' }
   | { readonly op: 'get_file_active'; readonly gfn?: number }
   | { readonly op: 'fput'; readonly counted: boolean }
   | { readonly op: 'gmem_zero_range'; readonly start: Index; readonly end: Index }
@@ -635,6 +636,8 @@ export function* guest_access(index: Index, isPrivate: boolean): Steps<'done' | 
   const answer = (yield { op: 'guest_access', index, private: isPrivate }) as number;
   return answer === 0 ? 'fault' : answer === 1 ? 'done' : 'size';
 }
+/** The VMA of the gmem file, under mmap_lock. False: user space has closed the fd, and unmapped the file. */
+export const find_vma = (): Steps<boolean> => askFlag({ op: 'find_vma' });
 /** User space touches its mapping: true when it got through, false: page fault. */
 export const host_access = (index: Index): Steps<boolean> => askFlag({ op: 'host_access', index });
 export const map_host_pte = (index: Index, pfn: Pfn): Steps<void> => tell({ op: 'map_host_pte', index, pfn });

@@ -246,7 +246,7 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
             takes: 'index',
             name: (range: Range) => `user space writes to its mapping of index ${range.start}`,
             fn: makeHostWrite(base.fault_user_mapping),
-            errnos: ['-SIGBUS'],
+            errnos: ['-SIGBUS', '-SIGSEGV'],
           } as const,
         ]
       : []),

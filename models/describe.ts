@@ -162,6 +162,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   fget: () => ['fget() of the gmem fd', either('-EBADF', '')],
   get_file_active: () => ['get_file_active() of the slot', either('NULL', '')],
   gmem_huge_inode: () => ['inode backed by huge pages', truth],
+  find_vma: () => ['find_vma() of the mapping', either('none', '')],
   close_file: () => ['the gmem fd is closed', either('-EBADF', '')],
   fput: () => ['fput() of the gmem file', either('', 'last reference')],
   gmem_zero_range: (s) => [`kvm_gmem_zero_range() ${index(s)}`],

@@ -108,13 +108,14 @@ export const hasDomains = (config: Config): boolean => hasCast(config, 'domains'
 const CAST_LOCKS: readonly LockName[] = [
   'domains_rwsem',
   'iova_rwsem',
-  'mmap_lock',
   'dma_resv',
   'user_pages_mutex',
   'dmabuf_pages_mutex',
 ];
 const locksOf = (config: Config): LockName[] =>
-  LOCKS.filter((name) => hasDomains(config) || !CAST_LOCKS.includes(name));
+  LOCKS.filter(
+    (name) => hasDomains(config) || (name === 'mmap_lock' ? inPlace(config) : !CAST_LOCKS.includes(name)),
+  );
 
 /* MODEL: with cast slots there are two slots, the first with an offset, and no IOMMU; not on rfc-v2. */
 /** Where index(gfn) = gfn - base_gfn + pgoff is not the gfn itself. */

@@ -111,6 +111,7 @@ export const STEPS: readonly Said[] = [
   alone('kvm_check_vmsa_request', 0, 2),
   [{ op: 'mmu_invalidate_retry_gfn', seq: 3, index: 1 }, 0, 1],
   ofRange('kvm_arch_gmem_invalidate_range'),
+  alone('find_vma', 0, 1),
   ofIndex('host_access', 0, 1),
   [{ op: 'map_host_pte', ...page, ...pfn }],
   [{ op: 'rmp_make_private', ...page, ...pfn }],

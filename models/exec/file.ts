@@ -12,6 +12,7 @@ export function makeFile({ machine, note }: Exec) {
       m[at.file_refs]++;
       return 1;
     },
+    isOpen: (m: State): number => (m[at.file] === FILE.open ? 1 : 0),
     fget: (m: State): number => {
       if (m[at.file] !== FILE.open) return 0;
       m[at.file_refs]++;

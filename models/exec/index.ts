@@ -294,6 +294,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => m[at.huge_inode];
       case 'fget':
         return (m) => file.fget(m);
+      case 'find_vma':
+        return (m) => file.isOpen(m);
       case 'get_file_active':
         return (m) => memslot.getFileActive(m, s.gfn ?? 0);
       case 'close_file':

@@ -115,6 +115,11 @@ export function makeRelease({ arch, consumer, filter: usual }: TruncateOptions, 
     yield* call(kvm_gmem_release);
     yield* call(truncate_inode_pages_range, all, arch);
   }
+  /** What user space has mapped goes with the fd: waits for page faults. */
+  function* munmap(): Steps<void> {
+    yield* down_write('mmap_lock');
+    yield* up_write('mmap_lock');
+  }
   /** fput() by whoever may release the file at once. */
   function* gmem_fput(counted: boolean): Steps<void> {
     if (yield* fput(counted)) yield* __fput();
@@ -124,6 +129,7 @@ export function makeRelease({ arch, consumer, filter: usual }: TruncateOptions, 
     gmem_fput,
     *close_gmem(): Steps<Result> {
       if (!(yield* close_file())) return '-EBADF';
+      if (arch.in_place) yield* call(munmap);
       yield* call(gmem_fput, true);
       return 0;
     },

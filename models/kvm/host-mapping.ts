@@ -7,6 +7,7 @@ import {
   call,
   clear_highpage,
   down_read,
+  find_vma,
   folio_put,
   folio_test_hwpoison,
   folio_unlock,
@@ -18,7 +19,11 @@ import {
   up_read,
 } from '../../api/index.ts';
 
-/* MODEL: the VMA's own reference on the file is not counted. */
+/*
+ * MODEL: the VMA's own reference on the file is not counted: user space unmaps the file when it closes the fd, which
+ * waits for page faults (mmap_lock for all, where the kernel has a lock for each VMA) and leaves the PTEs to the
+ * truncation of the inode.
+ */
 /* MODEL: a user write to an assigned SNP page takes the host down as a kernel write does. */
 /**
  * 0: mapped; -SIGBUS: the index is private, or the page is poisoned. invalidate_lock is dropped when the page is
@@ -49,11 +54,20 @@ export function* kvm_gmem_fault_shared(index: number): Steps<Result> {
   return 0;
 }
 
-/** `fault`: the page fault of this base. */
+/** do_user_addr_fault(), with the page fault of this base inside. */
+export const underMmapLock = (fault: (index: number) => Steps<Result>) =>
+  function* handle_mm_fault(index: number): Steps<Result> {
+    yield* down_read('mmap_lock');
+    const result = (yield* find_vma()) ? yield* call(fault, index) : '-SIGSEGV';
+    yield* up_read('mmap_lock');
+    return result;
+  };
+
 export function makeHostWrite(fault: (index: number) => Steps<Result>) {
+  const handle_mm_fault = underMmapLock(fault);
   function* touch(index: number): Steps<Result | 'again'> {
     if (yield* host_access(index)) return 0;
-    const result = yield* call(fault, index);
+    const result = yield* call(handle_mm_fault, index);
     return result === 0 ? 'again' : result;
   }
   return function* host_write(index: number): Steps<Result> {

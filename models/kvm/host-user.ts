@@ -16,6 +16,7 @@ import {
   unpin_user_page,
   xas_load,
 } from '../../api/index.ts';
+import { underMmapLock } from './host-mapping.ts';
 import { unmap_mapping_range } from '../guest-memfd/invalidate.ts';
 
 type Fault = (index: number) => Steps<Result>;
@@ -35,10 +36,11 @@ export function* gup_fast(index: number): Steps<'fault' | 'again' | 0> {
 }
 
 export function makePinUserPages(fault: Fault, gup: (index: number) => Steps<'fault' | 'again' | 0>) {
+  const handle_mm_fault = underMmapLock(fault);
   function* round(index: number): Steps<Result | 'again'> {
     const found = yield* call(gup, index);
     if (found !== 'fault') return found;
-    const result = yield* call(fault, index);
+    const result = yield* call(handle_mm_fault, index);
     return result === 0 ? 'again' : '-EFAULT';
   }
   return function* pin_user_pages(index: number): Steps<Result> {
