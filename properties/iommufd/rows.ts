@@ -1,5 +1,5 @@
-// The RFC of 25 Feb 2026, row by row: what reading it found, by which violation a generated sequence shows it, and where it is
-// no defect, or none of this level, why.
+// The RFC of 25 Feb 2026, row by row: what reading it found, by which violation a generated sequence shows it,
+// and where it is no defect, or none of this level, why.
 
 import type { Functions } from '../../models/iommufd/functions.ts';
 import { RFC_GMEM, RFC_GMEM_COUNTS_PAGES } from '../../models/iommufd/rfc-gmem.ts';
