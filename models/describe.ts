@@ -99,6 +99,10 @@ function beginUnmapAnswer(answer: number): string {
   return area(answer - 3);
 }
 
+/** Renamed after RFC v2. */
+const startText = ({ machine }: Context): string =>
+  `kvm_mmu_invalidate_${machine.config.base === 'rfc-v2' ? 'begin' : 'start'}()`;
+
 function storeText({ machine }: Context, step: Of<'store_attributes'>): string {
   if (machine.config.base === 'v8') return `mas_store_prealloc() ${index(step)} to ${step.to}`;
   if (inPlace(machine.config)) return `kvm_gmem_shareability_store() ${index(step)} to ${step.to}`;
@@ -167,7 +171,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   fput: () => ['fput() of the gmem file', either('', 'last reference')],
   gmem_zero_range: (s) => [`kvm_gmem_zero_range() ${index(s)}`],
   /* KVM */
-  kvm_mmu_invalidate_start: (s) => [`kvm_mmu_invalidate_start() ${gfn(s)}${fault(s)}`, either('no slot', '')],
+  kvm_mmu_invalidate_start: (s, c) => [`${startText(c)} ${gfn(s)}${fault(s)}`, either('no slot', '')],
   kvm_mmu_invalidate_range_add: (s) => [`kvm_mmu_invalidate_range_add() ${gfn(s)}`],
   kvm_mmu_invalidate_end: (s) => [`kvm_mmu_invalidate_end() ${gfn(s)}${fault(s)}`],
   tdp_mmu_zap_leafs: (s) => [

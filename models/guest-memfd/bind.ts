@@ -24,7 +24,7 @@ import {
   unlock,
   up_write,
 } from '../../api/index.ts';
-import { kvm_gmem_invalidate_end, kvm_gmem_invalidate_start, kvm_unmap_and_flush } from './invalidate.ts';
+import { invalidateStart, kvm_gmem_invalidate_end, kvm_unmap_and_flush } from './invalidate.ts';
 import { truncate_inode_pages_range } from './page-cache.ts';
 import { type TruncateOptions, zapFilter } from './truncate.ts';
 
@@ -102,7 +102,7 @@ export function makeRelease({ arch, consumer, filter: usual }: TruncateOptions, 
     yield* lock('slots_lock');
     yield* down_write('invalidate_lock');
     yield* kvm_gmem_forget_file();
-    yield* call(kvm_gmem_invalidate_start, all, yield* zapFilter(filter, all), consumer.present, arch);
+    yield* call(invalidateStart(arch), all, yield* zapFilter(filter, all), consumer.present, arch);
     yield* consumer.start(all, 'release');
     yield* call(kvm_gmem_invalidate_end, all, consumer.present, arch);
     yield* consumer.end(all, 'release', true);

@@ -160,16 +160,29 @@ export function* kvm_gmem_invalidate_start(
   yield* invalidate_slots(gfn_ranges(range, arch), 'binding', filter, arch);
 }
 
+/** The same on rfc-v2; release and memory failure of RFC v2 call it as well. */
+export function* kvm_gmem_invalidate_begin_and_zap(
+  range: Range,
+  filter: ZapFilter,
+  consumer: boolean,
+  arch: Arch,
+): Steps<void> {
+  yield* kvm_gmem_invalidate_start(range, filter, consumer, arch);
+}
+/** By the name that the base has for it. */
+export const invalidateStart = ({ base }: Arch): typeof kvm_gmem_invalidate_start =>
+  base === 'rfc-v2' ? kvm_gmem_invalidate_begin_and_zap : kvm_gmem_invalidate_start;
+
 /** seq++, then in_progress--: once, where any binding is found. */
 export function* kvm_gmem_invalidate_end(range: Range, consumer: boolean, arch: Arch): Steps<void> {
   yield* kvm_mmu_invalidate_end(hull(gfn_ranges(range, arch)));
   if (consumer) yield* gmem_invalidate_end();
 }
 
-/** Zap inside a bracket that is open already. */
-export function* kvm_gmem_unmap(range: Range, filter: ZapFilter, arch: Arch): Steps<void> {
+/** rfc-v2: zap inside a bracket that is open already. */
+export function* kvm_gmem_unmap_private(range: Range, arch: Arch): Steps<void> {
   yield* lock('mmu_lock');
-  yield* kvm_unmap_and_flush(range, filter, arch);
+  yield* kvm_unmap_and_flush(range, 'private', arch);
   yield* unlock('mmu_lock');
 }
 

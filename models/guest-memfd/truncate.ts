@@ -22,7 +22,7 @@ import {
   up_write,
   xas_load,
 } from '../../api/index.ts';
-import { type Consumer, kvm_gmem_invalidate_end, kvm_gmem_invalidate_start } from './invalidate.ts';
+import { type Consumer, invalidateStart, kvm_gmem_invalidate_end } from './invalidate.ts';
 import type { MayFail } from './failure.ts';
 import { truncate_inode_pages_range } from './page-cache.ts';
 import { allocated, kvm_gmem_truncate_inode_range } from './rfc-v2/truncate-range.ts';
@@ -66,7 +66,7 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
   return function* kvm_gmem_punch_hole(range: Range): Steps<Result> {
     yield* down_write('invalidate_lock');
     yield* consumer.prepare(range, 'truncation');
-    yield* call(kvm_gmem_invalidate_start, range, yield* zapFilter(filter, range), consumer.present, arch);
+    yield* call(invalidateStart(arch), range, yield* zapFilter(filter, range), consumer.present, arch);
     yield* consumer.start(range, 'truncation');
     const huge = arch.base === 'rfc-v2' && (yield* gmem_huge_inode());
     let result: Result = 0;
@@ -92,7 +92,7 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
 export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, locks: boolean) {
   function* kvm_gmem_error_folio(folio: Range): Steps<void> {
     yield* down_read('invalidate_lock');
-    yield* call(kvm_gmem_invalidate_start, folio, yield* zapFilter(filter, folio), consumer.present, arch);
+    yield* call(invalidateStart(arch), folio, yield* zapFilter(filter, folio), consumer.present, arch);
     yield* consumer.start(folio, 'memory failure');
     yield* call(kvm_gmem_invalidate_end, folio, consumer.present, arch);
     yield* consumer.end(folio, 'memory failure', true);

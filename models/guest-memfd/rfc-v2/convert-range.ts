@@ -25,7 +25,7 @@ import {
   type Consumer,
   kvm_gmem_invalidate_begin,
   kvm_gmem_invalidate_end,
-  kvm_gmem_unmap,
+  kvm_gmem_unmap_private,
   unmap_mapping_range,
 } from '../invalidate.ts';
 import { kvm_gmem_restructure_folios_in_range, roundOut } from './restructure.ts';
@@ -71,7 +71,7 @@ export function makeConvertRange(to: To, options: ConvertOptions) {
   /** null, or the index at which a reference forbids it. */
   function* kvm_gmem_convert_should_proceed(work: Range): Steps<number | null> {
     if (to === 'shared') {
-      yield* kvm_gmem_unmap(work, 'private', arch);
+      yield* call(kvm_gmem_unmap_private, work, arch);
     } else {
       yield* unmap_mapping_range(work, notifies, arch);
       const unsafe = yield* kvm_gmem_has_safe_refcount(work);
