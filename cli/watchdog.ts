@@ -2,6 +2,7 @@
 // counts.
 
 import { Script } from 'node:vm';
+import type { Guard } from '../engine/calls.ts';
 
 const GUARDED = Symbol.for('gmem-iommu-conformance.guarded');
 const holder = globalThis as { [GUARDED]?: () => void };
@@ -39,3 +40,10 @@ export function guardWith(milliseconds: number): <T>(run: () => T) => T {
     return results[0];
   };
 }
+
+/** How long protocol code of the user's own may run without a yield. */
+const GUARD_MS = 2000;
+
+/** For a policy of the user's own; bundled ones need none. */
+export const guardOf = (bundled: boolean): { readonly guard?: Guard } =>
+  bundled ? {} : { guard: guardWith(GUARD_MS) };

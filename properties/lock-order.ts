@@ -2,8 +2,8 @@
 // leaves something behind. What no such run takes is not known to it.
 
 import type { Policy } from '../api/index.ts';
-import { makeCalls } from '../engine/calls.ts';
-import type { Proc } from '../engine/calls.ts';
+import { CALL_LIMITS, type Guard, type Proc, makeCalls } from '../engine/calls.ts';
+import type { Domain } from '../engine/system.ts';
 import { boot, initialStates } from '../models/boot.ts';
 import type { Config } from '../models/bounds.ts';
 import type { Call } from '../models/calls.ts';
@@ -59,14 +59,20 @@ export function orderOf(edges: readonly Edge[]): LockOrder {
   return { closes, cycle: shortest.map(textOf) };
 }
 
-/** Run every call and note each pair of classes. A call that throws is found out by whoever searches. */
-export function learnLockOrder(
-  config: Config,
-  machine: Machine,
-  interpreter: Interpreter,
-  table: { readonly calls: readonly Call[]; readonly lockers: readonly Call[] },
-): LockOrder {
-  const calls = makeCalls(interpreter);
+/** What is run: the calls of a model, step by step. */
+export interface Lesson {
+  readonly config: Config;
+  readonly machine: Machine;
+  readonly interpreter: Interpreter;
+  readonly table: { readonly calls: readonly Call[]; readonly lockers: readonly Call[] };
+  readonly domain: Pick<Domain, 'compile' | 'width' | 'apply'>;
+  readonly guard: Guard | undefined;
+}
+
+/** Run every call and note each pair of classes. Throws PolicyError where a call does. */
+export function learnLockOrder(lesson: Lesson): LockOrder {
+  const { config, machine, interpreter, table, domain, guard } = lesson;
+  const calls = makeCalls(domain, CALL_LIMITS, guard);
   const edges: Edge[] = [];
   const known = new Set<number>();
   const { lockdep, agents } = interpreter;
@@ -85,32 +91,26 @@ export function learnLockOrder(
       }
     };
     for (let step = 0; step < STEPS_MAX && calls.op[place] >= 0; step++) {
-      const answer = interpreter.apply(m, thread, calls.op[place]);
+      const answer = domain.apply(m, thread, calls.op[place]);
       if (answer !== BLOCKED) place = calls.next(place, answer);
       else if (!agents.some((agent) => agent.helps === true && agent.act(m))) return;
     }
   };
-  const tried = (m: Int32Array, call: Call): boolean => {
-    try {
-      run(m, call);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-
   const slots = machine.fields.reduce((sum, { count }) => sum + count, 0);
   /* the widest of each kind */
   const firsts = new Map(
     table.calls.filter(({ word }) => LEAVES.test(word)).map((call) => [call.word, call]),
   );
-  for (const initial of initialStates(config))
-    for (const first of [null, ...firsts.values()]) {
-      const before = boot(machine, initial, new Int32Array(slots));
-      if (first !== null && !tried(before, first)) continue;
-      for (const call of [...table.calls, ...table.lockers]) tried(before.slice(), call);
-    }
-  lockdep.onNested = null;
+  try {
+    for (const initial of initialStates(config))
+      for (const first of [null, ...firsts.values()]) {
+        const before = boot(machine, initial, new Int32Array(slots));
+        if (first !== null) run(before, first);
+        for (const call of [...table.calls, ...table.lockers]) run(before.slice(), call);
+      }
+  } finally {
+    lockdep.onNested = null;
+  }
   return orderOf(edges);
 }
 

@@ -90,16 +90,31 @@ function judgeResult(machine: Machine, calls: ReadonlyMap<string, Call>, events:
   };
 }
 
+/** `replaces` is a function of the policy's too, and runs here. */
+function guardedTable(config: Config, policy: Policy, guard: Guard | undefined): CallTable {
+  if (guard === undefined) return callTable(config, policy);
+  try {
+    return guard(() => callTable(config, policy));
+  } catch (error) {
+    throw new PolicyError(`replaces() threw: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 export function makeModel(config: Config, policy: Policy, options: ModelOptions = {}): Model {
   const events: number[] = [];
   const machine = declareMachine(config, policy);
   const interpreter = makeInterpreter(machine, events);
-  const table = callTable(config, policy);
+  const table = guardedTable(config, policy, options.guard);
   let order: LockOrder | null = null;
   const lockOrder = (): LockOrder => {
     if (order !== null) return order;
     const noted = events.length;
-    order = knownLockOrder(config, policy, () => learnLockOrder(config, machine, interpreter, table));
+    const { guard } = options;
+    order = knownLockOrder(config, policy, () =>
+      learnLockOrder({ config, machine, interpreter, table, domain, guard }),
+    );
     events.length = noted;
     return order;
   };

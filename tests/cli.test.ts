@@ -50,14 +50,14 @@ function policyFile(name: string, body: string): string {
   return file;
 }
 
-const withHook = (name: string, body: string): string =>
+const withHook = (name: string, body: string, hook = 'ioas_map_file'): string =>
   policyFile(
     name,
     `import { iommu_map, gmem_invalidate_seq, lock, unlock, type Policy } from 'gmem-iommu-conformance/api';
 let counter = 0;
 export const policy: Policy = {
   name: '${name}', title: '${name}', source: 'a test', base: 'rfc-v2',
-  *ioas_map_file(range) { ${body} },
+  *${hook}(range) { ${body} },
 };
 void [counter, iommu_map, gmem_invalidate_seq, lock, unlock];
 `,
@@ -139,6 +139,22 @@ describe('policy files that break the API, status 3', () => {
       /did not yield within \d+ ms of wall-clock time/,
     ],
     [
+      'never yields in a hook',
+      () => withHook('hook-never-yields', 'for (;;) counter++;', 'invalidate_start'),
+      /invalidate_start\(\) threw: did not yield within \d+ ms of wall-clock time/,
+    ],
+    [
+      'never yields after a lock',
+      () =>
+        withHook('lock-never-yields', "yield* lock('pages_mutex'); for (;;) counter++;", 'invalidate_end'),
+      /invalidate_end\(\) threw: did not yield within \d+ ms of wall-clock time/,
+    ],
+    [
+      'never returns from replaces()',
+      () => withHook('replaces-never-returns', '} , replaces: () => { for (;;) counter++;'),
+      /replaces\(\) threw: did not yield within \d+ ms of wall-clock time/,
+    ],
+    [
       'unlocks what it does not hold',
       () => withHook('not-held', "yield* unlock('pages_mutex'); return 0;"),
       /unlocked 'pages_mutex' \(write\), held by nobody/,
@@ -172,6 +188,18 @@ describe('policy files that break the API, status 3', () => {
     const ran = await run('check', file(), ...QUICK);
     expect(complaint(ran)).toMatch(message);
     expect(ran.status).toBe(3);
+  });
+
+  test('try and matrix watch over a policy file as check does', async () => {
+    const file = withHook('never-yields-here', 'for (;;) counter++;');
+    for (const argv of [
+      ['try', 'A: map 0', '--policy', file, '--platform', 'bare'],
+      ['matrix', file, ...QUICK],
+    ]) {
+      const ran = await run(...argv);
+      expect(complaint(ran)).toMatch(/did not yield within/);
+      expect(ran.status).toBe(3);
+    }
   });
 
   test('keeps what was found before', async () => {

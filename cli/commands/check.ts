@@ -29,9 +29,8 @@ import {
   platformsOf,
   vmmsOf,
 } from '../usage.ts';
-import { guardWith } from '../watchdog.ts';
+import { guardOf } from '../watchdog.ts';
 
-const GUARD_MS = 2000;
 export const tokenText: TokenText = { encodeToken, decodeToken, encodeDigits, makeReader };
 export const RUNS_DEFAULT = 3000;
 const RUNS_MAX = 10_000_000;
@@ -87,7 +86,7 @@ function runPolicy(
             stop: session.stop,
             progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
             ...(only === undefined ? {} : { only }),
-            ...(bundled ? {} : { guard: guardWith(GUARD_MS) }),
+            ...guardOf(bundled),
           });
           results.push(file === undefined ? result : { ...result, policyFile: file });
           statuses.push(

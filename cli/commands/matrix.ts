@@ -11,6 +11,7 @@ import { type Named, policiesOf } from '../policies.ts';
 import { type Session, openSession, print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, configOf, platformsOf, vmmsOf } from '../usage.ts';
+import { guardOf } from '../watchdog.ts';
 import { seedOf, timeOf, tokenText } from './check.ts';
 
 const SECONDS_DEFAULT = 45;
@@ -34,12 +35,13 @@ export async function matrixCommand(words: readonly string[], options: RawOption
   const policies = await policiesOf(words);
   const session: Session = openSession(null);
   const base = makeBaseFindings();
-  const checkOptions = (what: string, stop: () => boolean): CheckOptions => ({
+  const checkOptions = (what: string, bundled: boolean, stop: () => boolean): CheckOptions => ({
     seed: seedOf(options),
     runs: 0,
     explain: 'none',
     flip: false,
-    token: tokenText,
+    token: bundled ? tokenText : null,
+    ...guardOf(bundled),
     stop,
     progress: (progress) => session.progress(what, progress),
   });
@@ -53,7 +55,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
           config,
           named.policy,
           base,
-          checkOptions(`${named.policy.name} ${platform} ${vmm}`, session.interrupted),
+          checkOptions(`${named.policy.name} ${platform} ${vmm}`, named.bundled, session.interrupted),
         );
         cells.push({ named, config, result, reached: `${config.bounds.name} ${word(result)}` });
       }
@@ -69,7 +71,11 @@ export async function matrixCommand(words: readonly string[], options: RawOption
       config,
       cell.named.policy,
       base,
-      checkOptions(`${cell.named.policy.name} ${config.platform} ${config.vmm}, small`, deadline),
+      checkOptions(
+        `${cell.named.policy.name} ${config.platform} ${config.vmm}, small`,
+        cell.named.bundled,
+        deadline,
+      ),
     );
     if (result.preemptionBound !== null && result.verdict !== 'violated') break;
     cell.result = result;

@@ -26,13 +26,12 @@ import { policiesOf } from '../policies.ts';
 import { complain, openSession, prepareOut, print, writeOut } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, UsageError, formatOf, oneOf, parseAssumptions } from '../usage.ts';
-import { guardWith } from '../watchdog.ts';
+import { guardOf } from '../watchdog.ts';
 import { render, seedOf, timeOf, tokenText } from './check.ts';
 
 type Options = RawOptions & { readonly policy?: string };
 
 const PLACE_BITS = 16;
-const GUARD_MS = 2000;
 const BUNDLED: readonly Policy[] = [...POLICIES, ...BROKEN];
 
 interface Subject {
@@ -112,7 +111,7 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
     assumptions: assumptions(),
     fail: null,
   });
-  const model = makeModel(config, policy, bundled ? {} : { guard: guardWith(GUARD_MS) });
+  const model = makeModel(config, policy, guardOf(bundled));
   const written = writtenOn(model, entry, key);
   const base = makeBaseFindings().of(config, checkOptions(options, bundled), [key]);
   return {
@@ -131,7 +130,7 @@ const checkOptions = (options: Options, bundled: boolean): CheckOptions => ({
   explain: 'gravest',
   flip: true,
   token: bundled ? tokenText : null,
-  ...(bundled ? {} : { guard: guardWith(GUARD_MS) }),
+  ...guardOf(bundled),
 });
 
 /** The same calls and schedule on another platform, or with other assumptions. */
@@ -151,7 +150,7 @@ function elsewhere(subject: Subject, options: Options): Subject {
     assumptions: { ...model.config.assumptions, ...changed },
   };
   const entry = toCorpus(model, written, 'replayed elsewhere');
-  const other = makeModel(config, model.policy);
+  const other = makeModel(config, model.policy, guardOf(subject.bundled));
   return { ...subject, model: other, written: writtenOn(other, entry, key), stale: [] };
 }
 

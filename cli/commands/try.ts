@@ -11,6 +11,7 @@ import { policiesOf } from '../policies.ts';
 import { openSession, print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, UsageError, configOf, formatOf, oneOf, platformsOf } from '../usage.ts';
+import { guardOf } from '../watchdog.ts';
 import { timeOf } from './check.ts';
 
 const INITIALS = ['shared', 'private', 'shared-huge', 'private-huge'] as const;
@@ -32,7 +33,7 @@ export async function tryCommand(
         `--initial ${INITIALS[initial]}: base ${config.base} has no huge pages; known there: ${INITIALS.slice(0, 2).join(', ')}`,
       );
     try {
-      return tryScenario(makeModel(config, named.policy), scenario, {
+      return tryScenario(makeModel(config, named.policy, guardOf(named.bundled)), scenario, {
         initial,
         stop: session.stop,
         traceOf: (model, system, path) => traceOf(model, system, replayOf(model, { system, path }).steps),
