@@ -1,69 +1,9 @@
 // The command line as a user meets it: exit statuses, and one clear message for each thing that can be wrong.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { main } from '../cli/main.ts';
-
-interface Ran {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function run(...argv: string[]): Promise<Ran> {
-  let out = '';
-  let err = '';
-  const stdout = vi
-    .spyOn(process.stdout, 'write')
-    .mockImplementation((text) => ((out += String(text)), true));
-  const stderr = vi
-    .spyOn(process.stderr, 'write')
-    .mockImplementation((text) => ((err += String(text)), true));
-  try {
-    return { status: await main(argv), out, err };
-  } finally {
-    stdout.mockRestore();
-    stderr.mockRestore();
-  }
-}
-
-/** One message, no stack trace. */
-function complaint({ err }: Ran): string {
-  expect(err).not.toMatch(/^\s+at /m);
-  expect(err.trimEnd().split('\n').length).toBe(1);
-  return err;
-}
-
-let folder = '';
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'gmem-cli-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
-
-function policyFile(name: string, body: string): string {
-  const file = join(folder, `${name}.ts`);
-  writeFileSync(file, body);
-  return file;
-}
-
-const withHook = (name: string, body: string, hook = 'ioas_map_file'): string =>
-  policyFile(
-    name,
-    `import { iommu_map, gmem_invalidate_seq, lock, unlock, type Policy } from 'gmem-iommu-conformance/api';
-let counter = 0;
-export const policy: Policy = {
-  name: '${name}', title: '${name}', source: 'a test', base: 'rfc-v2',
-  *${hook}(range) { ${body} },
-};
-void [counter, iommu_map, gmem_invalidate_seq, lock, unlock];
-`,
-  );
-
-const QUICK = '--platform bare --vmm adversarial --pages 1 --calls 2 --vmm-threads 1'.split(' ');
+import { describe, expect, test } from 'vitest';
+import { QUICK, complaint, folder, policyFile, run, withHook } from './cli-run.ts';
 
 describe('words that do not exist name those that do, status 2', () => {
   test.each([

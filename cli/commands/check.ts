@@ -12,6 +12,7 @@ import { text } from '../../reports/text.ts';
 import { decodeToken, encodeDigits, encodeToken, makeReader } from '../../reports/token.ts';
 import { byGravity, isGuilt } from '../../reports/words.ts';
 import { corpusFiles, readText } from '../files.ts';
+import { plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Session, complain, openSession, prepareOut, print, writeOut } from '../session.ts';
 import { failuresOf } from '../../models/bounds.ts';
@@ -115,10 +116,11 @@ function runPolicy(
 }
 
 /** The report in the format asked for. Mail: the gravest axiom, or every violation. */
-export function render(report: RunReport, format: Format, all: boolean): string {
+export function render(given: RunReport, format: Format, all: boolean): string {
+  const report = plainTexts(given);
   switch (format) {
     case 'json':
-      return runJson(report);
+      return runJson(given);
     case 'ktap':
       return ktap(report);
     case 'text':

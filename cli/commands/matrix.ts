@@ -7,6 +7,7 @@ import type { Result } from '../../models/results.ts';
 import { type CheckOptions, check, makeBaseFindings } from '../../properties/check.ts';
 import { matrixJson } from '../../reports/json.ts';
 import { type MatrixCell, matrix } from '../../reports/matrix.ts';
+import { asciiOf, plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Session, openSession, print } from '../session.ts';
 import { STATUS } from '../status.ts';
@@ -94,7 +95,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
   print(
     options.format === 'json'
       ? matrixJson(seedOf(options), rows)
-      : matrix(rows, { settings: `seed ${seedOf(options)}, ${seconds} s` }),
+      : matrix(plainTexts(rows), { settings: `seed ${asciiOf(seedOf(options))}, ${seconds} s` }),
   );
   return session.interrupted() ? STATUS.interrupted : STATUS.conformant;
 }

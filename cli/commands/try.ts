@@ -7,6 +7,7 @@ import { makeModel } from '../../properties/system.ts';
 import { ScenarioError, tryScenario } from '../../properties/try.ts';
 import { tryJson } from '../../reports/json.ts';
 import { tryText } from '../../reports/try.ts';
+import { plainTexts } from '../plain-text.ts';
 import { policiesOf } from '../policies.ts';
 import { openSession, print } from '../session.ts';
 import { STATUS } from '../status.ts';
@@ -44,6 +45,6 @@ export async function tryCommand(
     }
   });
   session.close();
-  print(format === 'json' ? tryJson(results) : tryText(results));
+  print(format === 'json' ? tryJson(results) : tryText(plainTexts(results)));
   return session.interrupted() ? STATUS.interrupted : STATUS.conformant;
 }
