@@ -42,9 +42,12 @@ const hex = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`
 
 /** As a shell reads it; what is not ASCII in the way of bash and zsh: `$'\xc3\xb6'`. */
 export function shellWord(path: string): string {
-  return path
-    .replace(/[^\w@%+=:,./\u0080-\uffff-]/g, '\\$&')
-    .replace(/[\u0080-\uffff]+/g, (run) => `$'${[...Buffer.from(run)].map(hex).join('')}'`);
+  return (
+    path
+      .replace(/[^\w@%+=:,./\u0080-\uffff-]/g, '\\$&')
+      /* few at a time, so that a line can end between them */
+      .replace(/[\u0080-\u{10ffff}]{1,4}/gu, (run) => `$'${[...Buffer.from(run)].map(hex).join('')}'`)
+  );
 }
 
 /** Each text of a report that is to be printed; the path of a policy's file as a word of a command line. */

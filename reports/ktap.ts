@@ -2,7 +2,7 @@
 
 import type { InvariantResult, Result, RunReport, Violation } from '../models/results.ts';
 import { ReportError } from './layout.ts';
-import { causalSentence, replayLine } from './mail.ts';
+import { causalSentence, replayText } from './mail.ts';
 import { isBaseFinding, isGuilt, verdictText } from './words.ts';
 
 const INDENT = '  ';
@@ -26,7 +26,7 @@ function subtest(result: Result, inv: InvariantResult, n: number): string[] {
   if (own !== undefined) {
     return [
       diagnostic(causalSentence(own)),
-      diagnostic(`replay:${replayLine(result, own).slice(1)}`),
+      diagnostic(`replay: ${replayText(result, own)}`),
       `not ok ${name}`,
     ];
   }

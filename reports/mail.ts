@@ -1,5 +1,6 @@
 // One violation as one mail: plain ASCII, 72 columns, summary first, replayable, its limits stated.
 
+import { ASSUMPTIONS } from '../models/bounds.ts';
 import type { Result, TraceStep, Violation } from '../models/results.ts';
 import { block, hang, number, plain, plural, wrap, WIDTH } from './layout.ts';
 import { raceTable } from './table.ts';
@@ -122,6 +123,9 @@ function fingerprint(text: string): string {
 
 /** Name of the JSON file that replays a trace too long for a token. Same violation, same name. */
 export function replayFileName(result: Result, violation: Violation): string {
+  const changed = ASSUMPTIONS.filter(
+    ({ name, default: value }) => (result.assumptions[name] ?? value) !== value,
+  ).map(({ name }) => `--assume ${name}`);
   const whole = [
     result.policy,
     result.base,
@@ -129,23 +133,36 @@ export function replayFileName(result: Result, violation: Violation): string {
     result.vmm,
     violation.invariant,
     violation.outcome,
+    ...(result.settings ?? []),
+    ...changed,
   ];
   const readable = `${result.policy}-${result.platform}`.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 34);
   return `${readable}-${fingerprint(whole.join('\n'))}.json`;
 }
 
-/** The token, or the command that reads the file which stands for one. */
-export function replayLine(result: Result, violation: Violation): string {
-  if (violation.token !== null) return `  ${violation.token}`;
-  const line = `  gmem-conform replay ${replayFileName(result, violation)}`;
-  const file = result.policyFile;
-  if (file === undefined) return line;
-  /* a path that does not fit is left for the reader to fill in */
-  const fits = [file, `./${file.split(/[\\/]/).at(-1) ?? file}`, 'FILE'].map(
-    (name) => `${line} --policy ${name}`,
-  );
-  return fits.find((text) => text.length <= WIDTH) ?? line;
+/** The token, or the command that reads the file which stands for one. `policyFile` is a word of a shell's. */
+export function replayText(result: Result, violation: Violation): string {
+  if (violation.token !== null) return violation.token;
+  const command = `gmem-conform replay ${replayFileName(result, violation)}`;
+  return result.policyFile === undefined ? command : `${command} --policy ${result.policyFile}`;
 }
+
+/** A command that does not fit goes over several lines, so that it can be copied: a shell joins them. */
+function shellLines(command: string): string[] {
+  const [head = '', path] = command.split(/ --policy (.*)/s);
+  if (path === undefined || command.length + 2 <= WIDTH) return [`  ${command}`];
+  const lines = ['    --policy '];
+  /* a path that is too long goes on in the first column; not between a backslash and what it quotes */
+  for (const piece of path.match(/\$'[^']*'|\\.|./g) ?? []) {
+    const last = lines.length - 1;
+    if (lines[last].length + piece.length < WIDTH) lines[last] += piece;
+    else lines.push(piece);
+  }
+  return [`  ${head} \\`, lines.join('\\\n')].join('\n').split('\n');
+}
+
+export const replayLines = (result: Result, violation: Violation): string[] =>
+  shellLines(replayText(result, violation));
 
 export function mailLines(result: Result, violation: Violation, options: MailOptions = {}): string[] {
   return [
@@ -162,7 +179,7 @@ export function mailLines(result: Result, violation: Violation, options: MailOpt
     ...block('limits', [limits(result, violation)]),
     ...block('found', options.foundBy === undefined ? [] : [`by ${options.foundBy}`]),
     'replay',
-    replayLine(result, violation),
+    ...replayLines(result, violation),
   ];
 }
 

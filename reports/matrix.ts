@@ -5,7 +5,7 @@ import { match } from 'ts-pattern';
 
 import type { Result, Violation, Vmm } from '../models/results.ts';
 import { hang, plain, underlined, WIDTH } from './layout.ts';
-import { cause, heading, replayLine, sizeText, tableOf } from './mail.ts';
+import { cause, heading, replayLines, sizeText, tableOf } from './mail.ts';
 import { byGravity, bySize, isBaseFinding, isGuilt } from './words.ts';
 
 export interface MatrixCell {
@@ -185,7 +185,7 @@ function counterexamples(cells: readonly MatrixCell[]): string[] {
       ...tableOf(violation),
       ...cause(cell.result, violation),
       ...hang('', `${sizeText(violation)}${violation.certified ? ', certified' : ''}. Replay:`),
-      replayLine(cell.result, violation),
+      ...replayLines(cell.result, violation),
       '',
     ];
   });

@@ -2,7 +2,7 @@
 
 import type { InvariantResult, Result, RunReport, Violation } from '../models/results.ts';
 import { block, compact, hang, number, plain, plural, underlined } from './layout.ts';
-import { cause, consequenceText, replayLine, tableOf } from './mail.ts';
+import { cause, consequenceText, replayLines, tableOf } from './mail.ts';
 import {
   assumptionsText,
   boundsText,
@@ -95,7 +95,7 @@ function shown(result: Result, v: Violation): string[] {
     ...block('then', consequenceText(v)),
     ...block('why', v.why),
     'replay',
-    replayLine(result, v),
+    ...replayLines(result, v),
     '',
   ];
 }
