@@ -40,3 +40,39 @@ describe('texts beyond ASCII', () => {
     expect(shellWord("./a b'c/j\u00f6.ts")).toBe("./a\\ b\\'c/j$'\\xc3\\xb6'.ts");
   });
 });
+
+/** The files that replay lines name, each with the rest of its command. */
+const commandsIn = (out: string): string[][] =>
+  [...out.replace(/\\\n/g, '').matchAll(/gmem-conform (replay \S+\.json.*)/g)].map((found) =>
+    found[1].split(/ +/),
+  );
+
+describe('each replay line that is printed can be followed', () => {
+  test('of findings on the base, in several cells', async () => {
+    expect((await run('new-policy', 'my-idea')).status).toBe(0);
+    const found = await run('check', './my-idea.ts', ...QUICK, '--platform', 'bare,tdx');
+    const commands = commandsIn(found.out);
+    expect(commands.length).toBeGreaterThan(0);
+    for (const argv of commands) {
+      const again = await run(...argv);
+      expect(again.err).toBe('');
+      expect(again.out).toMatch(/finding on rfc-v2/);
+    }
+  });
+
+  test('of a schedule taken elsewhere, and from there', async () => {
+    const found = await run('check', leaky('moved'), ...QUICK);
+    const [argv] = commandsIn(found.out);
+    const moved = await run(...argv, '--platform', 'tdx');
+    const [there] = commandsIn(moved.out);
+    expect(there[1]).not.toBe(argv[1]);
+    expect((await run(...there)).out).toContain(', tdx, ');
+  });
+
+  test('where the path of the policy is longer than a line', async () => {
+    const found = await run('check', leaky(`long-${'x'.repeat(90)}`), ...QUICK);
+    expect(found.out).toMatch(/\.json \\\n {4}--policy \S+\\\n/);
+    const [argv] = commandsIn(found.out);
+    expect((await run(...argv)).status).toBe(1);
+  });
+});

@@ -142,25 +142,24 @@ export function render(given: RunReport, format: Format, all: boolean): string {
 }
 
 /**
- * Files for what no token holds. With --out all of them and the report, in that folder; else here, of what is
- * printed in full: the gravest, or with --all each.
+ * Files for what no token holds: those that the report names and, with --out, all of them, in that folder.
  */
-function writeFiles(options: RawOptions, report: RunReport): void {
-  const found = report.results
-    .flatMap((result) => result.violations.map((violation) => ({ result, violation })))
-    .filter(({ violation }) => violation.replay !== undefined && violation.blame === 'policy')
-    .sort((a, b) => byGravity(a.violation, b.violation));
-  const wanted = options.out !== undefined || options.all === true ? found : found.slice(0, 1);
-  for (const { result, violation } of wanted) {
-    const name = replayFileName(result, violation);
-    try {
-      writeOut(options.out ?? '.', name, `${JSON.stringify(violation.replay, null, 2)}\n`);
-      if (options.out === undefined) complain(`wrote ./${name}, which replays ${violation.invariant}`);
-    } catch (error) {
-      complain(`${name} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+export function writeReplays(options: RawOptions, results: readonly Result[], printed: string): void {
+  const done = new Set<string>();
+  for (const result of results)
+    for (const violation of [...result.violations].sort(byGravity)) {
+      const name = replayFileName(result, violation);
+      const wanted =
+        printed.includes(` ${name}`) || (options.out !== undefined && violation.blame === 'policy');
+      if (violation.replay === undefined || !wanted || done.has(name)) continue;
+      done.add(name);
+      try {
+        writeOut(options.out ?? '.', name, `${JSON.stringify(violation.replay, null, 2)}\n`);
+        if (options.out === undefined) complain(`wrote ./${name}, which replays ${violation.invariant}`);
+      } catch (error) {
+        complain(`${name} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
-  }
-  if (options.out !== undefined) writeOut(options.out, 'report.json', runJson(report));
 }
 
 export async function checkCommand(words: readonly string[], options: RawOptions): Promise<number> {
@@ -183,8 +182,10 @@ export async function checkCommand(words: readonly string[], options: RawOptions
   session.clearProgress();
   session.close();
   const report: RunReport = { version: 1, seed: seedOf(options), results: ran.flatMap((r) => r.results) };
-  if (report.results.length > 0) print(render(report, format, options.all === true));
-  writeFiles(options, report);
+  const printed = report.results.length === 0 ? '' : render(report, format, options.all === true);
+  if (printed !== '') print(printed);
+  writeReplays(options, report.results, printed);
+  if (options.out !== undefined) writeOut(options.out, 'report.json', runJson(report));
   if (session.interrupted()) return STATUS.interrupted;
   return worstStatus(ran.flatMap((r) => r.statuses));
 }

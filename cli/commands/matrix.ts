@@ -9,11 +9,11 @@ import { matrixJson } from '../../reports/json.ts';
 import { type MatrixCell, matrix } from '../../reports/matrix.ts';
 import { asciiOf, plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
-import { type Session, openSession, print } from '../session.ts';
+import { type Session, openSession, prepareOut, print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, configOf, platformsOf, vmmsOf } from '../usage.ts';
 import { guardOf } from '../watchdog.ts';
-import { seedOf, timeOf, tokenText } from './check.ts';
+import { seedOf, timeOf, tokenText, writeReplays } from './check.ts';
 
 const SECONDS_DEFAULT = 45;
 
@@ -31,9 +31,13 @@ const word = (result: Result): string =>
       ? 'bounded'
       : 'sampled';
 
+const ofFile = ({ file }: Named, result: Result): Result =>
+  file === undefined ? result : { ...result, policyFile: file };
+
 export async function matrixCommand(words: readonly string[], options: RawOptions): Promise<number> {
   const seconds = timeOf(options) ?? SECONDS_DEFAULT;
   const policies = await policiesOf(words);
+  if (options.out !== undefined) prepareOut(options.out);
   const session: Session = openSession(null);
   const base = makeBaseFindings();
   const checkOptions = (what: string, bundled: boolean, stop: () => boolean): CheckOptions => ({
@@ -58,7 +62,12 @@ export async function matrixCommand(words: readonly string[], options: RawOption
           base,
           checkOptions(`${named.policy.name} ${platform} ${vmm}`, named.bundled, session.interrupted),
         );
-        cells.push({ named, config, result, reached: `${config.bounds.name} ${word(result)}` });
+        cells.push({
+          named,
+          config,
+          result: ofFile(named, result),
+          reached: `${config.bounds.name} ${word(result)}`,
+        });
       }
   /* What is violated already needs no larger bounds; the rest goes on, the smallest first, while time lasts. */
   const deadline = (): boolean => session.interrupted() || session.seconds() > seconds;
@@ -79,7 +88,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
       ),
     );
     if (result.preemptionBound !== null && result.verdict !== 'violated') break;
-    cell.result = result;
+    cell.result = ofFile(cell.named, result);
     cell.reached = `small ${word(result)}`;
   }
   session.clearProgress();
@@ -92,10 +101,11 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     result,
     reached,
   }));
-  print(
-    options.format === 'json'
-      ? matrixJson(seedOf(options), rows)
-      : matrix(plainTexts(rows), { settings: `seed ${asciiOf(seedOf(options))}, ${seconds} s` }),
-  );
+  const settings = `seed ${asciiOf(seedOf(options))}, ${seconds} s`;
+  const printed =
+    options.format === 'json' ? matrixJson(seedOf(options), rows) : matrix(plainTexts(rows), { settings });
+  print(printed);
+  const results = rows.map(({ result }) => result);
+  writeReplays(options, results, options.format === 'json' ? '' : printed);
   return session.interrupted() ? STATUS.interrupted : STATUS.conformant;
 }

@@ -27,7 +27,7 @@ import { complain, openSession, prepareOut, print, writeOut } from '../session.t
 import { STATUS } from '../status.ts';
 import { type RawOptions, UsageError, formatOf, oneOf, parseAssumptions } from '../usage.ts';
 import { guardOf } from '../watchdog.ts';
-import { render, seedOf, timeOf, tokenText } from './check.ts';
+import { render, seedOf, timeOf, tokenText, writeReplays } from './check.ts';
 
 type Options = RawOptions & { readonly policy?: string };
 
@@ -187,6 +187,8 @@ export async function replayCommand(words: readonly string[], options: Options):
   const report: RunReport = { version: 1, seed: seedOf(options), results: [result] };
   const rendered = render(report, format, true);
   print(rendered);
+  /* what was replayed from a file has one already */
+  if (moved || !isFile) writeReplays(options, [result], rendered);
   if (options.out !== undefined) writeOut(options.out, 'report.txt', rendered);
   return blame === 'policy' && result.violations.some(({ severity }) => severity === 'axiom')
     ? STATUS.violated
