@@ -19,6 +19,7 @@ import { EVENT } from '../models/events.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { SOMETIMES } from './invariants.ts';
+import { vmmRemap } from '../policies/vmm-remap.ts';
 import { invalidateCallback } from '../policies/invalidate-callback.ts';
 import { freeEnvironment, makeModel } from './system.ts';
 
@@ -118,6 +119,15 @@ const cases = [
     policy,
     config: configOf(policy, 'sev-snp', 'cooperative', boundsOf('quick')),
   })),
+  ...[vmmRemap, ...BROKEN.filter(({ planted }) => planted?.settings?.cast?.includes('domains'))].map(
+    (policy) => ({
+      policy,
+      config: {
+        ...configOf(policy, 'bare', 'adversarial', onePage),
+        cast: ['domains'] as const,
+      },
+    }),
+  ),
 ];
 
 describe('the reduced search sees what the plain one sees, in fewer states', () => {

@@ -1,12 +1,13 @@
 // Invariant x platform x VMM: axiom (broken = not conformant), flag (legal, counted), or not judged.
 
 import { match, P } from 'ts-pattern';
-import { type Config, guestOf } from '../models/bounds.ts';
+import { type Config, guestOf, hasCast } from '../models/bounds.ts';
 
 export type Judgement = 'axiom' | 'flag' | 'not judged';
 
 export function judgementOf(invariant: string, config: Config): Judgement {
   if (invariant === 'no-silent-lost-dma' && guestOf(config) === 'malicious') return 'not judged';
+  if (invariant === 'domain-maps-the-areas' && !hasCast(config, 'domains')) return 'not judged';
   return (
     match<readonly [string, string, string], Judgement>([invariant, config.platform, config.vmm])
       /* a stale shared IOPTE takes the host down on TDX only; on SNP its use is a contained fault */

@@ -59,27 +59,31 @@ export function makeUnmap(policy: Policy, arch: Arch, iopt_put_pages: () => Step
     if (ioas_unmap !== undefined && !(attaches && !(yield* iopt_has_domain())))
       yield* call(ioas_unmap, area, arch);
     yield* iopt_abort_area(area);
-    yield* call(iopt_put_pages);
+    if (!attaches) yield* call(iopt_put_pages);
   }
-  function* iopt_unmap_iova_range(range: Range): Steps<Result> {
+  function* iopt_unmap_iova_range(range: Range): Steps<{ rc: Result; areas: number }> {
     let start = range.start;
-    let unmapped = false;
+    let areas = 0;
     while (start < range.end) {
       const area = yield* iopt_area_begin_unmap({ start, end: range.end });
-      if (area === 'busy') return '-EBUSY';
-      if (area === 'cut') return '-ENOENT';
+      if (area === 'busy') return { rc: '-EBUSY', areas };
+      if (area === 'cut') return { rc: '-ENOENT', areas };
       if (area === null) break;
       yield* call(iopt_unmap_area, area);
-      unmapped = true;
+      areas++;
       start = area.end;
     }
-    return unmapped ? 0 : '-ENOENT';
+    return { rc: areas > 0 ? 0 : '-ENOENT', areas };
   }
   return function* iommufd_ioas_unmap(range: Range): Steps<Result> {
     if (attaches) yield* down_read('domains_rwsem');
-    const result = yield* iopt_unmap_iova_range(range);
-    if (attaches) yield* up_read('domains_rwsem');
-    return result;
+    const { rc, areas } = yield* iopt_unmap_iova_range(range);
+    if (attaches) {
+      yield* up_read('domains_rwsem');
+      /* the last fput() is task work: the file is released when no lock is held any more */
+      for (let k = 0; k < areas; k++) yield* call(iopt_put_pages);
+    }
+    return rc;
   };
 }
 
