@@ -260,12 +260,13 @@ export function iopt_copy(
   k: Kernel,
   from: io_pagetable,
   src_iova: number,
-  to: io_pagetable,
+  to: io_pagetable | null,
   request: MapRequest,
 ): Mapped {
   const list = iopt_get_pages(k, from, src_iova, request.length);
   if (typeof list === 'number') return { rc: list, iova: 0 };
-  const mapped = iopt_map_pages(k, to, list, request);
+  /* the second id is looked up when the pages are there */
+  const mapped = to === null ? { rc: ENOENT, iova: 0 } : iopt_map_pages(k, to, list, request);
   iopt_free_pages_list(k, list);
   return mapped;
 }

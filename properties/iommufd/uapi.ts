@@ -83,7 +83,7 @@ export function ioas_copy(
   if ((cmd.flags & ~(FIXED_IOVA | WRITEABLE | READABLE)) !== 0) return fail(EOPNOTSUPP);
   if ([cmd.length, cmd.src_iova, cmd.dst_iova].some((value) => value >= ULONG_MAX)) return fail(EOVERFLOW);
   if ((cmd.flags & (WRITEABLE | READABLE)) === 0) return fail(EINVAL);
-  if (src === null || dst === null) return fail(ENOENT);
+  if (src === null) return fail(ENOENT);
   const iova = (cmd.flags & FIXED_IOVA) === 0 ? null : cmd.dst_iova;
   return iopt_copy(k, src, cmd.src_iova, dst, { iova, length: cmd.length, prot: prot(cmd.flags) });
 }
