@@ -38,6 +38,8 @@ export interface BaseFinding {
   readonly assume?: { readonly [K in AssumptionName]?: boolean };
   /** Further keys that the same defect breaks. */
   readonly also?: readonly string[];
+  /** Bases that break the invariant in the same way; a test searches them. */
+  readonly alsoOn?: readonly Base[];
 }
 
 /** Those on code that is in the kernel or on its way there first. */
@@ -52,7 +54,8 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     says: 'memory_failure() calls error_remove_folio() with the folio locked, and kvm_gmem_error_folio() waits for invalidate_lock; kvm_gmem_punch_hole() holds invalidate_lock and waits for the lock of the folio (second pass of truncate_inode_pages_range()). Both wait for ever.',
     source: 'found here, by reading and in the models; not run on a kernel',
     holds:
-      'linux-7.2; v8 has the same code; not RFC v2, whose folios are not on the LRU, so that memory_failure() gives up before',
+      'linux-7.2 and v8; not RFC v2, whose folios are not on the LRU, so that memory_failure() gives up before',
+    alsoOn: ['v8'],
     bounds: 'small',
     cast: ['host'],
   },
@@ -66,6 +69,7 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     says: 'The order of locks behind that deadlock, as lockdep would say it; lockdep does not track folio locks.',
     source: 'found here',
     holds: 'as above',
+    alsoOn: ['v8'],
     cast: ['host'],
   },
   {
@@ -92,8 +96,24 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     outcome: 'TD page',
     says: 'TDH.MEM.PAGE.REMOVE fails, the VM is bugged, the zap cannot say so, and PUNCH_HOLE gives the page back with the key of the TD on it.',
     source: 'Yan Zhao, Vishal Annapurve, Ackerley Tng, June 2025 (D19); reproduced here',
-    holds: 'linux-7.2 and v8 on TDX, if the removal can fail at all',
+    holds: 'on TDX, if the removal can fail at all',
     fail: 'tdh_mem_page_remove',
+    also: ['no-stale-private-iopte (S-EPT)', 'no-host-fatal (CPU)'],
+    alsoOn: ['v8', 'rfc-v2'],
+  },
+  {
+    id: 'failed-removal-and-the-page-is-shared',
+    base: 'v8',
+    platform: 'tdx',
+    vmm: 'adversarial',
+    invariant: 'no-stale-private-iopte',
+    outcome: 'S-EPT',
+    says: 'The same failure in a conversion to shared: the attribute is stored although the S-EPT leaf is still there, and user space may map a page that the TD owns.',
+    source: 'Yan Zhao, Vishal Annapurve, Ackerley Tng, June 2025 (D19); reproduced here',
+    holds: 'v8 and RFC v2 on TDX, if the removal can fail at all',
+    fail: 'tdh_mem_page_remove',
+    also: ['no-mapping-to-freed-page (TD page)', 'no-host-fatal (CPU)'],
+    alsoOn: ['rfc-v2'],
   },
   {
     id: 'mixed-range-zaps-private-leaves',
@@ -204,6 +224,7 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     holds:
       'RFC v2 where the failed range starts at index 0; with rfc-v2.undo-loop-ends=true the model looks past it',
     fail: 'split_folio',
+    also: ['every-call-returns (stuck)'],
   },
   {
     id: 'undo-merges-a-mixed-page',

@@ -176,7 +176,10 @@ export const OBJECTIONS: readonly Objection[] = [
     kind: 'R',
     says: 'Removing an S-EPT leaf can fail, the unmap cannot say so, and the page is used again.',
     source: 'Yan Zhao, Vishal Annapurve, Ackerley Tng, June 2025',
-    answers: [planted('hole-keeps-td-page'), finding('failed-removal-frees-a-td-page')],
+    answers: [
+      planted('hole-keeps-td-page'),
+      finding('failed-removal-frees-a-td-page', 'failed-removal-and-the-page-is-shared'),
+    ],
   },
   {
     d: 20,

@@ -56,6 +56,7 @@ export function findingsPage(mailFor: (found: BaseFinding) => string): string {
     '',
     `* source: ${found.source}`,
     `* holds: ${found.holds}`,
+    ...(found.alsoOn === undefined ? [] : [`* also found on: ${found.alsoOn.join(', ')}`]),
     '',
     '```',
     mailFor(found).trimEnd(),

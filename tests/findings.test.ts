@@ -5,10 +5,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tokenText } from '../cli/commands/check.ts';
 import { packageRoot } from '../cli/root.ts';
+import { explore } from '../engine/explore.ts';
+import { withPlaceBits } from '../engine/system.ts';
 import { none } from '../policies/none.ts';
 import { BASE_FINDINGS, findingConfig } from '../properties/findings.ts';
 import { OBJECTIONS } from '../properties/objections.ts';
+import { keyOf } from '../properties/properties.ts';
 import type { Survey } from '../properties/survey.ts';
+import { freeEnvironment, makeModel } from '../properties/system.ts';
 import { decodeFinding, findingOf } from '../properties/token.ts';
 import {
   FINDINGS_PAGE,
@@ -38,6 +42,20 @@ describe.each(BASE_FINDINGS.map((found) => [found.id, found] as const))('%s', (i
   });
 });
 
+const elsewhere = BASE_FINDINGS.flatMap((found) =>
+  (found.alsoOn ?? []).map((base) => [found.id, base, found] as const),
+);
+test.each(elsewhere)('%s is found on %s', (_id, base, found) => {
+  const model = makeModel({ ...findingConfig(found), base }, none);
+  const key = keyOf(found.invariant, found.outcome);
+  const until = key === undefined ? [] : [key.property];
+  const { hits } = withPlaceBits(
+    (bits) => model.system(freeEnvironment(model, model.config.bounds.calls), bits),
+    (system) => explore(system, { eager: true, until }),
+  );
+  expect(until.filter((property) => hits[property] > 0)).toHaveLength(1);
+});
+
 test('the page of findings is written from the list', () => {
   expect(page).toBe(findingsPage(({ id }) => quoted(id)));
 });
@@ -58,8 +76,10 @@ test('every number is answered, and every finding that is named is there', () =>
 test('whatever a base breaks in the baseline is among the findings', () => {
   const surveys = JSON.parse(read('properties/baseline.json')) as Survey[];
   const listed = new Set(
-    BASE_FINDINGS.flatMap(({ base, invariant, outcome, also = [] }) =>
-      [`${invariant} (${outcome})`, ...also].map((key) => `${base} ${key}`),
+    BASE_FINDINGS.flatMap(({ base, alsoOn = [], invariant, outcome, also = [] }) =>
+      [base, ...alsoOn].flatMap((each) =>
+        [`${invariant} (${outcome})`, ...also].map((key) => `${each} ${key}`),
+      ),
     ),
   );
   const broken = new Set(
