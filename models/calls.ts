@@ -171,7 +171,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const calls = wanted
     .filter((kind) => hasIommu || !/^(map|unmap|plug|attach|detach)$/.test(kind.word))
     .flatMap((kind) => expand(kind, pages, slots));
-  const lockers = hasDomains(config) ? lockCalls(base, inPlace(config)) : [];
+  const lockers = hasDomains(config) ? lockCalls() : [];
   return { arch, calls, lockers, words: [...new Set(calls.map((call) => call.word))] };
 }
 
@@ -312,10 +312,9 @@ function domainCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
 }
 
 /** Calls of which only the locks are modelled. */
-function lockCalls(base: BaseCalls, mapped: boolean): Call[] {
-  const { iommufd_ioas_map, iopt_map_dmabuf, iopt_revoke_notify, dma_buf_fault, makeUserFault } = locking;
-  const fault = mapped ? [makeUserFault(base.fault_user_mapping)] : [];
-  return [iommufd_ioas_map, iopt_map_dmabuf, iopt_revoke_notify, dma_buf_fault, ...fault].map((fn) => ({
+function lockCalls(): Call[] {
+  const { iommufd_ioas_map, iopt_map_dmabuf, iopt_revoke_notify, dma_buf_fault } = locking;
+  return [iommufd_ioas_map, iopt_map_dmabuf, iopt_revoke_notify, dma_buf_fault].map((fn) => ({
     word: fn.name,
     name: `${fn.name}()`,
     thread: 'vmm',

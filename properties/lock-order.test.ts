@@ -49,7 +49,7 @@ describe.each([
   });
 });
 
-test('a callback for mail 002 as it is closes the cycle through mmap_lock, with a class of its own none', () => {
+test('a callback for the RFC of 25 Feb 2026 closes the cycle through mmap_lock, with a class of its own none', () => {
   const told: Policy = { ...vmmRemap, invalidate_start: zap };
   expect(classesOf(cycleOf(told))).toEqual(['invalidate_lock', 'pages_mutex', 'mmap_lock']);
   expect(cycleOf({ ...told, own_mutex_class: true })).toEqual([]);

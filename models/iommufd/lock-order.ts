@@ -1,8 +1,7 @@
 // Paths of the kernel of which nothing but the locks is here, with cast domains: the order of lock classes is learned
 // from them (properties/lock-order.ts), no search starts them.
-// MODEL: a page fault takes mmap_lock; the per-VMA lock that comes first is left out.
 
-import { type Result, type Steps, down_read, lock, unlock, up_read } from '../../api/index.ts';
+import { type Steps, down_read, lock, unlock, up_read } from '../../api/index.ts';
 
 /** IOMMU_IOAS_MAP: pin_user_pages_remote(), or pin_user_pages_fast() on its slow path. */
 export function* iommufd_ioas_map(): Steps<void> {
@@ -34,16 +33,10 @@ export function* iopt_revoke_notify(): Steps<void> {
   yield* unlock('dma_resv');
 }
 
-/** Page faults: of a mapping of a dma-buf, and of one of the gmem file. */
+/** A page fault of a mapping of a dma-buf. That of a mapping of the gmem file is in models/kvm/host-mapping.ts. */
 export function* dma_buf_fault(): Steps<void> {
   yield* down_read('mmap_lock');
   yield* lock('dma_resv');
   yield* unlock('dma_resv');
   yield* up_read('mmap_lock');
 }
-export const makeUserFault = (fault: (index: number) => Steps<Result>) =>
-  function* do_user_addr_fault(): Steps<void> {
-    yield* down_read('mmap_lock');
-    yield* fault(0);
-    yield* up_read('mmap_lock');
-  };

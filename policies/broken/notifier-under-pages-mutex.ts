@@ -1,5 +1,5 @@
-// vmm-remap, broken: mail 002 with what was missed in review, the wrong way: its batch path looks pages up under
-// invalidate_lock, with pages->mutex held, and a callback comes the other way (docs/iommufd.md R29).
+// vmm-remap, broken: with the callback that it lacks, the wrong way: its batch path looks pages up under
+// invalidate_lock, with pages->mutex held, and the callback comes the other way (docs/iommufd.md R29).
 
 import {
   type Errno,

@@ -13,6 +13,8 @@ import { RFC_GMEM } from '../../models/iommufd/rfc-gmem.ts';
 import { iopt_table_add_domain } from '../../models/iommufd/table.ts';
 import { iopt_unmap_all, iopt_unmap_iova } from '../../models/iommufd/unmap.ts';
 import { FLUSH_QUEUE } from '../../models/iommufd/flush-queue.ts';
+import { BROKEN } from '../../policies/broken/index.ts';
+import { POLICIES } from '../../policies/index.ts';
 import { FLUSH_QUEUE_FAULTS, type Trace, hunters } from './campaign.ts';
 import { CONFORMANCE } from './conformance.ts';
 import { FAULTS, faulty } from './faults.ts';
@@ -26,6 +28,7 @@ import { IOVA_BASE, worldOf } from './world.ts';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 const file = JSON.parse(read('./traces.json')) as TraceFile;
+const page = read('../../docs/iommufd.md');
 const traceOf = (id: string): Trace | undefined => file.traces.find((trace) => trace.id === id);
 
 /** Whether a sequence shows what the trace is for. */
@@ -213,4 +216,15 @@ test('every covered row of the selftests has a test that begins with its id', ()
   const files = ['./conformance.test.ts', './conformance-files.test.ts', './fail-nth.test.ts'];
   const text = files.map(read).join('');
   for (const { id, covered } of CONFORMANCE) expect([id, text.includes(`'${id} `)]).toEqual([id, covered]);
+});
+
+test('what is said of the concurrent machine names policies that are there', () => {
+  const names = new Set([...POLICIES, ...BROKEN].map(({ name }) => name));
+  const said = [...ROWS, ...FAULTS].flatMap(({ because = '' }) =>
+    [...because.matchAll(/(?:check|--policy) ([a-z]+(?:-[a-z]+)+)/g)].map(([, name]) => name),
+  );
+  expect(said.length).toBeGreaterThan(4);
+  expect(said.filter((name) => !names.has(name))).toEqual([]);
+  const planted = BROKEN.filter(({ planted: fault }) => fault?.settings?.cast?.includes('domains'));
+  expect(planted.map(({ name }) => name).filter((name) => !page.includes(name))).toEqual([]);
 });
