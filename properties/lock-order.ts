@@ -7,6 +7,7 @@ import type { Domain } from '../engine/system.ts';
 import { boot, initialStates } from '../models/boot.ts';
 import type { Config } from '../models/bounds.ts';
 import type { Call } from '../models/calls.ts';
+import { locksHeld } from '../models/describe-state.ts';
 import { BLOCKED } from '../models/exec/context.ts';
 import type { Interpreter } from '../models/exec/index.ts';
 import { LOCK_CLASSES } from '../models/exec/lockdep.ts';
@@ -15,7 +16,7 @@ import type { Machine } from '../models/machine.ts';
 export interface LockOrder {
   /** By class that is taken: a mask of those held, with which it is a step of that cycle. */
   readonly closes: Int32Array;
-  /** `slots_lock -> invalidate_lock in kvm_gmem_release()` for each pair of the shortest cycle; empty without one. */
+  /** `slots_lock -> folio lock in close() > f(), where close() has taken slots_lock` for each pair of the shortest cycle; empty without one. */
   readonly cycle: readonly string[];
 }
 
@@ -77,24 +78,32 @@ export function learnLockOrder(lesson: Lesson): LockOrder {
   const known = new Set<number>();
   const { lockdep, agents } = interpreter;
 
-  const run = (m: Int32Array, call: Call): void => {
+  /** False where the thread is still in the call, or has returned with a lock: nobody starts another one then. */
+  const run = (m: Int32Array, call: Call): boolean => {
     const thread = machine.threads.findIndex(({ kind }) => kind === call.thread);
-    if (thread < 0) return;
+    if (thread < 0) return false;
     let place = calls.root(call.fn as Proc, call.args as readonly never[]);
+    const takenBy = new Map<number, string>();
     lockdep.onNested = (held, to) => {
+      const { frames } = calls.describe(place);
+      const names = frames.map(({ fn }) => `${fn.name}()`);
+      takenBy.set(to, names.at(-1) ?? '');
       for (let from = 0; from < LOCK_CLASSES.length; from++) {
         const edge = from * LOCK_CLASSES.length + to;
         if (((held >> from) & 1) === 0 || known.has(edge)) continue;
         known.add(edge);
-        const { frames } = calls.describe(place);
-        edges.push({ from, to, by: frames.map(({ fn }) => `${fn.name}()`).join(' > ') });
+        const outer = takenBy.get(from) ?? '';
+        const where =
+          outer === names.at(-1) || outer === '' ? '' : `, where ${outer} has taken ${LOCK_CLASSES[from]}`;
+        edges.push({ from, to, by: `${names.join(' > ')}${where}` });
       }
     };
     for (let step = 0; step < STEPS_MAX && calls.op[place] >= 0; step++) {
       const answer = domain.apply(m, thread, calls.op[place]);
       if (answer !== BLOCKED) place = calls.next(place, answer);
-      else if (!agents.some((agent) => agent.helps === true && agent.act(m))) return;
+      else if (!agents.some((agent) => agent.helps === true && agent.act(m))) return false;
     }
+    return calls.op[place] < 0 && locksHeld(machine, m, thread).length === 0;
   };
   const slots = machine.fields.reduce((sum, { count }) => sum + count, 0);
   /* the widest of each kind */
@@ -105,7 +114,7 @@ export function learnLockOrder(lesson: Lesson): LockOrder {
     for (const initial of initialStates(config))
       for (const first of [null, ...firsts.values()]) {
         const before = boot(machine, initial, new Int32Array(slots));
-        if (first !== null) run(before, first);
+        if (first !== null && !run(before, first)) continue;
         for (const call of [...table.calls, ...table.lockers]) run(before.slice(), call);
       }
   } finally {

@@ -19,7 +19,7 @@ export interface Lockdep {
     step: Step,
     run: (m: State, thread: number) => number,
   ) => (m: State, thread: number) => number;
-  /** Told of each class that is taken while those in the mask are held; for who learns the order. */
+  /** Told of each class that is taken, and of those that are held then; for who learns the order. */
   onNested: ((held: number, taken: number) => void) | null;
   /**
    * By class that is taken: those held that make this nesting a part of the shortest cycle. Asked for when locks first
@@ -115,7 +115,7 @@ export function makeLockdep({ machine, note }: Exec): Lockdep {
           note('slept-under-spinlock');
         if (taken < 0 || (mayFindNothing && answer === 0)) return answer;
         const held = heldBy(m, thread) & ~(1 << taken);
-        if (held !== 0) nested(held, taken);
+        if (held !== 0 || lockdep.onNested !== null) nested(held, taken);
         return answer;
       };
     },
