@@ -69,11 +69,11 @@ function verdictOf(model: Model, searched: Searched, runs: number, broken: boole
   };
 }
 
+const rankOf = ({ invariant, breach }: Key): number => gravity(invariant.name, breach.outcome);
+
 /** Keys that are hit here, the gravest invariant first. */
 function brokenKeys(model: Model, hits: Float64Array): Key[] {
-  return model.keys
-    .filter((key) => hits[key.property] > 0)
-    .sort((a, b) => gravity(a.invariant.name) - gravity(b.invariant.name));
+  return model.keys.filter((key) => hits[key.property] > 0).sort((a, b) => rankOf(a) - rankOf(b));
 }
 
 export function check(config: Config, policy: Policy, base: BaseFindings, options: CheckOptions): Result {

@@ -36,11 +36,13 @@ const GRAVITY = [
   'no-stale-private-iopte',
   'no-host-mapping-of-private',
   'no-unbounded-retry',
+  /* a lock that is kept blocks whoever comes next: the cause before its effect */
+  'nothing-left-at-release: lock',
   'every-call-returns',
 ];
 
 /** Lower is graver. */
-export function gravity(invariant: string): number {
-  const at = GRAVITY.indexOf(invariant);
+export function gravity(invariant: string, outcome: string): number {
+  const at = GRAVITY.findIndex((name) => name === invariant || name === `${invariant}: ${outcome}`);
   return at < 0 ? GRAVITY.length : at;
 }

@@ -57,6 +57,10 @@ function gravity(v: Violation): number {
   return rank < 0 ? GRAVITY.length : rank;
 }
 
+/** A lock that is kept at return, before the deadlocks and inversions that come of it. */
+const effect = (v: Violation): number =>
+  v.invariant === 'nothing-left-at-release' && v.outcome === 'lock' ? 0 : 1;
+
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Shorter first; the names decide between equals, so that the order never depends on the search. */
@@ -74,7 +78,7 @@ export function bySize(a: Violation, b: Violation): number {
 export function byGravity(a: Violation, b: Violation): number {
   const severity = Number(a.severity === 'flag') - Number(b.severity === 'flag');
   const blame = Number(a.blame === 'base') - Number(b.blame === 'base');
-  return severity || blame || gravity(a) - gravity(b) || bySize(a, b);
+  return severity || blame || gravity(a) - gravity(b) || effect(a) - effect(b) || bySize(a, b);
 }
 
 /** The violation to show where there is room for one. */
