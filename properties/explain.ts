@@ -7,12 +7,15 @@ import type { System } from '../engine/system.ts';
 import { boot, initialStates } from '../models/boot.ts';
 import { describeState, diffStates, locksHeld } from '../models/describe-state.ts';
 import { type StepText, describeAgent, describeStep } from '../models/describe.ts';
-import { EVENTS } from '../models/events.ts';
+import { EVENT, EVENTS } from '../models/events.ts';
 import type { TraceStep } from '../models/results.ts';
 import { stateLines } from './explain-state.ts';
-import { witnessOf } from './properties.ts';
+import { keptOf, stuckOf } from './explain-stuck.ts';
+import { keyName, witnessOf } from './properties.ts';
 import type { Finding } from './suite-types.ts';
 import type { Model } from './system.ts';
+
+const LOCK_KEPT = keyName('nothing-left-at-release', 'lock');
 
 type Frame = Place['frames'][number];
 
@@ -24,6 +27,8 @@ export interface Explanation {
   readonly witness: string;
   /** What the witness is about, with the step that made it so. */
   readonly state: readonly string[];
+  /** What the state alone tells of the reason. */
+  readonly why: readonly string[];
 }
 
 /** The questions of a model know the slots of one system at a time: ask of this one, then of the one before again. */
@@ -180,7 +185,15 @@ export function explain(model: Model, finding: Finding): Explanation {
     const trace = traceOf(model, system, steps);
     const witness = witnessOf(model.questions, key, last);
     const about = 'event' in key.breach ? describeLast(trace) : witness;
-    return { trace, initially: initiallyOf(model, initial), witness, state: stateLines(about, trace) };
+    const stuck = key.property === EVENT.stuck ? stuckOf(model, system, last, trace) : null;
+    const locks = key.name === LOCK_KEPT ? keptOf(trace, steps) : stuck;
+    return {
+      trace,
+      initially: initiallyOf(model, initial),
+      witness: stuck === null ? witness : `${witness}: ${stuck.witness}`,
+      state: [...(locks?.state ?? []), ...stateLines(about, trace)],
+      why: locks?.why ?? [],
+    };
   });
 }
 

@@ -4,6 +4,7 @@
 // was reached.
 // tidy: long because the specification is one file, read from top to bottom
 
+import { locksHeld } from '../models/describe-state.ts';
 import type { EventName } from '../models/events.ts';
 import { AREA, OWNER, SEPT } from '../models/machine.ts';
 import {
@@ -569,8 +570,8 @@ export const INVARIANTS: readonly Invariant[] = [
             return -1;
           };
         },
-        witness: (q, _m, t) =>
-          `${q.machine.threads[t]?.name ?? ''} has returned to user space with a lock held`,
+        witness: (q, m, t) =>
+          `${q.machine.threads[t]?.name ?? ''} has returned to user space with ${locksHeld(q.machine, m, t).join(' and ')} held`,
       },
     ],
   },

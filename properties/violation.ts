@@ -21,6 +21,9 @@ import { encodeFinding } from './token.ts';
 import { type CheckOptions, build, doesTheSame, modelOptions } from './search.ts';
 import { whyOf } from './why.ts';
 
+/** Sentences of why. */
+const WHY_MAX = 3;
+
 /** The path of the finding hits its key here as well. False says nothing: another path may. */
 function hitsAgain(system: System, { key, path, system: foundIn }: Finding): boolean {
   /* moves are numbers of offers: those of any other environment mean something else here */
@@ -85,7 +88,7 @@ export function toViolation(
 ): Violation {
   const { key, calls, switches, steps, certified, certifiedStates } = finding;
   const { invariant, breach } = key;
-  const { trace, initially, witness, state } = explain(model, finding);
+  const { trace, initially, witness, state, why } = explain(model, finding);
   const token = options.token === null ? null : encodeFinding(model, finding, { blame }, options.token);
   const depends =
     explained && options.flip ? flips(model.config, model.policy, finding, options) : { on: [], without: [] };
@@ -108,7 +111,7 @@ export function toViolation(
     initially,
     consequence: explained ? consequenceOf(model, finding) : null,
     state,
-    why: explained ? whyOf(model, finding) : [],
+    why: explained ? [...why, ...whyOf(model, finding)].slice(0, WHY_MAX) : [],
     dependsOn: depends.on,
     assumedWithoutEffect: depends.without,
   };
