@@ -2,33 +2,36 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { batch_add_pfn_num, batch_init } from '../api/index.ts';
+import { type Policy, batch_add_pfn_num, batch_init } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { replay } from '../engine/replay.ts';
 import { withPlaceBits } from '../engine/system.ts';
-import { type Failable, assumptions, boundsOf } from '../models/bounds.ts';
+import { type Failable, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
 import { initialStates } from '../models/boot.ts';
 import * as sequential from '../models/iommufd/batch.ts';
 import { BATCH_CPU_MEMORY } from '../models/iommufd/batch.ts';
+import { invalidateCallback } from '../policies/invalidate-callback.ts';
 import { vmmRemap } from '../policies/vmm-remap.ts';
 import { kernelOf } from '../models/iommufd/kernel-of.ts';
 import { type Model, makeModel } from '../properties/system.ts';
 import { parseScenario } from '../properties/try-parse.ts';
+import { tryScenario } from '../properties/try.ts';
 
+const PRIVATE = 1;
 const HUGE_SHARED = 2;
 const HUGE_PRIVATE = 3;
 
-function modelOf(fail: Failable | null): Model {
+function modelOf(fail: Failable | null, platform: PlatformName = 'bare', policy: Policy = vmmRemap): Model {
   const config = {
     base: 'rfc-v2',
-    platform: 'bare',
+    platform,
     vmm: 'adversarial',
     bounds: boundsOf('small'),
     device: 'T0',
     assumptions: assumptions(),
     fail,
   } as const;
-  return makeModel(config, vmmRemap);
+  return makeModel(config, policy);
 }
 
 interface Ends {
@@ -82,6 +85,7 @@ function run(scenario: string, { initial = 0, fail = null as Failable | null } =
 
 test('initial states by number', () => {
   const initial = initialStates(modelOf(null).config);
+  expect(initial[PRIVATE]).toMatchObject({ private: true, huge: false });
   expect(initial[HUGE_SHARED]).toMatchObject({ private: false, huge: true });
   expect(initial[HUGE_PRIVATE]).toMatchObject({ private: true, huge: true });
 });
@@ -107,6 +111,16 @@ describe('windows', () => {
       'npinned - 1',
     ]);
   });
+});
+
+test('R11: the page is not prepared, and untrusted DMA gets into that of a private index', () => {
+  const outcomesOf = (policy: Policy): string[] =>
+    tryScenario(modelOf(null, 'sev-snp', policy), 'A: map 0 | D: write 0', {
+      initial: PRIVATE,
+      flip: false,
+    }).outcomes.map(({ outcome }) => outcome);
+  expect(outcomesOf(vmmRemap)).toContain('A: 0; D: ok');
+  expect(outcomesOf(invalidateCallback)).toEqual(['A: 0; D: contained fault']);
 });
 
 describe('what the mail leaves as it was', () => {
