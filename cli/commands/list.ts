@@ -1,10 +1,12 @@
 // list: what there is, by name.
 
-import { LOCKS } from '../../api/index.ts';
+import { LOCKS, type Policy } from '../../api/index.ts';
 import {
   ASSUMPTIONS,
   BASES,
   BOUND_NAMES,
+  CASTS,
+  type Config,
   PLATFORMS,
   TAKEN_FOR_GRANTED,
   assumptions,
@@ -34,21 +36,26 @@ const entry = (name: string, says: string): string => [name, ...hang('    ', say
 
 function callsText(): string[] {
   const words = new Map<string, string>();
-  for (const base of BASES)
-    for (const vmm of ['adversarial', 'cooperative'] as const)
-      for (const policy of POLICIES) {
-        const config = {
-          base,
-          platform: 'sev-snp',
-          vmm,
-          bounds: boundsOf('small'),
-          device: null,
-          assumptions: assumptions(),
-          fail: null,
-        } as const;
-        for (const call of callTable(config, policy).calls)
-          if (!words.has(call.word)) words.set(call.word, `${call.thread}: ${call.name}`);
-      }
+  const add = (config: Config, policy: Policy, note: string): void => {
+    for (const call of callTable(config, policy).calls)
+      if (!words.has(call.word)) words.set(call.word, `${call.thread}: ${call.name}${note}`);
+  };
+  for (const cast of [null, ...CASTS])
+    for (const base of BASES)
+      for (const vmm of ['adversarial', 'cooperative'] as const)
+        for (const policy of POLICIES) {
+          const config = {
+            base,
+            platform: 'sev-snp',
+            vmm,
+            bounds: boundsOf('small'),
+            device: null,
+            assumptions: assumptions(),
+            fail: null,
+            ...(cast === null ? {} : { cast: [cast] }),
+          } as const;
+          add(config, policy, cast === null ? '' : ` (--cast ${cast})`);
+        }
   return [...words].map(([word, name]) => entry(word, name));
 }
 
