@@ -32,6 +32,8 @@ export function makeVmsa({ machine, note }: Exec, isStale: (m: State, gfn: numbe
       const v = thread - firstVcpu;
       if (m[vmsa_reload + v] === 0) return 0;
       m[vmsa_reload + v] = 0;
+      /* not entered before __sev_snp_reload_vmsa() has made it invalid */
+      m[vmsa_pa + v] = 0;
       return m[vmsa_gpa + v];
     },
     retry: (m: State, seq: number, gfn: number): number => (isStale(m, gfn, seq) ? 1 : 0),
