@@ -16,7 +16,10 @@ import type { Machine } from '../models/machine.ts';
 export interface LockOrder {
   /** By class that is taken: a mask of those held, with which it is a step of that cycle. */
   readonly closes: Int32Array;
-  /** `slots_lock -> folio lock in close() > f(), where close() has taken slots_lock` for each pair of the shortest cycle; empty without one. */
+  /**
+   * `slots_lock -> folio lock in close() > f(), where close() has taken slots_lock` for each pair of the shortest
+   * cycle; empty without one.
+   */
   readonly cycle: readonly string[];
 }
 
