@@ -1,7 +1,10 @@
 // How many operations of the batch-level property test run in a second, and how many of the sequences.
 // `npm run bench:iommufd`.
 
+import { valuesOf } from './args.ts';
 import { batches, drawnBatches, sequences } from '../properties/iommufd/rate.ts';
+
+valuesOf('npm run bench:iommufd', {});
 
 /** Operations a second of processor time. */
 function rate(name: string, run: () => number): void {

@@ -1,15 +1,13 @@
 // `npm run bench [-- --json] [-- --full] [-- --runs N]`: speed beside SPIN, and of random walks.
 
 import { freemem } from 'node:os';
-import { parseArgs } from 'node:util';
+import { valuesOf } from './args.ts';
 import { type CoreFigures, INSTANCES, LARGE, hasSpin, measureAll, nameOf } from './bench.ts';
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    full: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '5' },
-  },
+const values = valuesOf('npm run bench [-- --json] [-- --full] [-- --runs N]', {
+  json: { type: 'boolean', default: false },
+  full: { type: 'boolean', default: false },
+  runs: { type: 'string', default: '5' },
 });
 const runs = Number(values.runs);
 if (!Number.isInteger(runs) || runs < 1) {
