@@ -148,7 +148,7 @@ describe('messages', () => {
     ['', /not a token/],
     ['fallocate(PUNCH_HOLE)', /not a token/],
     ['GC1', /nothing after GC1/],
-    ['GC1-', /group 1/],
+    ['GC1-', /nothing after GC1/],
     [text.replace('GC1', 'GC2'), /another format version: GC2 where this program reads GC1/],
     [text.slice(0, -1), /damaged/],
     [text.slice(0, 5) + text.slice(6), /group 1, .* has 3 characters/],

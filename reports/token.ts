@@ -72,7 +72,8 @@ function groupsOf(text: string): string[] {
       `token of another format version: ${head} where this program reads ${PREFIX}${VERSION}`,
     );
   }
-  if (groups.length === 0) throw new TokenError(`not a token: nothing after ${head}; ${example}`);
+  if (groups.every((group) => group === ''))
+    throw new TokenError(`not a token: nothing after ${head}; ${example}`);
   return groups;
 }
 
@@ -80,10 +81,11 @@ function groupsOf(text: string): string[] {
 export function decodeToken(text: string): bigint {
   const groups = groupsOf(text);
   groups.forEach((group, i) => {
+    if (group === '') throw new TokenError(`token damaged: group ${i + 1} is empty: some of it is lost`);
     const strange = Array.from(group).find((c) => !ALPHABET.includes(c));
     if (strange !== undefined)
       throw new TokenError(`not a token: '${strange}' in group ${i + 1} is not used in tokens`);
-    if (group.length > GROUP || group.length === 0 || (group.length < GROUP && i < groups.length - 1)) {
+    if (group.length > GROUP || (group.length < GROUP && i < groups.length - 1)) {
       throw new TokenError(
         `token damaged: group ${i + 1}, ${group}, has ${group.length} characters, not ${GROUP}: one changed or lost`,
       );
