@@ -846,7 +846,14 @@ export const INVARIANTS: readonly Invariant[] = [
     source: 'page-state hardware protects private pages only; Ackerley Tng, 18 Jun 2026',
     partner: 'access-made',
     breaches: [
-      { outcome: 'DMA', event: 'access.leak', witness: "DMA reads a page that is not the mapper's" },
+      {
+        outcome: 'DMA',
+        event: 'access.leak',
+        witness: (q: Questions) =>
+          q.machine.config.platform === 'bare'
+            ? 'an untrusted device (T=0) reads a page that is private to the guest, or was freed; the access is judged, whatever the page holds at that moment'
+            : 'a device reads a page that was freed; the access is judged, whatever the page holds at that moment',
+      },
       { outcome: 'CPU', event: 'access.cpu-leak', witness: 'user space touches a private page' },
     ],
   },
