@@ -14,7 +14,8 @@ export function corpusFiles(): string[] {
     .map((name) => join(folder, name));
 }
 
-export function readText(file: string): string {
+/** A file, or 0 for standard input. */
+export function readText(file: string | number): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

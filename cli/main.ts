@@ -51,6 +51,15 @@ const RUN_OPTIONS = [
   ['--out <dir>', 'write report.json and replay files there'],
 ] as const;
 
+const REPLAY_OPTIONS = [
+  ['--platform <name>', 'the same schedule on another platform'],
+  ['--assume <name=value,..>', 'the same schedule with an assumption flipped; see list assumptions'],
+  ['--seed <text>', 'as it was given to check, for the header of the report'],
+  ['--time <seconds>', 'stop after so much wall-clock time'],
+  ['--format <name>', 'text, mail, json, ktap; default: mail'],
+  ['--out <dir>', 'write report.txt and replay files there'],
+] as const;
+
 function withOptions(command: Command, options: readonly (readonly [string, string])[]): Command {
   for (const [flags, says] of options) command.option(flags, says);
   return command;
@@ -89,8 +98,11 @@ function programOf(run: (status: number | Promise<number>) => Promise<void>): Co
       run(tryCommand(scenario, options)),
     );
   withOptions(
-    add('replay <token...>', 'the same report again, from a token or a file; quoted by mail or wrapped'),
-    [...MODEL_OPTIONS, ...RUN_OPTIONS],
+    add(
+      'replay <token...>',
+      'the same report again, from a token, a replay file, or a mail (- reads one from standard input)',
+    ),
+    REPLAY_OPTIONS,
   )
     .option('--policy <file>', 'the policy file, where the trace is of a policy of your own')
     .action((words: string[], options: RawOptions & { policy?: string }) =>

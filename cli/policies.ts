@@ -1,11 +1,14 @@
 // Policies by name, or from a file of the user's own, checked for their shape.
 
+import { existsSync } from 'node:fs';
 import type { Policy } from '../api/index.ts';
 import { PolicyError } from '../engine/errors.ts';
 import { BASES } from '../models/bounds.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
+import { none } from '../policies/none.ts';
 import { loadPolicyModule, pickPolicies } from './load-policy.ts';
+import { complain } from './session.ts';
 import { UsageError } from './usage.ts';
 
 export interface Named {
@@ -66,13 +69,23 @@ function checked(candidate: unknown, file: string): Policy {
 }
 
 async function fromFile(file: string): Promise<Named[]> {
+  if (!existsSync(file)) throw new UsageError(`${file}: no such file`);
   const module = await loadPolicyModule(file);
   const found = pickPolicies(module);
   if (found.length === 0)
     throw new PolicyError(
       `${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`,
     );
-  return found.map((candidate) => ({ policy: checked(candidate, file), bundled: false, file }));
+  return found.map((candidate) => {
+    const policy = checked(candidate, file);
+    if (policy.name === none.name)
+      throw new PolicyError(
+        `${file}: policy.name is '${none.name}', which means no policy at all; choose another name`,
+      );
+    if ([...POLICIES, ...BROKEN].some(({ name }) => name === policy.name))
+      complain(`${file}: a bundled policy is named '${policy.name}' too; this is about the one of the file`);
+    return { policy, bundled: false, file };
+  });
 }
 
 /** The policies that the words name; all bundled proposals for no word at all. */

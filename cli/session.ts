@@ -10,6 +10,8 @@ export interface Session {
   readonly stop: () => boolean;
   readonly interrupted: () => boolean;
   readonly progress: (what: string, progress: Progress) => void;
+  /** A line for each cell where nobody sees the progress, and there are several. */
+  readonly startCell: (number: number, of: number, what: string) => void;
   readonly clearProgress: () => void;
   /** Seconds since the start. */
   readonly seconds: () => number;
@@ -40,6 +42,9 @@ export function openSession(limitSeconds: number | null): Session {
       shown = Date.now();
       const rate = Math.round(states / Math.max(seconds(), 1));
       process.stderr.write(`\r\x1b[K${what}: ${phase}, ${states} states, ${rate}/s, ${found} found${left()}`);
+    },
+    startCell: (number, of, what) => {
+      if (!process.stderr.isTTY && of > 1) complain(`cell ${number} of ${of}: ${what}`);
     },
     clearProgress: () => {
       if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');

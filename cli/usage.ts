@@ -66,7 +66,9 @@ export type Format = (typeof FORMATS)[number];
 export function oneOf<T extends string>(what: string, text: string, known: readonly T[]): T {
   const found = known.find((word) => word === text);
   if (found !== undefined) return found;
-  throw new UsageError(`there is no ${what} '${text}'; known: ${known.join(', ')}`);
+  /* a word for several things */
+  const none = what === 'bounds' ? 'there are no bounds named' : `there is no ${what}`;
+  throw new UsageError(`${none} '${text}'; known: ${known.join(', ')}`);
 }
 
 export function listOf<T extends string>(what: string, text: string | undefined, known: readonly T[]): T[] {

@@ -1,8 +1,12 @@
 // A policy of the user's own from the first check to the mail: what is printed can be pasted, sent and replayed.
 
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { asciiOf, shellWord } from '../cli/plain-text.ts';
-import { QUICK, folder, policyFile, run } from './cli-run.ts';
+import { packageRoot } from '../cli/root.ts';
+import { QUICK, complaint, folder, policyFile, run, withHook } from './cli-run.ts';
 
 const cwd = process.cwd();
 process.chdir(folder);
@@ -20,6 +24,12 @@ export const policy: Policy = {
   *ioas_map_file(range) { ${body} },
 };
 `,
+  );
+
+/** The files that replay lines name, each with the rest of its command. */
+const commandsIn = (out: string): string[][] =>
+  [...out.replace(/\\\n/g, '').matchAll(/gmem-conform (replay \S+\.json.*)/g)].map((found) =>
+    found[1].split(/ +/),
   );
 
 describe('texts beyond ASCII', () => {
@@ -41,15 +51,66 @@ describe('texts beyond ASCII', () => {
   });
 });
 
-/** The files that replay lines name, each with the rest of its command. */
-const commandsIn = (out: string): string[][] =>
-  [...out.replace(/\\\n/g, '').matchAll(/gmem-conform (replay \S+\.json.*)/g)].map((found) =>
-    found[1].split(/ +/),
+describe('replay', () => {
+  test('of a mail that was saved, and quoted', async () => {
+    const mail = await run('check', 'vmm-remap', ...QUICK, '--format', 'mail');
+    const saved = join(folder, 'saved.mail');
+    writeFileSync(saved, mail.out.replace(/(GC1-.{10,20}-)/, '$1\n').replace(/^/gm, '> '));
+    expect((await run('replay', saved)).out).toBe(mail.out);
+    const text = readFileSync(saved, 'utf8');
+    const bin = join(packageRoot(), 'bin', 'gmem-conform.js');
+    const piped = spawnSync(process.execPath, [bin, 'replay', '-'], { input: text, encoding: 'utf8' });
+    expect(piped.stdout).toBe(mail.out);
+    const empty = spawnSync(process.execPath, [bin, 'replay', '-'], { input: 'hello', encoding: 'utf8' });
+    expect(empty.stderr).toBe('gmem-conform: standard input: there is no replay token in it\n');
+    expect(empty.status).toBe(2);
+  });
+
+  test('of what does not fit', async () => {
+    expect(complaint(await run('replay', 'GC1-'))).toMatch(/not a token: nothing after GC1;/);
+    expect(complaint(await run('replay', 'GC1-AAAA--BBBB'))).toMatch(/group 2 is empty/);
+    const found = await run('check', leaky('mine'), ...QUICK);
+    const [argv] = commandsIn(found.out);
+    const wrong = withHook('not-mine', 'return 0;');
+    const ran = await run(...argv.slice(0, 2), '--policy', wrong);
+    expect(complaint(ran)).toMatch(/is about the policy 'leaky', and \S+not-mine\.ts has not-mine$/m);
+    expect(ran.status).toBe(2);
+    expect(complaint(await run('replay', 'GC1-AAAA', '--calls', '2'))).toMatch(/unknown option '--calls'/);
+  });
+});
+
+test('a file that is not there is a matter of usage', async () => {
+  const ran = await run('check', './nowhere.ts');
+  expect(complaint(ran)).toMatch(/nowhere\.ts: no such file/);
+  expect(ran.status).toBe(2);
+});
+
+test('a policy under the name of a bundled one is taken with a warning, and none not at all', async () => {
+  const named = (name: string): string =>
+    policyFile(
+      `${name}-again`,
+      `export const p = { name: '${name}', title: 'x', source: 'x', base: 'rfc-v2', *ioas_map_file() { return 0; } };`,
+    );
+  expect(
+    complaint(await run('try', 'A: map 0', '--policy', named('folio-pin'), '--platform', 'bare')),
+  ).toMatch(/a bundled policy is named 'folio-pin' too/);
+  const ran = await run('check', named('none'), ...QUICK);
+  expect(complaint(ran)).toMatch(/policy\.name is 'none'/);
+  expect(ran.status).toBe(3);
+});
+
+test('several cells are counted where nobody sees the progress', async () => {
+  const ran = await run('check', 'none', ...QUICK, '--platform', 'bare,tdx', '--runs', '0');
+  expect(ran.err).toBe(
+    'gmem-conform: cell 1 of 2: none, bare, VMM adversarial\ngmem-conform: cell 2 of 2: none, tdx, VMM adversarial\n',
   );
+});
 
 describe('each replay line that is printed can be followed', () => {
   test('of findings on the base, in several cells', async () => {
-    expect((await run('new-policy', 'my-idea')).status).toBe(0);
+    const written = await run('new-policy', 'my-idea');
+    const command = /judge it with: node (\S+) check \.\/my-idea\.ts$/m.exec(written.out)?.[1] ?? '';
+    expect(existsSync(command)).toBe(true);
     const found = await run('check', './my-idea.ts', ...QUICK, '--platform', 'bare,tdx');
     const commands = commandsIn(found.out);
     expect(commands.length).toBeGreaterThan(0);

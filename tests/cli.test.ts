@@ -11,7 +11,10 @@ describe('words that do not exist name those that do, status 2', () => {
     [['check', 'vmm-remap', '--platform', 'z80'], /no platform 'z80'; known: bare, sev-snp, tdx/],
     [['check', 'vmm-remap', '--base', 'linux-0.01'], /no base 'linux-0.01'; known: linux-7.2, rfc-v2, v8/],
     [['check', 'vmm-remap', '--only', 'no-such'], /no invariant 'no-such'; known: no-mapping-to-freed-page/],
-    [['check', 'vmm-remap', '--bounds', 'huge'], /no bounds 'huge'; known: quick, small, medium, large/],
+    [
+      ['check', 'vmm-remap', '--bounds', 'huge'],
+      /no bounds named 'huge'; known: quick, small, medium, large/,
+    ],
     [['check', 'vmm-remap', '--calls', 'many'], /--calls is 'many', must be a whole number from 1 to 8/],
     [['check', 'vmm-remap', '--frobnicate'], /unknown option '--frobnicate'/],
     [

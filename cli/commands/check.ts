@@ -59,6 +59,14 @@ interface Ran {
   readonly statuses: number[];
 }
 
+const cellsOf = ({ policy }: Named, options: RawOptions): number =>
+  platformsOf(options).reduce(
+    (sum, platform) =>
+      sum +
+      vmmsOf(options).length * failOf(options, failuresOf(baseOf(options, policy.base), platform)).length,
+    0,
+  );
+
 /** One policy on all the platforms asked for; what was found before an error of the policy is kept. */
 function runPolicy(
   { policy, bundled, file }: Named,
@@ -66,6 +74,7 @@ function runPolicy(
   session: Session,
   base: BaseFindings,
   corpus: readonly CorpusEntry[],
+  startCell: (what: string) => void,
 ): Ran {
   const results: Result[] = [];
   const statuses: number[] = [];
@@ -76,6 +85,9 @@ function runPolicy(
       for (const fail of failOf(options, failuresOf(baseOf(options, policy.base), platform))) {
         if (session.interrupted()) return { results, statuses };
         const config = { ...configOf(options, policy.base, platform, vmm, 'small'), fail };
+        startCell(
+          [policy.name, platform, `VMM ${vmm}`, ...(fail === null ? [] : [`fail ${fail}`])].join(', '),
+        );
         try {
           const result = check(config, policy, base, {
             seed: seedOf(options),
@@ -178,7 +190,10 @@ export async function checkCommand(words: readonly string[], options: RawOptions
   const corpus = corpusEntries();
   const session = openSession(timeOf(options));
   const base = makeBaseFindings();
-  const ran = policies.map((named) => runPolicy(named, options, session, base, corpus));
+  const cells = policies.reduce((sum, named) => sum + cellsOf(named, options), 0);
+  let cell = 0;
+  const startCell = (what: string): void => session.startCell(++cell, cells, what);
+  const ran = policies.map((named) => runPolicy(named, options, session, base, corpus, startCell));
   session.clearProgress();
   session.close();
   const report: RunReport = { version: 1, seed: seedOf(options), results: ran.flatMap((r) => r.results) };

@@ -56,6 +56,12 @@ export async function matrixCommand(words: readonly string[], options: RawOption
       for (const platform of platformsOf(options)) {
         if (session.interrupted()) break;
         const config = configOf(options, named.policy.base, platform, vmm, 'quick');
+        const what = `${named.policy.name}, ${platform}, VMM ${vmm}`;
+        session.startCell(
+          cells.length + 1,
+          policies.length * platformsOf(options).length * vmmsOf(options).length,
+          what,
+        );
         const result = check(
           config,
           named.policy,

@@ -1,12 +1,19 @@
 // new-policy: a policy of the user's own to start from.
 
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { readText } from '../files.ts';
-import { packageRoot } from '../root.ts';
+import { shellWord } from '../plain-text.ts';
+import { isCheckout, packageRoot } from '../root.ts';
 import { print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { UsageError } from '../usage.ts';
+
+/** What starts the program from this folder. */
+const commandHere = (): string =>
+  isCheckout()
+    ? `node ${shellWord(join(relative('.', packageRoot()), 'bin', 'gmem-conform.js'))}`
+    : 'npx gmem-conform';
 
 export function newPolicyCommand(name: string): number {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(name))
@@ -24,6 +31,6 @@ export function newPolicyCommand(name: string): number {
       `./${file} cannot be written (${error instanceof Error ? error.message : String(error)})`,
     );
   }
-  print(`wrote ./${file}; judge it with: gmem-conform check ./${file}`);
+  print(`wrote ./${file}; judge it with: ${commandHere()} check ./${file}`);
   return STATUS.conformant;
 }

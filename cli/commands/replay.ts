@@ -94,10 +94,13 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
   const candidates =
     options.policy === undefined ? BUNDLED : (await policiesOf([options.policy])).map(({ policy }) => policy);
   const policy = candidates.find(({ name }) => name === entry.policy);
-  if (policy === undefined)
-    throw new UsageError(
-      `${file} is about the policy '${entry.policy}', which is not bundled: name its file with --policy ./${entry.policy}.ts`,
-    );
+  if (policy === undefined) {
+    const where =
+      options.policy === undefined
+        ? `which is not bundled: name its file with --policy ./${entry.policy}.ts`
+        : `and ${options.policy} has ${candidates.map(({ name }) => name).join(', ')}`;
+    throw new UsageError(`${file} is about the policy '${entry.policy}', ${where}`);
+  }
   const key = keyOf(entry.invariant, entry.outcome);
   if (key === undefined)
     throw new UsageError(`${file}: there is no invariant ${keyName(entry.invariant, entry.outcome)} here`);
@@ -154,19 +157,25 @@ function elsewhere(subject: Subject, options: Options): Subject {
   return { ...subject, model: other, written: writtenOn(other, entry, key), stale: [] };
 }
 
+const STDIN = 0;
+
+/** What a mail, quoted or not, says is to be replayed: a token, or the name of a file. */
+function replayIn(mail: string, name: string): string {
+  const text = mail.replace(/^[> ]+/gm, '');
+  const token = /\bGC\d(?:-\s*[0-9A-Z]{1,4}\b)+/i.exec(text)?.[0];
+  const found = token ?? /\breplay (\S+\.json)\b/.exec(text)?.[1];
+  if (found === undefined)
+    throw new UsageError(`${name === '-' ? 'standard input' : name}: there is no replay token in it`);
+  return found;
+}
+
 export async function replayCommand(words: readonly string[], options: Options): Promise<number> {
   const format = formatOf({ ...options, format: options.format ?? 'mail' });
   const [first = ''] = words;
-  const isFile = words.length === 1 && (existsSync(first) || first.endsWith('.json'));
-  /* a saved mail: the token in it */
-  const saved =
-    isFile && !first.endsWith('.json') ? /GC\d-[0-9A-Za-z-]+/.exec(readText(first))?.[0] : undefined;
-  const start =
-    saved !== undefined
-      ? fromToken(saved)
-      : isFile
-        ? await fromFile(first, options)
-        : fromToken(words.join(' '));
+  const isMail = words.length === 1 && (first === '-' || (existsSync(first) && !first.endsWith('.json')));
+  const named = isMail ? replayIn(readText(first === '-' ? STDIN : first), first) : words.join(' ');
+  const isFile = named.endsWith('.json');
+  const start = isFile ? await fromFile(named, options) : fromToken(named);
   if (options.out !== undefined) prepareOut(options.out);
   const moved = options.platform !== undefined || options.assume !== undefined;
   const subject = elsewhere(start, options);
