@@ -258,38 +258,76 @@ export interface EnterRequest {
   readonly repeat?: boolean;
 }
 
-function* ask(step: Step): Steps<number> {
+/* A policy file may have a copy of this module of its own: what is watched is known to all of them. */
+const MADE = Symbol.for('gmem-iommu-conformance.made');
+/** Made and not begun, each with its name; absent where nobody asks. */
+const watched = globalThis as { [MADE]?: Map<unknown, string> | undefined };
+
+/** From here on steps are watched: one that is made is to be yielded. */
+export function watchSteps(): void {
+  watched[MADE] = new Map();
+}
+
+/** The first step that was made since and never begun: a forgotten yield*. */
+export function forgottenStep(): string | null {
+  const [first = null] = watched[MADE]?.values() ?? [];
+  watched[MADE] = undefined;
+  return first;
+}
+
+/** yield* asks for the iterator first. */
+function noted<R>(steps: Steps<R>, name: string): Steps<R> {
+  const made = watched[MADE];
+  if (made === undefined) return steps;
+  made.set(steps, name);
+  return Object.assign(steps, {
+    [Symbol.iterator]: () => {
+      made.delete(steps);
+      return steps;
+    },
+  });
+}
+
+function* asking(step: Step): Steps<number> {
   return (yield step) as number;
 }
-function* tell(step: Step): Steps<void> {
+function* telling(step: Step): Steps<void> {
   yield step;
 }
-function* askFlag(step: Step): Steps<boolean> {
+function* askingFlag(step: Step): Steps<boolean> {
   return (yield step) !== 0;
 }
 /** 0 stands for "none" in an answer, n + 1 for pfn n. */
-function* askPfn(step: Step): Steps<Pfn | null> {
+function* askingPfn(step: Step): Steps<Pfn | null> {
   const answer = (yield step) as number;
   return answer === 0 ? null : answer - 1;
+}
+const ask = (step: Step): Steps<number> => noted(asking(step), step.op);
+const tell = (step: Step): Steps<void> => noted(telling(step), step.op);
+const askFlag = (step: Step): Steps<boolean> => noted(askingFlag(step), step.op);
+const askPfn = (step: Step): Steps<Pfn | null> => noted(askingPfn(step), step.op);
+function* entering<R>(request: EnterRequest): Steps<R> {
+  return (yield request) as R;
 }
 
 /**
  * Call a kernel function: its name appears in reports; only its result is remembered. Arguments are plain
  * data.
  */
-export function* call<A extends readonly PlainArgument[], R>(
+export function call<A extends readonly PlainArgument[], R>(
   fn: (...args: A) => Steps<R>,
   ...args: A
 ): Steps<R> {
-  return (yield { op: 'call', fn: fn as unknown as EnterRequest['fn'], args }) as R;
+  return noted(entering({ op: 'call', fn: fn as unknown as EnterRequest['fn'], args }), 'call');
 }
 
 /** Run the function until it returns something else than 'again'; each round starts with nothing remembered. */
-export function* repeat<A extends readonly PlainArgument[], R>(
+export function repeat<A extends readonly PlainArgument[], R>(
   fn: (...args: A) => Steps<R | 'again'>,
   ...args: A
 ): Steps<R> {
-  return (yield { op: 'call', fn: fn as unknown as EnterRequest['fn'], args, repeat: true }) as R;
+  const request = { op: 'call', fn: fn as unknown as EnterRequest['fn'], args, repeat: true } as const;
+  return noted(entering(request), 'repeat');
 }
 
 /* ---- locks: blocking steps; the releasing ones only let others go on ---- */
@@ -748,7 +786,8 @@ export const iotlb_gather_sync = (range: Range, fault?: string): Steps<void> =>
 export const iommu_completion_wait = (range: Range): Steps<void> =>
   tell({ op: 'iommu_completion_wait', start: range.start, end: range.end });
 /** iommu_iotlb_sync() as drivers do it: queue, then wait. */
-export function* iotlb_sync(range: Range): Steps<void> {
+export const iotlb_sync = (range: Range): Steps<void> => noted(queueAndWait(range), 'iotlb_sync');
+function* queueAndWait(range: Range): Steps<void> {
   yield* iotlb_gather_sync(range);
   yield* iommu_completion_wait(range);
 }

@@ -31,6 +31,8 @@ export interface Language {
   readonly compile: (step: unknown) => number;
   /** How many answers the step may get: 0 .. width - 1. */
   readonly width: (op: number) => number;
+  /** Asked around each run of a function: what it made as a step and never yielded. Null: nothing. */
+  readonly forgotten?: { readonly watch: () => void; readonly ask: () => string | null };
 }
 
 export interface CallLimits {
@@ -88,6 +90,11 @@ function different(name: string, at: number): PolicyError {
       'randomness; state that outlives a call belongs into registers.',
   );
 }
+
+const neverYielded = (name: string, step: string): PolicyError =>
+  new PolicyError(
+    `${name}(): ${step}() was made and never yielded: write \`yield* ${step}(...)\`. Without it nothing is done.`,
+  );
 
 export function makeCalls(
   language: Language,
@@ -189,6 +196,7 @@ export function makeCalls(
     const { fn, args, asked, answers } = frame;
     try {
       return guard(() => {
+        language.forgotten?.watch();
         const running = (fn as (...a: readonly Plain[]) => Generator<unknown, Plain | void, unknown>)(
           ...args,
         );
@@ -199,9 +207,12 @@ export function makeCalls(
           if (again !== asked[k]) throw different(fn.name, k);
           request = running.next(answers[k]);
         }
+        const forgotten = language.forgotten?.ask() ?? null;
+        if (forgotten !== null && request.done === true) throw neverYielded(fn.name, forgotten);
         return request;
       });
     } catch (error) {
+      language.forgotten?.ask();
       if (error instanceof PolicyError) throw error;
       if (error instanceof Error && error.name === 'SuiteError') throw error;
       throw new PolicyError(`${fn.name}() threw: ${error instanceof Error ? error.message : String(error)}`, {

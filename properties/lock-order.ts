@@ -69,7 +69,7 @@ export interface Lesson {
   readonly machine: Machine;
   readonly interpreter: Interpreter;
   readonly table: { readonly calls: readonly Call[]; readonly lockers: readonly Call[] };
-  readonly domain: Pick<Domain, 'compile' | 'width' | 'apply'>;
+  readonly domain: Pick<Domain, 'compile' | 'width' | 'apply' | 'forgotten'>;
   readonly guard: Guard | undefined;
 }
 

@@ -1,6 +1,6 @@
 // Puts a model, a policy and the specification together into a system that the engine can search.
 
-import type { Policy } from '../api/index.ts';
+import { type Policy, forgottenStep, watchSteps } from '../api/index.ts';
 import type { Guard } from '../engine/calls.ts';
 import { PolicyError } from '../engine/errors.ts';
 import { type CallOffer, type Domain, type Environment, type System, makeSystem } from '../engine/system.ts';
@@ -147,6 +147,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
       }
     },
     width: interpreter.width,
+    ...(options.guard === undefined ? {} : { forgotten: { watch: watchSteps, ask: forgottenStep } }),
     isRelease: interpreter.isRelease,
     isReleaseAtEnd: interpreter.isReleaseAtEnd,
     areTwins: (kind) => kind === 'vmm',

@@ -137,6 +137,26 @@ describe('policy files that break the API, status 3', () => {
   });
 });
 
+describe('a forgotten yield*, status 3', () => {
+  const cases: readonly (readonly [string, () => string, RegExp])[] = [
+    [
+      'of a statement',
+      () => withHook('forgets', "lock('pages_mutex'); yield* gmem_invalidate_seq(); return 0;"),
+      /ioas_map_file\(\): lock\(\) was made and never yielded: write `yield\* lock\(\.\.\.\)`/,
+    ],
+    [
+      'of an answer',
+      () => withHook('takes-for-answer', "return iommu_map(0, 0) ? 0 : '-ENOMEM';"),
+      /iommu_map\(\) was made and never yielded/,
+    ],
+  ];
+  test.each(cases)('%s', async (_what, file, message) => {
+    const ran = await run('check', file(), ...QUICK);
+    expect(complaint(ran)).toMatch(message);
+    expect(ran.status).toBe(3);
+  });
+});
+
 describe('loops without an end, status 3', () => {
   const cases: readonly (readonly [string, () => string, RegExp])[] = [
     [
