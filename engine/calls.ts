@@ -1,8 +1,8 @@
-// Calls in flight. A call is a generator that yields steps as data and is a function of (call, arguments,
-// answers) alone;
-// so each one unfolds lazily into a trie of pending steps, and a thread's place is one small integer.
+// Calls in flight. A call is a generator that yields steps as data and is a function of (call, arguments, answers)
+// alone; so each one unfolds lazily into a trie of pending steps, and a thread's place is one small integer.
 
 import { PolicyError, assert } from './errors.ts';
+import { type Futures, type Standing, makeFutures } from './futures.ts';
 
 /** Arguments and results: plain data, compared by their JSON text. */
 export type Plain =
@@ -33,6 +33,9 @@ export interface Language {
   readonly width: (op: number) => number;
   /** Asked around each run of a function: what it made as a step and never yielded. Null: nothing. */
   readonly forgotten?: { readonly watch: () => void; readonly ask: () => string | null };
+  /** See Domain. */
+  readonly touches?: (op: number) => number;
+  readonly kind?: (op: number) => number;
 }
 
 export interface CallLimits {
@@ -45,6 +48,9 @@ export interface CallLimits {
 }
 
 export const CALL_LIMITS: CallLimits = { stepsPerFunction: 200, depth: 24, nodes: 1 << 20 };
+
+const SCOUT_PLACES = 20_000;
+const SCOUT_WIDTH = 4;
 
 interface Frame {
   readonly fn: Proc;
@@ -70,11 +76,17 @@ export interface Calls {
   /** Pending step by place; -1 where the call has returned. Grows: read it again after `next`. */
   op: Int32Array;
   readonly describe: (place: number) => Place;
+  readonly futures: Futures;
+  /**
+   * Unfolds each function once for each answer that it may get, so that what calls may touch is known before they get
+   * there. An answer that never comes may make protocol code throw: that is not its fault.
+   */
+  readonly scout: () => void;
   /** Places known so far, 0 (idle) included. */
   readonly size: () => number;
 }
 
-const ENTER = -2; /* in `asked`: the function entered another one, whose result is the answer */
+const EVERYTHING = -1;
 
 /** Wraps the running of protocol code, so that the command line can put a watchdog around it. */
 export type Guard = <T>(run: () => T) => T;
@@ -102,6 +114,7 @@ export function makeCalls(
   guard: Guard = (run) => run(),
 ): Calls {
   const places: (Place | undefined)[] = [undefined];
+  const futures = makeFutures();
   const index = new Map<string, number>();
   const numbers = new Map<Proc, number>();
   let kid = new Int32Array(1 << 12);
@@ -116,6 +129,18 @@ export function makeCalls(
   };
   const keyOf = (frames: readonly Frame[], done: boolean, result: Plain): string =>
     JSON.stringify([done ? 1 : 0, result ?? null, ...frames.map((f) => [numberOf(f.fn), f.args, f.answers])]);
+
+  /* in `asked`: the function entered another one, whose result is the answer */
+  const enter = (callee: { readonly fn: Proc } | undefined): number =>
+    callee === undefined ? -2 : -2 - numberOf(callee.fn);
+  const kindOf = (asked: number): number => (asked < 0 ? asked : (language.kind?.(asked) ?? asked));
+  const standing = (frames: readonly Frame[]): Standing[] =>
+    frames.map(({ fn, args, asked, answers, repeat }, depth) => ({
+      name: `${numberOf(fn)}${depth === 0 ? JSON.stringify(args) : ''}`,
+      asks: kindOf(asked[answers.length] ?? enter(frames[depth + 1])),
+      asked: answers.length === 0 ? -1 : kindOf(asked[answers.length - 1]),
+      repeats: repeat === true,
+    }));
 
   const intern = (frames: readonly Frame[], op: number, done: boolean, result: Plain): number => {
     const key = keyOf(frames, done, result);
@@ -136,6 +161,7 @@ export function makeCalls(
       kidBase = bases;
     }
     calls.op[id] = op;
+    if (!done) futures.add(id, standing(frames), language.touches?.(op) ?? EVERYTHING);
     kidBase[id] = kidTop;
     if (!done) kidTop += language.width(op);
     kidBase[id + 1] = kidTop;
@@ -171,7 +197,7 @@ export function makeCalls(
         if (caller === undefined) return intern([frame], -1, true, result);
         frames = [
           ...frames.slice(0, -1),
-          { ...caller, asked: [...caller.asked, ENTER], answers: [...caller.answers, result] },
+          { ...caller, asked: [...caller.asked, enter(frame)], answers: [...caller.answers, result] },
         ];
         continue;
       }
@@ -203,7 +229,7 @@ export function makeCalls(
         let request = running.next();
         for (let k = 0; k < answers.length; k++) {
           if (request.done === true) throw different(fn.name, k);
-          const again = isEnter(request.value) ? ENTER : language.compile(request.value);
+          const again = isEnter(request.value) ? enter(request.value) : language.compile(request.value);
           if (again !== asked[k]) throw different(fn.name, k);
           request = running.next(answers[k]);
         }
@@ -232,7 +258,28 @@ export function makeCalls(
     return made;
   };
 
+  const scout = (): void => {
+    const seen = new Set<string>();
+    for (let place = 1; place < places.length && places.length < SCOUT_PLACES; place++) {
+      const at = places[place];
+      if (at === undefined || at.done) continue;
+      const width = Math.min(language.width(at.op), SCOUT_WIDTH);
+      const point = JSON.stringify([at.op, ...at.frames.map((f) => [numberOf(f.fn), f.answers.length])]);
+      for (let answer = 0; answer < width; answer++) {
+        const key = `${point} ${answer}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        try {
+          calls.next(place, answer);
+        } catch (error) {
+          if (!(error instanceof PolicyError)) throw error;
+        }
+      }
+    }
+  };
+
   const calls: Calls = {
+    scout,
     root: (fn, args) => unfold([{ fn, args, asked: [], answers: [] }]),
     next: (place, answer) => {
       const at = kidBase[place] + answer;
@@ -240,6 +287,7 @@ export function makeCalls(
       return made === 0 ? slow(place, answer) : made;
     },
     op: new Int32Array(1 << 10),
+    futures,
     describe: (place) => {
       const at = places[place];
       assert(at !== undefined, `place ${place} is known`);

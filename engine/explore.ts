@@ -3,9 +3,12 @@
 import { SuiteError } from './errors.ts';
 import { fresh } from './fresh.ts';
 import type { State } from './layout.ts';
+import { type Path, type Standing, chainTo, pathThrough, withFollowers } from './paths.ts';
 import type { Successors } from './successors.ts';
 import { type Store, makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
+
+export type { Path } from './paths.ts';
 
 export interface ExploreOptions {
   /** Stop with `complete: false` beyond this many states. */
@@ -44,73 +47,9 @@ export interface Exploration {
   readonly pathToState: (state: number) => Path;
 }
 
-/** Replayable: the number of the initial state, then one move a step. */
-export interface Path {
-  readonly initial: number;
-  readonly moves: readonly Move[];
-}
-
 /** From this state on the search runs code of its own. */
 export const ALONE_FROM = 4096;
 const CHECK_EVERY = 4096;
-
-/** Which thread stands where, after exchanges of interchangeable ones. */
-type Standing = number[];
-
-/** A move of who stands there, and the steps that were run on with it. */
-function withFollowers(system: System, successors: Successors, index: number, standing: Standing): Move[] {
-  const move = successors.moves[index];
-  const actor = system.actorOf(move);
-  const offer = system.offerOf(move);
-  const thread = standing[actor] ?? actor;
-  const first =
-    actor >= system.threads
-      ? move
-      : offer < 0
-        ? system.continueMove(thread)
-        : system.startMove(thread, offer);
-  const followers = successors.followers[index] ?? [];
-  return [first, ...followers.map((each) => system.continueMove(standing[each] ?? each))];
-}
-
-/** Exchanges as the search has made them after the move. */
-function exchange(standing: Standing, swaps: readonly number[]): void {
-  for (let k = 0; k < swaps.length; k += 2) {
-    const kept = standing[swaps[k]];
-    standing[swaps[k]] = standing[swaps[k + 1]];
-    standing[swaps[k + 1]] = kept;
-  }
-}
-
-/** The moves that lead from each state of a chain of parents to the next one; leaves `standing` as it is at the end. */
-function pathThrough(
-  system: System,
-  store: Store,
-  chain: readonly number[],
-  eager: boolean,
-  standing: Standing,
-): Move[] {
-  const { layout } = system;
-  const successors = system.successors(layout, 'never');
-  const base: State = new Int32Array(layout.length);
-  return chain.slice(1).flatMap((state, k) => {
-    store.load(chain[k], base);
-    const count = successors.from(base, -1, eager);
-    for (let s = 0; s < count; s++)
-      if (layout.same(successors.rows, s * layout.words, store.rows, state * layout.words)) {
-        const moves = withFollowers(system, successors, s, standing);
-        exchange(standing, successors.swaps[s] ?? []);
-        return moves;
-      }
-    throw new SuiteError('a state is not among the successors of its parent');
-  });
-}
-
-function chainTo(store: Store, state: number): number[] {
-  const chain: number[] = [];
-  for (let s = state; s >= 0; s = store.parents[s]) chain.push(s);
-  return chain.reverse();
-}
 
 /**
  * A call is in flight and none of the moves enabled is a thread's or helps one. Uses nothing from outside,
@@ -196,12 +135,48 @@ function makeNotes(properties: number, until: readonly number[] | undefined) {
   return notes;
 }
 
+/* From so many calls on it is worth to find out first what they touch. */
+const LEARN_CALLS = 3;
+/* A search with fewer calls, made to that end, ends here. */
+const LEARN_STATES = 100_000;
+
+/**
+ * What the calls touch is known as far as they have unfolded: a look at each function and searches with fewer calls
+ * come first, and where the whole one finds that a call touches more than was relied on, it is made again.
+ */
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
+  const { eager = false } = options;
+  const { domain, environment, calls } = system;
+  if (!eager || domain.meets === undefined || environment.kind !== 'free' || environment.calls < LEARN_CALLS)
+    return exploreOnce(system, options);
+  calls.futures.trusted = true;
+  calls.scout();
+  for (let less = environment.calls - 1; less > 0; less--) {
+    const initial = system.initial.map((state) => {
+      const later = state.slice();
+      later[system.counterAt[0]] = less;
+      return later;
+    });
+    exploreOnce(system, { eager, statesMax: LEARN_STATES }, initial);
+  }
+  for (;;) {
+    const known = calls.futures.surprises();
+    calls.futures.asked.fill(0);
+    const found = exploreOnce(system, options);
+    if (calls.futures.surprises() === known || !found.complete) return found;
+  }
+}
+
+function exploreOnce(
+  system: System,
+  options: ExploreOptions,
+  initial: readonly State[] = system.initial,
+): Exploration {
   const { statesMax = Infinity, eager = false, stop, until, onFinal } = options;
   const { domain, layout } = system;
   const notes = makeNotes(domain.properties.length, until);
   let store = makeStore(layout);
-  const initials = system.initial.map((state) => {
+  const initials = initial.map((state) => {
     const added = store.add(state, -1);
     const found: number[] = [];
     if (added >= 0) domain.judge(state.slice(), found);

@@ -56,6 +56,8 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const swaps: number[][] = [];
   const swap = kept === 'never' ? domain.swap : undefined;
   const none: number[] = [];
+  /* a loop that meets nobody would never end */
+  const FOLLOWERS_MAX = 100;
   /* first steps of calls that may be started, where it matters to an agent that they come next */
   const firsts = roots.flatMap((list, thread) =>
     list
@@ -151,10 +153,26 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     for (let k = 0; k < budgets.length; k++) if (m[budgets[k].at] < budgets[k].max) return false;
     return true;
   };
+  /** Those of the bits that another thread may still touch; where it is none of them, that is relied on. */
+  const touchedByOthers = (thread: number, bits: number): number => {
+    const { touched, asked } = calls.futures;
+    let found = 0;
+    for (let other = 0; other < threads; other++) if (other !== thread) found |= touched[m[placeAt[other]]];
+    const free = bits & ~found;
+    if (free !== 0)
+      for (let other = 0; other < threads; other++) if (other !== thread) asked[m[placeAt[other]]] |= free;
+    return found & bits;
+  };
+  /** What the step looks at nobody else in flight may change, and what it changes nobody else may look at. */
+  const meetsNobody = (thread: number, op: number): boolean => {
+    const bits = domain.meets?.(op, m) ?? 0;
+    return bits !== 0 && touchedByOthers(thread, bits) === 0;
+  };
   /** Releases of any thread, and the step after an acquiring one of this thread. */
   const runOn = (actor: number, op: number): void => {
     let tail = none;
-    const atEnd = domain.isReleaseAtEnd !== undefined && noneToStart();
+    const atEnd = noneToStart();
+    const { trusted } = calls.futures;
     let acquired = op >= 0 && domain.isAcquire?.(op, m, actor) === true;
     for (let again = true; again;) {
       again = false;
@@ -164,9 +182,9 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         const nature = natureOf(next);
         const goesOn =
           (nature & RELEASES) !== 0 ||
-          (atEnd && domain.isReleaseAtEnd?.(next, m) === true) ||
+          (atEnd && (domain.isReleaseAtEnd?.(next, m) === true || (trusted && meetsNobody(thread, next)))) ||
           (thread === actor && acquired && (nature & WAITS) === 0);
-        if (!goesOn || !follow(thread)) continue;
+        if (!goesOn || tail.length === FOLLOWERS_MAX || !follow(thread)) continue;
         if (tail === none) tail = [];
         tail.push(thread);
         if (thread === actor) acquired = domain.isAcquire?.(next, m, thread) === true;
@@ -174,6 +192,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
       }
     }
     followers[count] = tail;
+    if (atEnd && trusted) domain.forget?.(m, touchedByOthers(-1, domain.forgets ?? 0));
   };
 
   return {

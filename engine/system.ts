@@ -32,6 +32,22 @@ export interface Domain extends Language {
   readonly isRelease?: (op: number) => boolean;
   /** The same where no call will be started any more, for steps that only calls to come could meet. */
   readonly isReleaseAtEnd?: (op: number, m: State) => boolean;
+  /** Bits of what the step, once it is due, may touch in a way that others could tell. Without it: all of them. */
+  readonly touches?: (op: number) => number;
+  /** Steps that differ in their arguments alone have the same. */
+  readonly kind?: (op: number) => number;
+  /**
+   * Bits that nobody else may touch any more for the step to be taken at once where no call will be started any
+   * more; 0: it never is. Asked before the step.
+   */
+  readonly meets?: (op: number, m: State) => number;
+  /**
+   * Clears what nobody will look at any more, where no call will be started and those in flight touch no more than
+   * these bits.
+   */
+  readonly forget?: (m: State, touched: number) => void;
+  /** The bits that `forget` looks at. */
+  readonly forgets?: number;
   /**
    * True for steps after which nobody else sees a difference until the next one (taking a lock): that one
    * follows at once. Asked after the step.
@@ -126,6 +142,8 @@ export interface System {
   readonly threads: number;
   /** Slot of a thread's place: 0 idle. */
   readonly placeAt: readonly number[];
+  /** Slot that counts the calls that a thread has started; one for all of them in a free environment. */
+  readonly counterAt: readonly number[];
   /** Calls started so far. */
   readonly started: (m: State) => number;
   /**
@@ -221,6 +239,7 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     threads,
     actors: threads + domain.agents.length,
     placeAt,
+    counterAt,
     initial: domain.initial(() => new Int32Array(layout.length)),
     started: (m) => {
       if (environment.kind === 'free') return m[counterAt[0]];

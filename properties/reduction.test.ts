@@ -119,6 +119,11 @@ const cases = [
     policy,
     config: configOf(policy, 'sev-snp', 'cooperative', boundsOf('quick')),
   })),
+  /* from three calls on what the calls may still touch counts as well */
+  ...POLICIES.map((policy) => ({
+    policy: { ...policy, base: 'linux-7.2' as const },
+    config: configOf({ ...policy, base: 'linux-7.2' }, 'tdx', 'adversarial', threeCalls),
+  })),
   ...[vmmRemap, ...BROKEN.filter(({ planted }) => planted?.settings?.cast?.includes('domains'))].map(
     (policy) => ({
       policy,

@@ -150,6 +150,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     ...(options.guard === undefined ? {} : { forgotten: { watch: watchSteps, ask: forgottenStep } }),
     isRelease: interpreter.isRelease,
     isReleaseAtEnd: interpreter.isReleaseAtEnd,
+    ...interpreter.meetings,
     areTwins: (kind) => kind === 'vmm',
     swap: makeSwap(machine),
     isAcquire: interpreter.isAcquire,

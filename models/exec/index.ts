@@ -20,6 +20,7 @@ import { makeKvm } from './kvm.ts';
 import { makeLru } from './lru.ts';
 import { type Lockdep, makeLockdep } from './lockdep.ts';
 import { makeLaunch } from './launch.ts';
+import { type Meetings, makeMeetings } from './meetings.ts';
 import { makeMemory } from './memory.ts';
 import { makeMemslot } from './memslot.ts';
 import { makePointer } from './pointer.ts';
@@ -44,6 +45,7 @@ export interface Interpreter {
   readonly isRelease: (op: number) => boolean;
   /** The same where no call will be started any more. */
   readonly isReleaseAtEnd: (op: number, m: State) => boolean;
+  readonly meetings: Meetings;
   readonly isAcquire: (op: number, m: State, thread: number) => boolean;
   /** An IOTLB fill is tried before this step. */
   readonly mayForbid: (op: number) => boolean;
@@ -437,6 +439,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const numbers = new Map<string, number>();
   const kinds: Mover[] = [];
   const refersToOpenFile: boolean[] = [];
+  const meetings = makeMeetings(exec, steps);
   return {
     view,
     compile: (given) => {
@@ -456,6 +459,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     stepOf: (op) => steps[op],
     isRelease: (op) => kinds[op] === 'release',
     isReleaseAtEnd: (op, m) => refersToOpenFile[op] && m[at.file] === FILE.open,
+    meetings,
     isAcquire: (op, m, thread) => {
       if (kinds[op] !== 'acquire' && kinds[op] !== 'acquire or wait') return false;
       /* with no slot bound the first takes nothing; the second may be misplaced outside the lock */

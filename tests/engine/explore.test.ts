@@ -136,6 +136,50 @@ describe('toy domains', () => {
     expect(fewer).toBeGreaterThan(10);
   });
 
+  test('taking steps at once that nobody else meets any more hits the same properties', () => {
+    let fewer = 0;
+    let again = 0;
+    const last = { cell: 2 } as const;
+    const withLast = fc.array(
+      fc.constantFrom<ToyStep>(
+        { op: 'get', ...last },
+        { op: 'set', ...last, value: 2 },
+        { op: 'add', ...last },
+        { op: 'set', cell: 0 },
+        { op: 'set', cell: 1 },
+        { op: 'add', cell: 0 },
+        { op: 'lock', cell: 1 },
+      ),
+      { minLength: 1, maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(withLast, { minLength: 3, maxLength: 3 }),
+        fc.tuple(fc.nat(3), fc.nat(3)),
+        (lists, bad) => {
+          const options: ToyOptions = { cells: 3, threads: ['a', 'b', 'c'], bad: [...bad], meets: true };
+          const environment: Environment = {
+            kind: 'free',
+            calls: 3,
+            offers: lists.map((steps) => [offer(...steps)]),
+          };
+          const plain = explore(toySystem(options, environment));
+          const system = toySystem(options, environment);
+          const eager = explore(system, { eager: true });
+          expect(eager.hits[0] > 0).toBe(plain.hits[0] > 0);
+          expect(eager.states).toBeLessThanOrEqual(plain.states);
+          if (eager.states < plain.states) fewer++;
+          const path = eager.pathTo(0);
+          if (path === null || path.moves.length === 0) return;
+          again++;
+          expect(replay(system, path).steps.flatMap((step) => step.properties)).toContain(0);
+        },
+      ),
+      { numRuns: 200, seed: 4 },
+    );
+    expect([fewer > 100, again > 20]).toEqual([true, true]);
+  });
+
   test('taking releases at once hits the same properties', () => {
     let fewer = 0;
     fc.assert(

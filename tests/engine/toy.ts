@@ -30,11 +30,19 @@ export interface ToyOptions {
   readonly bad?: readonly number[];
   /** An agent that moves cell 0 from 3 to 0. */
   readonly agent?: boolean;
+  /** The domain says what its steps touch. Nothing but what is read of it may depend on the last cell. */
+  readonly meets?: boolean;
 }
 
 export const CELL_VALUES = 4;
 
-export function toyDomain({ cells = 2, threads, bad = [], agent = false }: ToyOptions): Domain {
+/* Bits: the last cell is written, it is read. */
+const WRITES = 1;
+const READS = 2;
+
+export function toyDomain({ cells = 2, threads, bad = [], agent = false, meets }: ToyOptions): Domain {
+  const writes = ({ op, cell }: ToyStep): boolean => cell === cells - 1 && op !== 'get' && op !== 'hit';
+  const reads = ({ op, cell }: ToyStep): boolean => cell === cells - 1 && op !== 'set' && op !== 'hit';
   const steps: ToyStep[] = [];
   const numbers = new Map<string, number>();
   const events: number[] = [];
@@ -52,6 +60,17 @@ export function toyDomain({ cells = 2, threads, bad = [], agent = false }: ToyOp
     width: (op) => (steps[op].op === 'get' ? CELL_VALUES : 1),
     apply: (m, _thread, op) => applyToy(m, steps[op], events),
     isRelease: (op) => steps[op].op === 'unlock',
+    ...(meets === true
+      ? {
+          touches: (op) => (writes(steps[op]) ? WRITES : 0) | (reads(steps[op]) ? READS : 0),
+          kind: (op) => ['set', 'add', 'get', 'lock', 'unlock', 'hit'].indexOf(steps[op].op),
+          meets: (op) => (steps[op].op === 'get' && reads(steps[op]) ? WRITES : 0),
+          forgets: READS,
+          forget: (m, touched) => {
+            if ((touched & READS) === 0) m[cells - 1] = 0;
+          },
+        }
+      : {}),
     agents: agent ? ['agent'] : [],
     act: (m) => {
       if (m[0] !== 3) return false;
