@@ -35,5 +35,7 @@ describe('layout', () => {
       { seed: 72 },
     );
     expect(wrap('a kvm_gmem_invalidate_start() b', 20)).toEqual(['a', 'kvm_gmem_invalidate_', 'start() b']);
+    expect(wrap('mutex_lock(&pages->mutex)', 20)).toEqual(['mutex_lock(', '&pages->mutex)']);
+    expect(wrap('mutex_lock(&pages->mutex)', 8)).toEqual(['mutex_', 'lock(', '&pages->', 'mutex)']);
   });
 });

@@ -29,9 +29,11 @@ export function plain(lines: readonly string[]): string {
   return lines.map((line) => line.trimEnd() + '\n').join('');
 }
 
-/** Where to break a word longer than a line: after punctuation, so that the parts of a name stay whole. */
+/** Where to break a word longer than a line: before arguments, so that a name can be searched for; else in a name. */
 function breakAt(word: string, width: number): number {
-  for (let i = width; i > width / 3; i--) if (/[-_,/.(:]/.test(word.charAt(i - 1))) return i;
+  for (let i = width; i > 1; i--) if (/[(,]/.test(word.charAt(i - 1)) && word.charAt(i) !== ')') return i;
+  for (let i = width; i > width / 3; i--)
+    if (/[-_,/.(:]/.test(word.charAt(i - 1)) && word.charAt(i) !== '>') return i;
   return width;
 }
 

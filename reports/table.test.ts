@@ -191,3 +191,21 @@ describe('rows', () => {
 
   test('no trace, no table', () => expect(raceTable([])).toEqual([]));
 });
+
+test('a third column keeps its names whole, and the others move for it', () => {
+  const text = 'mutex_lock(&pages->mutex)';
+  const trace = ['VMM 0', 'VMM 1', 'IOMMU'].map((thread, i) => ({
+    ...FOUR_THREADS[0],
+    thread,
+    n: `${i + 1}.1`,
+    call: i === 2 ? 'a call' : null,
+    enters: [],
+    depth: 3,
+    step: 'lock',
+    text,
+    answer: '',
+  }));
+  const table = raceTable(trace);
+  expect(table.filter((line) => line.includes(text))).toHaveLength(3);
+  expect(table.every((line) => line.length <= 72)).toBe(true);
+});

@@ -8,6 +8,7 @@ const MARGIN = 2;
 /** From one column to the next, by number of threads: the last one keeps 28 characters or more. */
 const OFFSETS: readonly number[] = [0, 0, 24, 18, 13, 10];
 const LAST_COLUMN = 28;
+const OFFSET_MIN = 10;
 /** Deepest indentation by number of threads, so that a nested call does not look like the next column. */
 const DEEPEST: readonly number[] = [6, 6, 4, 3, 2, 2];
 /** Text keeps this much of a line whatever the indentation. */
@@ -34,10 +35,26 @@ interface Row {
 const widest = (words: readonly string[]): number =>
   words.reduce((most, word) => Math.max(most, word.length), 0);
 
+/** Every word of the column fits a line: none is broken. */
+const isWhole = (column: Column, trace: readonly TraceStep[]): boolean =>
+  trace
+    .filter((step) => step.thread === column.name)
+    .every((step) => widest(said(step).split(' ')) <= WIDTH - indent(column, step.depth));
+
+/** Side by side with the usual distance; nearer to each other where a name would be broken in the last ones. */
 function columnsOf(trace: readonly TraceStep[]): Column[] {
   const names = [...new Set(trace.map((step) => step.thread))];
   const k = names.length;
-  const offset = OFFSETS[k] ?? Math.floor((WIDTH - LAST_COLUMN - MARGIN) / (k - 1));
+  const usual = OFFSETS[k] ?? Math.floor((WIDTH - LAST_COLUMN - MARGIN) / (k - 1));
+  for (let offset = usual; offset >= Math.max(OFFSET_MIN, widest(names) + 2); offset--) {
+    const columns = columnsAt(names, trace, offset);
+    if (columns.every((column) => isWhole(column, trace))) return columns;
+  }
+  return columnsAt(names, trace, usual);
+}
+
+function columnsAt(names: readonly string[], trace: readonly TraceStep[], offset: number): Column[] {
+  const k = names.length;
   return names.map((name, i) => {
     const own = trace.filter((step) => step.thread === name);
     const at = MARGIN + (k > COLUMNS_MAX ? 0 : i * offset);
