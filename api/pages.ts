@@ -11,7 +11,7 @@ import {
   call,
   iommu_iova_to_phys,
   iommu_map,
-  iommu_unmap,
+  iommu_unmap_fast,
   iopt_pages_add_npinned,
   iopt_pages_sub_npinned,
   iotlb_sync,
@@ -146,9 +146,9 @@ function* pfn_reader_release_pins(pfns: PfnReader, source: Source): Steps<void> 
   pfns.batch_start_index = pfns.batch_end_index;
 }
 
-/** In pages.c each iommu_unmap() flushes, and waits. */
+/** iommu_unmap() of the kernel: it flushes, and waits. */
 export function* iommu_unmap_nofail(range: Range): Steps<void> {
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* iotlb_sync(range);
 }
 

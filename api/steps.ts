@@ -212,7 +212,7 @@ export type Step =
   | { readonly op: 'iopt_has_domain' }
   | { readonly op: 'iopt_set_domain'; readonly attached: boolean }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
-  | { readonly op: 'iommu_unmap'; readonly start: Iova; readonly end: Iova }
+  | { readonly op: 'iommu_unmap_fast'; readonly start: Iova; readonly end: Iova }
   | {
       readonly op: 'iotlb_gather_sync';
       readonly start: Iova;
@@ -768,9 +768,12 @@ export const iopt_abort_area = (range: Range): Steps<void> =>
  */
 export const iommu_map = (iova: Iova, pfn: Pfn, pages = 1): Steps<boolean> =>
   askFlag({ op: 'iommu_map', iova, pfn, pages });
-/** Clear the IOPTEs of the range (a huge leaf goes whole) and add them to this thread's gather; no flush. */
-export const iommu_unmap = (range: Range): Steps<void> =>
-  tell({ op: 'iommu_unmap', start: range.start, end: range.end });
+/**
+ * Clear the IOPTEs of the range (a huge leaf goes whole) and add them to this thread's gather; no flush: the
+ * kernel's iommu_unmap() is this and iotlb_sync().
+ */
+export const iommu_unmap_fast = (range: Range): Steps<void> =>
+  tell({ op: 'iommu_unmap_fast', start: range.start, end: range.end });
 /**
  * iommu_iotlb_sync(): queue the invalidation of the range, in the IOTLB and then in the device TLBs (--ats).
  * Complete only after iommu_completion_wait().

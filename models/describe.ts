@@ -213,7 +213,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   iopt_area_begin_unmap: (s) => [`area->pages = NULL in ${iova(s)}`, beginUnmapAnswer],
   iopt_abort_area: (s) => [`iopt_abort_area() ${iova(s)}`],
   iommu_map: (s, c) => [mapText(c, s), either('-ENOMEM', '')],
-  iommu_unmap: (s) => [`iommu_unmap() ${iova(s)}`],
+  iommu_unmap_fast: (s) => [`iommu_unmap_fast() ${iova(s)}`],
   iotlb_gather_sync: (s) => [`iommu_iotlb_sync() ${iova(s)}: queued`],
   iommu_completion_wait: (s) => [`iommu_completion_wait() ${iova(s)}`],
   iommu_iova_to_phys: (s) => [`iommu_iova_to_phys() iova ${s.iova}`, pfnOr('none')],

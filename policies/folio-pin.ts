@@ -17,7 +17,7 @@ import {
   gmem_is_private,
   iommu_iova_to_phys,
   iommu_map,
-  iommu_unmap,
+  iommu_unmap_fast,
   iopt_pages_add_npinned,
   iopt_pages_sub_npinned,
   iotlb_sync,
@@ -60,7 +60,7 @@ export function* unmap_and_unpin(start: number, end: number): Steps<void> {
     const pfn = yield* iommu_iova_to_phys(iova);
     if (pfn !== null) pinned.push(pfn);
   }
-  yield* iommu_unmap({ start, end });
+  yield* iommu_unmap_fast({ start, end });
   yield* iotlb_sync({ start, end });
   for (const pfn of pinned) {
     yield* iopt_pages_sub_npinned(1);

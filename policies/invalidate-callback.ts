@@ -16,7 +16,7 @@ import {
   gmem_invalidate_seq,
   gmem_is_private,
   iommu_map,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_sync,
   iova_of,
   kvm_gmem_get_pfn,
@@ -52,7 +52,7 @@ export function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
 
 export function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* iotlb_sync(range);
   yield* unlock('pages_mutex');
 }

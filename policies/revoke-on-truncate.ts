@@ -14,7 +14,7 @@ import {
   each_page,
   folio_put,
   iommu_map,
-  iommu_unmap,
+  iommu_unmap_fast,
   iopt_area_of,
   iotlb_sync,
   iova_of,
@@ -43,7 +43,7 @@ function* map_page(index: number, arch: Arch): Steps<Result> {
 }
 
 function* unmap_area(range: Range): Steps<void> {
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* iotlb_sync(range);
 }
 

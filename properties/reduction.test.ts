@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type Policy,
   each_page,
-  iommu_unmap,
+  iommu_unmap_fast,
   kvm_mmu_invalidate_end,
   kvm_mmu_invalidate_start,
   kvm_mmu_unmap_gfn_range,
@@ -69,7 +69,7 @@ const unmapsFirst: Policy = {
   replaces: (base) => ({
     ...base,
     *unmap(range) {
-      yield* iommu_unmap(range);
+      yield* iommu_unmap_fast(range);
       return 0;
     },
     *punch_hole(range) {

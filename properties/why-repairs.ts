@@ -61,7 +61,7 @@ export function repairsOf(
   const clear = repair(
     (page) => `clearing IOPTE[iova ${page}] and completing its sync`,
     mapped('iopte'),
-    (page) => [{ op: 'iommu_unmap', ...range(page) }, sync(page)],
+    (page) => [{ op: 'iommu_unmap_fast', ...range(page) }, sync(page)],
   );
   const zap = repair(
     (gfn) => `zapping SPTE[gfn ${gfn}] and flushing TLBs`,

@@ -132,7 +132,7 @@ export const STEPS: readonly Said[] = [
   ofRange('iopt_area_begin_unmap', 0, 1, 2, 4),
   ofRange('iopt_abort_area'),
   [{ op: 'iommu_map', iova: 0, ...pfn, pages: 1 }, 0, 1],
-  ofRange('iommu_unmap'),
+  ofRange('iommu_unmap_fast'),
   ofRange('iotlb_gather_sync'),
   ofRange('iommu_completion_wait'),
   [{ op: 'iommu_iova_to_phys', iova: 0 }, 0, 6],

@@ -72,7 +72,7 @@ function run(scenario: string, { initial = 0, fail = null as Failable | null } =
       const steps = replay(system, pathToState(first)).steps.flatMap(({ op }) => {
         const step = op < 0 ? null : interpreter.stepOf(op);
         if (step?.op === 'iommu_map') return [`map ${step.iova} -> ${step.pfn} ${step.pages}`];
-        if (step?.op === 'iommu_unmap') return [`unmap ${step.start}-${step.end}`];
+        if (step?.op === 'iommu_unmap_fast') return [`unmap ${step.start}-${step.end}`];
         if (step?.op === 'iopt_pages_add_npinned') return [`npinned + ${step.pages}`];
         if (step?.op === 'iopt_pages_sub_npinned') return [`npinned - ${step.pages}`];
         return step?.op === 'unpin_folio' ? [`unpin ${step.pfn}`] : [];

@@ -52,7 +52,7 @@ export function moverOf(step: Step): Mover {
     case 'rmp_make_shared':
     case 'pin_folio':
     /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */
-    case 'iommu_unmap':
+    case 'iommu_unmap_fast':
     case 'rmp_make_private':
     case 'clear_highpage':
     case 'store_attributes':
@@ -71,7 +71,7 @@ export function moverOf(step: Step): Mover {
  * with them.
  */
 export const mayForbid = (step: Step): boolean =>
-  step.op === 'iommu_unmap' ||
+  step.op === 'iommu_unmap_fast' ||
   step.op === 'rmp_make_private' ||
   step.op === 'clear_highpage' ||
   step.op === 'store_attributes' ||
@@ -93,7 +93,7 @@ export function timelyOf(
   const threads = machine.threads.length;
   const forbids = (m: State, iova: number, op: number): boolean => {
     const step = steps[op];
-    if (step.op === 'iommu_unmap') return true;
+    if (step.op === 'iommu_unmap_fast') return true;
     if (step.op === 'rmp_make_private' || step.op === 'clear_highpage')
       return step.pfn === m[iopte + iova] - 1;
     if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;

@@ -402,7 +402,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => iommu.areaOf(m, s.iova);
       case 'iommu_map':
         return (m, t) => iommu.map(m, t, s.iova, s.pfn, s.pages);
-      case 'iommu_unmap':
+      case 'iommu_unmap_fast':
         return (m, t) => iommu.unmap(m, t, s.start, s.end);
       case 'iotlb_gather_sync':
         return (m, t) =>

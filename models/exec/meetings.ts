@@ -97,7 +97,7 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   iopt_abort_area: 0,
   iopt_area_of: 0,
   iommu_map: 0,
-  iommu_unmap: 0,
+  iommu_unmap_fast: 0,
   iotlb_gather_sync: 0,
   iommu_completion_wait: 0,
   iommu_iova_to_phys: 0,

@@ -5,7 +5,7 @@ import {
   type Policy,
   type Range,
   type Steps,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_sync,
   lock,
   unlock,
@@ -15,7 +15,7 @@ import { callbackHooks, invalidateCallback, map_page } from '../invalidate-callb
 function* zap(range: Range): Steps<void> {
   const { start, end } = range;
   yield* lock('pages_mutex');
-  yield* iommu_unmap({ start, end: end - 1 });
+  yield* iommu_unmap_fast({ start, end: end - 1 });
   yield* iotlb_sync({ start, end: end - 1 });
   yield* unlock('pages_mutex');
 }

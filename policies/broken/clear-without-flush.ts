@@ -1,11 +1,11 @@
 // invalidate-callback, broken: IOPTEs are cleared, the IOTLB is left as it is (docs/iommufd.md K28, K05).
 
-import { type Policy, type Range, type Steps, iommu_unmap, lock, unlock } from '../../api/index.ts';
+import { type Policy, type Range, type Steps, iommu_unmap_fast, lock, unlock } from '../../api/index.ts';
 import { callbackHooks, invalidateCallback, map_page } from '../invalidate-callback.ts';
 
 function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* unlock('pages_mutex');
 }
 

@@ -5,7 +5,7 @@ import {
   type Range,
   type Steps,
   iommu_completion_wait,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_gather_sync,
   lock,
   unlock,
@@ -14,7 +14,7 @@ import { callbackHooks, invalidateCallback, map_page } from '../invalidate-callb
 
 function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* iotlb_gather_sync(range, 'device-tlb-first');
   yield* iommu_completion_wait(range);
   yield* unlock('pages_mutex');

@@ -5,7 +5,7 @@ import {
   type Policy,
   type Range,
   type Steps,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_sync,
   lock,
   unlock,
@@ -15,7 +15,7 @@ import { callbackHooks, invalidateCallback, map_page } from '../invalidate-callb
 function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
   yield* iotlb_sync(range);
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* unlock('pages_mutex');
 }
 

@@ -4,7 +4,7 @@ import {
   type Policy,
   type Range,
   type Steps,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_gather_sync,
   lock,
   unlock,
@@ -13,7 +13,7 @@ import { callbackHooks, invalidateCallback, map_page } from '../invalidate-callb
 
 function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
-  yield* iommu_unmap(range);
+  yield* iommu_unmap_fast(range);
   yield* iotlb_gather_sync(range);
   yield* unlock('pages_mutex');
 }

@@ -5,7 +5,7 @@ import {
   call,
   iommu_iova_to_phys,
   iommu_map,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_sync,
   iova_of,
   lock,
@@ -33,7 +33,7 @@ export const oneLeafForARun: Policy = {
     const first = yield* iommu_iova_to_phys(iova_of(range.start));
     if (result !== 0 || first === null || range.end - range.start !== arch.huge_pages) return result;
     yield* lock('pages_mutex');
-    yield* iommu_unmap(range);
+    yield* iommu_unmap_fast(range);
     yield* iommu_map(iova_of(range.start), first, arch.huge_pages);
     yield* iotlb_sync(range);
     yield* unlock('pages_mutex');

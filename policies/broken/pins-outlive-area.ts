@@ -1,10 +1,10 @@
 // folio-pin, broken: what goes out of the IOMMU stays pinned (docs/objections.md D8, docs/iommufd.md K15).
 
-import { type Policy, type Steps, iommu_unmap, iotlb_sync } from '../../api/index.ts';
+import { type Policy, type Steps, iommu_unmap_fast, iotlb_sync } from '../../api/index.ts';
 import { folioPin, pin_gmem_page, pinHooks } from '../folio-pin.ts';
 
 function* unmap_and_unpin(start: number, end: number): Steps<void> {
-  yield* iommu_unmap({ start, end });
+  yield* iommu_unmap_fast({ start, end });
   yield* iotlb_sync({ start, end });
 }
 

@@ -9,7 +9,7 @@ import {
   each_page,
   folio_put,
   iommu_map,
-  iommu_unmap,
+  iommu_unmap_fast,
   iotlb_sync,
   iova_of,
   kvm_gmem_get_pfn,
@@ -47,7 +47,7 @@ export const revokeNotRechecked: Policy = {
       const result = yield* call(map_page, index, arch);
       if (result === 0) continue;
       yield* lock('pages_mutex');
-      yield* iommu_unmap(range);
+      yield* iommu_unmap_fast(range);
       yield* iotlb_sync(range);
       yield* unlock('pages_mutex');
       return result;

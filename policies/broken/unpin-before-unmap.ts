@@ -5,7 +5,7 @@ import {
   type Policy,
   type Steps,
   iommu_iova_to_phys,
-  iommu_unmap,
+  iommu_unmap_fast,
   iopt_pages_sub_npinned,
   iotlb_sync,
   unpin_folio,
@@ -22,7 +22,7 @@ function* unmap_and_unpin(start: number, end: number): Steps<void> {
     yield* iopt_pages_sub_npinned(1);
     yield* unpin_folio(pfn);
   }
-  yield* iommu_unmap({ start, end });
+  yield* iommu_unmap_fast({ start, end });
   yield* iotlb_sync({ start, end });
 }
 

@@ -163,7 +163,7 @@ export const FOUR_THREADS: readonly TraceStep[] = [
     call: 'fallocate(PUNCH_HOLE) index [0,1)',
     enters: ['kvm_gmem_punch_hole', 'kvm_gmem_invalidate_start'],
     depth: 2,
-    text: 'iommu_unmap() iova 0',
+    text: 'iommu_unmap_fast() iova 0',
     locks: ['invalidate_lock'],
     diff: [changed('IOPTE[iova 0]', 'pfn 5, 4K', 'none')],
   }),
