@@ -16,6 +16,8 @@ const GMEM_SEQ_READ = 1 << 6;
 const REFS = 1 << 7; /* counts references, or drops the one of the page cache */
 const SLOTS = 1 << 8; /* changes memslots or bindings while the file is open */
 const HUGE = 1 << 9; /* reads whether the inode is huge */
+const CLOSE = 1 << 10; /* takes the fd away */
+const RELEASE = 1 << 11; /* takes slots from the file, once nobody has it */
 /** A step that is not named below: every bit. */
 const ANYTHING = -1;
 
@@ -44,10 +46,9 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   slot_state: SLOTS,
   kvm_gmem_store_bindings: SLOTS,
   kvm_gmem_erase_bindings: SLOTS,
-  /* comes with the release of the file alone: where it is open, not any more */
-  kvm_gmem_forget_file: 0,
-  kvm_gmem_list_del: 0,
-  close_file: 0,
+  kvm_gmem_forget_file: RELEASE,
+  kvm_gmem_list_del: RELEASE,
+  close_file: CLOSE,
   fget: 0,
   fput: 0,
   get_file_active: 0,
@@ -125,21 +126,25 @@ function meetsOf({ machine, view }: Exec, step: Step): ((m: State) => number) | 
       return () => GMEM_SEQ;
     case 'gmem_invalidate_seq_inc':
       return () => GMEM_SEQ_READ;
+    /* counts only for slots that are there, or bound; a file that nobody will close is not released */
     case 'kvm_mmu_invalidate_end':
-      return () => BRACKET | SEQ_READ;
+      return (m) => BRACKET | SEQ_READ | SLOTS | (m[at.file] === FILE.open ? CLOSE : RELEASE);
     case 'gfn_to_memslot':
       return () => SLOTS;
-    /* where the fd is there, close() has not begun: the slot has the file */
+    /* where the fd is there the slot has the file */
     case 'get_file_active':
-      return (m) => (m[at.file] === FILE.open ? SLOTS : 0);
+      return (m) => (m[at.file] === FILE.open ? SLOTS | CLOSE : 0);
     case 'folio_test_hwpoison':
       return (m) => {
         for (let pfn = 0; pfn < pfns; pfn++) if (m[at.hwpoison + pfn] === 1) return 0;
         return POISON;
       };
-    /* the page cache keeps the page */
+    /* the page cache keeps the page; a reference that is not there may be somebody's who comes first */
     case 'folio_put':
-      return (m) => (view.indexOf(m, view.head(m, step.pfn)) >= 0 ? REFS : 0);
+      return (m) => {
+        const first = view.head(m, step.pfn);
+        return m[at.lookup_refs + first] > 0 && view.indexOf(m, first) >= 0 ? REFS : 0;
+      };
     default:
       return null;
   }
