@@ -6,18 +6,18 @@ import { FILE } from '../machine.ts';
 import type { Exec, State } from './context.ts';
 
 /* What steps may touch in a way that others could tell. */
-const ATTRIBUTES = 1 << 0; /* changes them */
-const POISON = 1 << 1; /* sets it */
-const SEQ = 1 << 2; /* changes mmu_invalidate_seq */
-const SEQ_READ = 1 << 3;
-const BRACKET = 1 << 4; /* needs mmu_invalidate_in_progress or the range */
-const GMEM_SEQ = 1 << 5; /* changes the inode's seq */
-const GMEM_SEQ_READ = 1 << 6;
-const REFS = 1 << 7; /* counts references, or drops the one of the page cache */
-const SLOTS = 1 << 8; /* changes memslots or bindings while the file is open */
-const HUGE = 1 << 9; /* reads whether the inode is huge */
-const CLOSE = 1 << 10; /* takes the fd away */
-const RELEASE = 1 << 11; /* takes slots from the file, once nobody has it */
+export const ATTRIBUTES = 1 << 0; /* changes them */
+export const POISON = 1 << 1; /* sets it */
+export const SEQ = 1 << 2; /* changes mmu_invalidate_seq */
+export const SEQ_READ = 1 << 3;
+export const BRACKET = 1 << 4; /* needs mmu_invalidate_in_progress or the range */
+export const GMEM_SEQ = 1 << 5; /* changes the inode's seq */
+export const GMEM_SEQ_READ = 1 << 6;
+export const REFS = 1 << 7; /* counts references, or drops the one of the page cache */
+export const SLOTS = 1 << 8; /* changes memslots or bindings while the file is open */
+export const HUGE = 1 << 9; /* reads whether the inode is huge */
+export const CLOSE = 1 << 10; /* takes the fd away */
+export const RELEASE = 1 << 11; /* takes slots from the file, once nobody has it */
 /** A step that is not named below: every bit. */
 const ANYTHING = -1;
 
@@ -108,7 +108,7 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   write_register: 0,
 };
 
-const touches = (step: Step): number => TOUCHES[step.op] ?? ANYTHING;
+export const touches = (step: Step): number => TOUCHES[step.op] ?? ANYTHING;
 
 /**
  * What nobody else may touch any more for the step to be taken at once; 0 where that depends on the state and it
