@@ -147,11 +147,11 @@ const LEARN_STATES = 100_000;
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
   const { eager = false } = options;
   const { domain, environment, calls } = system;
-  if (!eager || domain.meets === undefined || environment.kind !== 'free' || environment.calls < LEARN_CALLS)
-    return exploreOnce(system, options);
-  calls.futures.trusted = true;
-  calls.scout();
-  for (let less = environment.calls - 1; less > 0; less--) {
+  if (!eager || domain.meets === undefined) return exploreOnce(system, options);
+  const learns = environment.kind === 'free' && environment.calls >= LEARN_CALLS;
+  calls.futures.trusted = learns;
+  if (learns) calls.scout();
+  for (let less = learns ? environment.calls - 1 : 0; less > 0; less--) {
     const initial = system.initial.map((state) => {
       const later = state.slice();
       later[system.counterAt[0]] = less;

@@ -4,7 +4,7 @@
 export interface Futures {
   /** By place: the bits of its pending step and of all that is known to follow. Grows: read it again. */
   touched: Int32Array;
-  /** The search goes by it. */
+  /** The search goes by it, not by what is rare alone. */
   trusted: boolean;
   /** By place: the bits that somebody has relied on not to be touched. */
   asked: Int32Array;

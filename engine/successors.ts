@@ -56,6 +56,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   const swaps: number[][] = [];
   const swap = kept === 'never' ? domain.swap : undefined;
   const none: number[] = [];
+  const rare = domain.rare ?? 0;
   /* a loop that meets nobody would never end */
   const FOLLOWERS_MAX = 100;
   /* first steps of calls that may be started, where it matters to an agent that they come next */
@@ -166,13 +167,13 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   /** What the step looks at nobody else in flight may change, and what it changes nobody else may look at. */
   const meetsNobody = (thread: number, op: number): boolean => {
     const bits = domain.meets?.(op, m) ?? 0;
-    return bits !== 0 && touchedByOthers(thread, bits) === 0;
+    if (bits === 0 || (!calls.futures.trusted && (bits & ~rare) !== 0)) return false;
+    return touchedByOthers(thread, bits) === 0;
   };
   /** Releases of any thread, and the step after an acquiring one of this thread. */
   const runOn = (actor: number, op: number): void => {
     let tail = none;
     const atEnd = noneToStart();
-    const { trusted } = calls.futures;
     let acquired = op >= 0 && domain.isAcquire?.(op, m, actor) === true;
     for (let again = true; again;) {
       again = false;
@@ -182,7 +183,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
         const nature = natureOf(next);
         const goesOn =
           (nature & RELEASES) !== 0 ||
-          (atEnd && (domain.isReleaseAtEnd?.(next, m) === true || (trusted && meetsNobody(thread, next)))) ||
+          (atEnd && meetsNobody(thread, next)) ||
           (thread === actor && acquired && (nature & WAITS) === 0);
         if (!goesOn || tail.length === FOLLOWERS_MAX || !follow(thread)) continue;
         if (tail === none) tail = [];
@@ -192,7 +193,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
       }
     }
     followers[count] = tail;
-    if (atEnd && trusted) domain.forget?.(m, touchedByOthers(-1, domain.forgets ?? 0));
+    if (atEnd && calls.futures.trusted) domain.forget?.(m, touchedByOthers(-1, domain.forgets ?? 0));
   };
 
   return {

@@ -30,15 +30,13 @@ export interface Domain extends Language {
   readonly apply: (m: State, thread: number, op: number) => number;
   /** True for steps that only let others go on (releasing a lock): taken at once where `eager` is on. */
   readonly isRelease?: (op: number) => boolean;
-  /** The same where no call will be started any more, for steps that only calls to come could meet. */
-  readonly isReleaseAtEnd?: (op: number, m: State) => boolean;
   /** Bits of what the step, once it is due, may touch in a way that others could tell. Without it: all of them. */
   readonly touches?: (op: number) => number;
   /** Steps that differ in their arguments alone have the same. */
   readonly kind?: (op: number) => number;
   /**
    * Bits that nobody else may touch any more for the step to be taken at once where no call will be started any
-   * more; 0: it never is. Asked before the step.
+   * more; 0: it never is. Asked before the step. Where the step may wait, whoever makes it wait touches one of them.
    */
   readonly meets?: (op: number, m: State) => number;
   /**
@@ -46,6 +44,8 @@ export interface Domain extends Language {
    * these bits.
    */
   readonly forget?: (m: State, touched: number) => void;
+  /** Bits that calls hardly ever touch once they are in flight: relied on without finding out first. */
+  readonly rare?: number;
   /** The bits that `forget` looks at. */
   readonly forgets?: number;
   /**

@@ -10,6 +10,15 @@ import {
   kvm_mmu_unmap_gfn_range,
   store_attributes,
   unlock,
+  write_register,
+  close_file,
+  fget,
+  folio_put,
+  fput,
+  kvm_gmem_erase_bindings,
+  lock,
+  read_register,
+  type Steps,
 } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { replay } from '../engine/replay.ts';
@@ -21,6 +30,7 @@ import { POLICIES } from '../policies/index.ts';
 import { SOMETIMES } from './invariants.ts';
 import { vmmRemap } from '../policies/vmm-remap.ts';
 import { invalidateCallback } from '../policies/invalidate-callback.ts';
+import { none } from '../policies/none.ts';
 import { freeEnvironment, makeModel } from './system.ts';
 
 interface Seen {
@@ -96,6 +106,89 @@ const opensFirst: Policy = {
 };
 const threeCalls = { ...onePage, calls: 3 };
 
+/* A first call arms the others, so that none of them is known to do anything before. */
+const armed = (name: string, replaces: NonNullable<Policy['replaces']>): Policy => ({
+  ...none,
+  name,
+  base: 'linux-7.2',
+  registers: { armed: { max: 1, slots: 1 } },
+  replaces: (base, consumer) => ({
+    ...base,
+    *convert_private() {
+      yield* write_register('armed', 0, 1);
+      return 0;
+    },
+    *convert_shared() {
+      return 0;
+    },
+    *punch_hole() {
+      return 0;
+    },
+    *unbind() {
+      return 0;
+    },
+    ...replaces(base, consumer),
+  }),
+});
+function* isArmed(): Steps<boolean> {
+  return (yield* read_register('armed', 0)) === 1;
+}
+/* The end of a bracket counts only for slots that are bound: it does not commute with the end of a binding. */
+const endAgainstUnbind = armed('end-against-unbind', () => ({
+  *convert_shared(range) {
+    if (yield* isArmed()) yield* kvm_gmem_erase_bindings(range.start);
+    return 0;
+  },
+  *close() {
+    return 0;
+  },
+  *memory_failure(range) {
+    if (!(yield* isArmed())) return 0;
+    if (!(yield* kvm_mmu_invalidate_start(range))) return 0;
+    yield* unlock('mmu_lock');
+    yield* kvm_mmu_invalidate_end(range);
+    return 0;
+  },
+}));
+/* It waits for mmu_lock, and so may never follow at once where somebody else may take it. */
+const endAgainstMmuLock = armed('end-against-mmu-lock', () => ({
+  *convert_shared() {
+    if (!(yield* isArmed())) return 0;
+    yield* lock('mmu_lock');
+    yield* lock('pages_mutex');
+    yield* unlock('pages_mutex');
+    yield* unlock('mmu_lock');
+    return 0;
+  },
+  *memory_failure(range) {
+    if (!(yield* isArmed())) return 0;
+    if (!(yield* kvm_mmu_invalidate_start(range))) return 0;
+    yield* lock('pages_mutex');
+    yield* unlock('mmu_lock');
+    yield* kvm_mmu_invalidate_end(range);
+    yield* unlock('pages_mutex');
+    return 0;
+  },
+}));
+/* The fd may be taken away by a call that is under way. */
+const closesLate = armed('closes-late', () => ({
+  *convert_shared() {
+    if (!(yield* isArmed())) return 0;
+    if (!(yield* fget())) return '-EBADF';
+    if (yield* fput()) yield* folio_put(0);
+    return 0;
+  },
+  *memory_failure() {
+    return 0;
+  },
+  *close() {
+    if (!(yield* isArmed())) return 0;
+    if (!(yield* close_file())) return '-EBADF';
+    yield* fput();
+    return 0;
+  },
+}));
+
 /** One page: every interleaving of two calls on it. */
 const cases = [
   ...POLICIES.flatMap((policy) =>
@@ -111,7 +204,7 @@ const cases = [
     policy,
     config: configOf(policy, policy.planted?.platform as Config['platform'], 'adversarial', onePage),
   })),
-  ...[unmapsFirst, opensFirst].map((policy) => ({
+  ...[unmapsFirst, opensFirst, endAgainstUnbind, endAgainstMmuLock, closesLate].map((policy) => ({
     policy,
     config: configOf(policy, 'bare', 'adversarial', threeCalls),
   })),
@@ -119,7 +212,11 @@ const cases = [
     policy,
     config: configOf(policy, 'sev-snp', 'cooperative', boundsOf('quick')),
   })),
-  /* from three calls on what the calls may still touch counts as well */
+  /* from three calls on what the calls may still touch counts as well; a huge inode of one huge page */
+  ...PLATFORMS.map((platform) => ({
+    policy: none,
+    config: configOf(none, platform, 'cooperative', { ...boundsOf('quick'), name: 'custom', calls: 3 }),
+  })),
   ...POLICIES.map((policy) => ({
     policy: { ...policy, base: 'linux-7.2' as const },
     config: configOf({ ...policy, base: 'linux-7.2' }, 'tdx', 'adversarial', threeCalls),

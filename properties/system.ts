@@ -149,7 +149,6 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     width: interpreter.width,
     ...(options.guard === undefined ? {} : { forgotten: { watch: watchSteps, ask: forgottenStep } }),
     isRelease: interpreter.isRelease,
-    isReleaseAtEnd: interpreter.isReleaseAtEnd,
     ...interpreter.meetings,
     areTwins: (kind) => kind === 'vmm',
     swap: makeSwap(machine),

@@ -11,12 +11,6 @@ import type { Memory } from './memory.ts';
 /** Lipton's movers: what a step does to the freedom of the others. */
 export type Mover = 'release' | 'acquire' | 'acquire or wait' | 'wait' | 'none';
 
-/**
- * Steps that take or drop a reference to the gmem file. Only close() takes the fd away, in its first step: where it
- * is there and no call will be started any more, none of these is the last, and nobody looks at the count.
- */
-export const usesFile = (step: Step): boolean => step.op === 'fget' || step.op === 'fput';
-
 export function moverOf(step: Step): Mover {
   switch (step.op) {
     case 'unlock':

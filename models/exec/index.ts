@@ -4,10 +4,10 @@
 
 import { AREA_END_BITS, LOCKS, type LockName, type Step } from '../../api/index.ts';
 import { EVENT, type EventName } from '../events.ts';
-import { FILE, type Machine, SLOT } from '../machine.ts';
+import { type Machine, SLOT } from '../machine.ts';
 import { platformTables } from '../platforms/index.ts';
 import { type View, makeView } from '../view.ts';
-import { type Agent, type Mover, agentsOf, usesFile, mayForbid, moverOf, timelyOf } from './agents.ts';
+import { type Agent, type Mover, agentsOf, mayForbid, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 import { makeAts } from './ats.ts';
 import { makeAttributes } from './attributes.ts';
@@ -43,8 +43,6 @@ export interface Interpreter {
   readonly width: (op: number) => number;
   readonly stepOf: (op: number) => Step;
   readonly isRelease: (op: number) => boolean;
-  /** The same where no call will be started any more. */
-  readonly isReleaseAtEnd: (op: number, m: State) => boolean;
   readonly meetings: Meetings;
   readonly isAcquire: (op: number, m: State, thread: number) => boolean;
   /** An IOTLB fill is tried before this step. */
@@ -438,7 +436,6 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const bound: ((m: State, thread: number) => number)[] = [];
   const numbers = new Map<string, number>();
   const kinds: Mover[] = [];
-  const refersToOpenFile: boolean[] = [];
   const meetings = makeMeetings(exec, steps);
   return {
     view,
@@ -451,14 +448,12 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       widths.push(widthOf(machine, given));
       const op = steps.push(given) - 1;
       kinds.push(moverOf(given));
-      refersToOpenFile.push(usesFile(given));
       numbers.set(key, op);
       return op;
     },
     width: (op) => widths[op] ?? 2,
     stepOf: (op) => steps[op],
     isRelease: (op) => kinds[op] === 'release',
-    isReleaseAtEnd: (op, m) => refersToOpenFile[op] && m[at.file] === FILE.open,
     meetings,
     isAcquire: (op, m, thread) => {
       if (kinds[op] !== 'acquire' && kinds[op] !== 'acquire or wait') return false;

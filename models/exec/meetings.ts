@@ -1,5 +1,6 @@
-// Near the end of a run, when no call will be started any more, most of what threads share is at rest. A step that
-// meets none of what the calls in flight may still touch commutes with all of them: the search takes it at once.
+// Near the end of a run, when no call will be started any more, most of what threads share is at rest. A step of
+// meetsOf() that meets none of the bits that the calls in flight may still touch commutes with all of them: the search
+// takes it at once. A bit says no more than what some meetsOf() asks for: who adds one there looks TOUCHES through again.
 
 import type { Step } from '../../api/index.ts';
 import { FILE } from '../machine.ts';
@@ -18,6 +19,7 @@ export const SLOTS = 1 << 8; /* changes memslots or bindings while the file is o
 export const HUGE = 1 << 9; /* reads whether the inode is huge */
 export const CLOSE = 1 << 10; /* takes the fd away */
 export const RELEASE = 1 << 11; /* takes slots from the file, once nobody has it */
+export const MMU_LOCK = 1 << 12; /* takes it and may keep it */
 /** A step that is not named below: every bit. */
 const ANYTHING = -1;
 
@@ -30,6 +32,7 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   kvm_mmu_invalidate_end: BRACKET | SEQ,
   kvm_tdp_mmu_map: BRACKET | SEQ_READ,
   mmu_invalidate_seq: SEQ_READ,
+  mmu_invalidate_retry_gfn: BRACKET | SEQ_READ,
   gmem_invalidate_seq_inc: GMEM_SEQ,
   gmem_invalidate_seq: GMEM_SEQ_READ,
   gmem_invalidate_retry: GMEM_SEQ_READ,
@@ -39,6 +42,7 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   filemap_remove_folio: REFS,
   unpin_folio: REFS,
   split_folio: REFS,
+  lru_add_drain_all: REFS,
   merge_folio: REFS | HUGE,
   kvm_gmem_get_folio: HUGE,
   compute_work: HUGE,
@@ -49,6 +53,12 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   kvm_gmem_forget_file: RELEASE,
   kvm_gmem_list_del: RELEASE,
   close_file: CLOSE,
+  index_wraps: 0,
+  loops_for_ever: 0,
+  folio_order: 0,
+  wild_pointer: 0,
+  kvm_arch_gmem_invalidate_range: 0,
+  find_vma: 0,
   fget: 0,
   fput: 0,
   get_file_active: 0,
@@ -108,7 +118,8 @@ const TOUCHES: { readonly [op in Step['op']]?: number } = {
   write_register: 0,
 };
 
-export const touches = (step: Step): number => TOUCHES[step.op] ?? ANYTHING;
+export const touches = (step: Step): number =>
+  step.op === 'lock' && step.lock === 'mmu_lock' ? MMU_LOCK : (TOUCHES[step.op] ?? ANYTHING);
 
 /**
  * What nobody else may touch any more for the step to be taken at once; 0 where that depends on the state and it
@@ -126,12 +137,16 @@ function meetsOf({ machine, view }: Exec, step: Step): ((m: State) => number) | 
       return () => GMEM_SEQ;
     case 'gmem_invalidate_seq_inc':
       return () => GMEM_SEQ_READ;
-    /* counts only for slots that are there, or bound; a file that nobody will close is not released */
+    /* waits for mmu_lock; counts only for slots that are there, or bound; a file that nobody closes is not released */
     case 'kvm_mmu_invalidate_end':
-      return (m) => BRACKET | SEQ_READ | SLOTS | (m[at.file] === FILE.open ? CLOSE : RELEASE);
+      return (m) => BRACKET | SEQ_READ | MMU_LOCK | SLOTS | (m[at.file] === FILE.open ? CLOSE : RELEASE);
     case 'gfn_to_memslot':
       return () => SLOTS;
-    /* where the fd is there the slot has the file */
+    /* where nobody takes the fd away, none of these is the last */
+    case 'fget':
+    case 'fput':
+      return (m) => (m[at.file] === FILE.open ? CLOSE : 0);
+    /* and the slot has the file */
     case 'get_file_active':
       return (m) => (m[at.file] === FILE.open ? SLOTS | CLOSE : 0);
     case 'folio_test_hwpoison':
@@ -155,6 +170,7 @@ export interface Meetings {
   readonly touches: (op: number) => number;
   readonly kind: (op: number) => number;
   readonly meets: (op: number, m: State) => number;
+  readonly rare: number;
   readonly forgets: number;
   readonly forget: (m: State, touched: number) => void;
 }
@@ -174,6 +190,7 @@ export function makeMeetings(exec: Exec, steps: readonly Step[]): Meetings {
       for (let k = meets.length; k <= op; k++) meets.push(meetsOf(exec, steps[k]));
       return meets[op]?.(m) ?? 0;
     },
+    rare: CLOSE,
     forgets: HUGE | SEQ_READ | GMEM_SEQ_READ,
     /** Sets to 0 what no call in flight will read any more. */
     forget: (m, touched) => {
