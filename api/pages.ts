@@ -24,7 +24,9 @@ import { type Iova, type Pfn, type Range, iova_of } from './units.ts';
 
 /* 16 bytes of temporary memory, which a selftest may ask for (IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT); 64 KiB else. */
 export const BATCH_SIZE = 1; /* runs in a batch */
-export const UFOLIOS_LEN = 2; /* folios looked up at a time */
+export const UFOLIOS_LEN = 2; /* folios looked up at a time, fewer where the area has fewer pages */
+/* batch_init_backup(): 256 bytes of stack whatever the limit, 12 a run. */
+export const BACKUP_SIZE = 21;
 
 /** struct pfn_batch: runs of contiguous pfns. */
 export interface PfnBatch {
@@ -58,6 +60,8 @@ export interface PfnReader {
   batch_end_index: number;
   /** last_index + 1. */
   readonly end_index: number;
+  /** Room for so many folios, as the first pin has made it. */
+  readonly ufolios_len: number;
   /** Looked up until here, and in the batch until batch_end_index. */
   upages_end: number;
   /** Pointers: the first pfn that each folio had when it was looked up. */
@@ -88,6 +92,7 @@ const pfn_reader_init = (area: Range): PfnReader => ({
   batch_start_index: area.start,
   batch_end_index: area.start,
   end_index: area.end,
+  ufolios_len: Math.min(area.end - area.start, UFOLIOS_LEN),
   upages_end: area.start,
   ufolios: [],
   ufolios_next: 0,
@@ -96,7 +101,7 @@ const pfn_reader_init = (area: Range): PfnReader => ({
 
 function* pfn_reader_user_pin(pfns: PfnReader, source: Source, huge: number): Steps<Result> {
   const start_index = pfns.batch_end_index;
-  const npages = Math.min(pfns.end_index - start_index, UFOLIOS_LEN);
+  const npages = Math.min(pfns.end_index - start_index, pfns.ufolios_len);
   const pinned = yield* call(source.pin_pages, start_index, npages, huge);
   if (typeof pinned === 'string') return pinned;
   yield* iopt_pages_add_npinned(pinned.npages);
@@ -134,7 +139,7 @@ function* pfn_reader_next(pfns: PfnReader, source: Source, huge: number): Steps<
 /** What was looked up and not batched, to the end of the array; then what is in the batch. */
 function* pfn_reader_release_pins(pfns: PfnReader, source: Source): Steps<void> {
   if (pfns.upages_end > pfns.batch_end_index) {
-    for (let i = pfns.ufolios_next; i < UFOLIOS_LEN; i++) {
+    for (let i = pfns.ufolios_next; i < pfns.ufolios_len; i++) {
       if (i < pfns.ufolios.length) yield* unpin_folio(pfns.ufolios[i]);
       else yield* wild_pointer('ufolios');
     }
@@ -170,7 +175,7 @@ function* batch_to_domain(batch: PfnBatch, start_index: number): Steps<Result> {
 function* batch_from_domain(batch: PfnBatch, start: Iova, end: Iova): Steps<void> {
   for (let iova = start; iova < end; iova++) {
     const pfn = yield* iommu_iova_to_phys(iova);
-    if (!batch_add_pfn_num(batch, pfn ?? 0, 1)) return;
+    if (!batch_add_pfn_num(batch, pfn ?? 0, 1, BACKUP_SIZE)) return;
   }
 }
 

@@ -127,7 +127,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   folio_order: (s) => [`folio_order() pfn ${s.pfn}`, either('4K', '2M')],
   folio_test_large: (s) => [`folio_test_large() pfn ${s.pfn}`, truth],
   wild_pointer: (s) => [
-    s.pointer === 'ERR_PTR' ? 'follows an ERR_PTR' : `follows an entry of ${s.pointer} that was never set`,
+    s.pointer === 'ERR_PTR' ? 'follows an ERR_PTR' : `follows ${s.pointer} beyond what was set`,
   ],
   iopt_pages_add_npinned: (s) => [`iopt_pages_add_npinned() ${plural(s.pages, 'page')}`],
   iopt_pages_sub_npinned: (s) => [`iopt_pages_sub_npinned() ${plural(s.pages, 'page')}`],
