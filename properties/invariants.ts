@@ -423,7 +423,7 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         outcome: 'folio_put',
         event: 'put-without-reference',
-        witness: 'a lookup reference is dropped that nobody holds',
+        witness: 'a lookup reference, or one of the file, is dropped that nobody holds',
       },
       { outcome: 'unpin', event: 'unpin-without-pin', witness: 'a page is unpinned that nobody has pinned' },
     ],
@@ -1046,7 +1046,7 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         outcome: 'unset',
         event: 'unset-pointer-followed',
-        witness: 'an entry of an array is followed as a folio that nobody has written',
+        witness: 'an entry of an array is followed as a folio that nobody has written, or that is past its end',
       },
     ],
   },

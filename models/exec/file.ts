@@ -20,7 +20,8 @@ export function makeFile({ machine, note }: Exec) {
     },
     /** True when it was the last reference: neither fd, nor area, nor a call in flight holds the file. */
     fput: (m: State, counted: boolean): number => {
-      if (counted) m[at.file_refs]--;
+      if (counted && m[at.file_refs] === 0) note('put-without-reference');
+      else if (counted) m[at.file_refs]--;
       if (m[at.file] !== FILE.held || m[at.file_refs] > 0) return 0;
       for (let iova = 0; iova < pages; iova++) if (m[at.area + iova] !== 0) return 0;
       m[at.file] = FILE.released;
