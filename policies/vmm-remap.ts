@@ -1,6 +1,7 @@
 // Alexey Kardashevskiy, [RFC PATCH kernel] iommufd: Allow mapping from KVM's guest_memfd, 25 Feb 2026.
 // No reference, no notification: page state changes and shrinking are the VMM's to handle.
-// The functions that the mail changes; what it leaves alone is in api/pages.ts.
+// The functions that the mail changes; what it leaves alone is in api/pages.ts. The mail is a diff against a tree of
+// its own, with KVM_SET_MEMORY_ATTRIBUTES2: rfc-v2 stands in for it, as it has large folios and conversion in place.
 
 import {
   type Errno,

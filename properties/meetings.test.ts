@@ -40,7 +40,7 @@ interface Read {
 
 const changed = (m: State, slot: number, value: number): boolean => {
   const differs = m[slot] !== value;
-  m[slot] = value;
+  m.fill(value, slot, slot + 1);
   return differs;
 };
 
@@ -55,9 +55,8 @@ const READ: readonly Read[] = [
     bits: bits.BRACKET,
     change: (m, at, pages) => {
       const isOpen = m[at.mmu_invalidate_in_progress] > 0;
-      m[at.mmu_invalidate_in_progress] = isOpen ? 0 : 1;
-      m[at.mmu_invalidate_range] = isOpen ? 0 : 2 ** pages - 1;
-      return true;
+      changed(m, at.mmu_invalidate_range, isOpen ? 0 : 2 ** pages - 1);
+      return changed(m, at.mmu_invalidate_in_progress, isOpen ? 0 : 1);
     },
   },
   {
@@ -77,10 +76,7 @@ const READ: readonly Read[] = [
     change: (m, at, pages) => {
       for (let index = 0; index < pages; index++) {
         const slot = at.lookup_refs + m[at.page_cache + index] - 1;
-        if (m[at.page_cache + index] > 0 && m[slot] < COUNT_MAX - 1) {
-          m[slot]++;
-          return true;
-        }
+        if (m[at.page_cache + index] > 0 && m[slot] < COUNT_MAX - 1) return changed(m, slot, m[slot] + 1);
       }
       return false;
     },

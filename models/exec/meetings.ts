@@ -1,6 +1,6 @@
 // Near the end of a run, when no call will be started any more, most of what threads share is at rest. A step of
 // meetsOf() that meets none of the bits that the calls in flight may still touch commutes with all of them: the search
-// takes it at once. A bit says no more than what some meetsOf() asks for: who adds one there looks TOUCHES through again.
+// takes it at once. A bit says no more than what some meetsOf() asks for: who adds one there looks through TOUCHES.
 
 import type { Step } from '../../api/index.ts';
 import { FILE } from '../machine.ts';
