@@ -5,3 +5,4 @@ export * from './steps.ts';
 export * from './policy.ts';
 export * from './gmem.ts';
 export * from './pages.ts';
+export * from './access.ts';

@@ -34,6 +34,8 @@ export interface Arch {
   readonly memslots?: readonly Memslot[];
   /** The domain is attached and detached, and iommufd's rwsems are taken (cast domains). */
   readonly attaches?: boolean;
+  /** A driver has an in-kernel access to the IOAS, and iommufd's iova_rwsem is taken (cast access). */
+  readonly accesses?: boolean;
   /** Base pages in a huge page. */
   readonly huge_pages: number;
 }
@@ -111,6 +113,11 @@ export interface Policy {
   readonly ioas_map_file?: (range: Range, arch: Arch) => Steps<Result>;
   /** Clear the IOPTEs of an area that goes away (IOMMU_IOAS_UNMAP). Cannot fail. */
   readonly ioas_unmap?: (range: Range, arch: Arch) => Steps<void>;
+  /**
+   * May an in-kernel access have the page (cast access)? Under pages->mutex. Where it is missing, no page of the file
+   * is given to an access: -EINVAL, as of a dma-buf.
+   */
+  readonly access_page?: (index: Index, arch: Arch) => Steps<Result>;
   /**
    * Before the bracket opens. May refuse a conversion; of truncation, memory failure and release the answer is ignored,
    * they cannot be refused. Under invalidate_lock.

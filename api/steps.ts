@@ -24,6 +24,9 @@ export const LOCKS = [
   /* the mutexes of iopt_pages that are not of a guest_memfd */
   'user_pages_mutex',
   'dmabuf_pages_mutex',
+  /* with cast access: of the iommufd_access, and of the driver that it is of (selftest.c) */
+  'ioas_lock',
+  'staccess_lock',
 ] as const;
 export type LockName = (typeof LOCKS)[number];
 
@@ -49,6 +52,7 @@ export type Errno =
   | '-EPERM'
   | '-EIO'
   | '-EHWPOISON'
+  | '-EDEADLOCK'
   | '-SIGBUS'
   | '-SIGSEGV';
 /** What a kernel function returns: 0 or an errno. */
@@ -211,6 +215,21 @@ export type Step =
   /* only with the cast `domains` */
   | { readonly op: 'iopt_has_domain' }
   | { readonly op: 'iopt_set_domain'; readonly attached: boolean }
+  /* in-kernel access: only with the cast `access` */
+  | {
+      readonly op:
+        | 'iopt_area_num_accesses'
+        | 'iopt_area_prevent_access'
+        | 'iopt_area_add_access'
+        | 'iopt_area_remove_access'
+        | 'iopt_pages_xa_erase';
+      readonly start: Iova;
+      readonly end: Iova;
+    }
+  | { readonly op: 'iopt_area_contig'; readonly iova: Iova; readonly unpin?: true }
+  | { readonly op: 'staccess_items' }
+  | { readonly op: 'iopt_pages_xa_store'; readonly iova: Iova; readonly pfn: Pfn }
+  | { readonly op: 'batch_rw'; readonly iova: Iova; readonly pfn: Pfn; readonly write: boolean }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
   | { readonly op: 'iommu_unmap_fast'; readonly start: Iova; readonly end: Iova }
   | {
@@ -760,6 +779,46 @@ export function* iopt_area_iter(range: Range): Steps<Range | null> {
 export const iopt_has_domain = (): Steps<boolean> => askFlag({ op: 'iopt_has_domain' });
 /** xa_store() or xa_erase() of the domain in iopt->domains. Under domains_rwsem and iova_rwsem for write. */
 export const iopt_set_domain = (attached: boolean): Steps<void> => tell({ op: 'iopt_set_domain', attached });
+const areaIn = (answer: number): Range => ({
+  start: answer >> AREA_END_BITS,
+  end: (answer & AREA_END_MASK) + 1,
+});
+/** The lowest area that meets the range, where it may go, but for its accesses; or null. Under iova_rwsem for write. */
+export function* iopt_area_num_accesses(range: Range): Steps<Range | null> {
+  const answer = (yield { op: 'iopt_area_num_accesses', start: range.start, end: range.end }) as number;
+  return answer === 0 ? null : areaIn(answer - 1);
+}
+/** area->prevent_access = true. Under iova_rwsem for write. */
+export const iopt_area_prevent_access = (range: Range): Steps<void> =>
+  tell({ op: 'iopt_area_prevent_access', start: range.start, end: range.end });
+/** iopt_area_contig_init(), _next(): the area with pages that covers the iova. Under iova_rwsem. */
+export function* iopt_area_contig(iova: Iova): Steps<Range | null | 'prevented'> {
+  const answer = (yield { op: 'iopt_area_contig', iova }) as number;
+  return answer < 2 ? (answer === 0 ? null : 'prevented') : areaIn(answer - 2);
+}
+/** The same for who gives pages back: prevent_access is not looked at. */
+export function* iopt_area_contig_unpin(iova: Iova): Steps<Range | null> {
+  const answer = (yield { op: 'iopt_area_contig', iova, unpin: true }) as number;
+  return answer === 0 ? null : areaIn(answer - 2);
+}
+/** area->num_accesses++, and the interval goes into access_itree. Under pages->mutex. */
+export const iopt_area_num_accesses_inc = (range: Range): Steps<void> =>
+  tell({ op: 'iopt_area_add_access', start: range.start, end: range.end });
+export const iopt_area_num_accesses_dec = (range: Range): Steps<void> =>
+  tell({ op: 'iopt_area_remove_access', start: range.start, end: range.end });
+/** xa_store() in pages->pinned_pfns, and the entry of out_pages: from here on the driver has the page. */
+export const iopt_pages_xa_store = (iova: Iova, pfn: Pfn): Steps<void> =>
+  tell({ op: 'iopt_pages_xa_store', iova, pfn });
+export const iopt_pages_xa_erase = (range: Range): Steps<void> =>
+  tell({ op: 'iopt_pages_xa_erase', start: range.start, end: range.end });
+/** What the driver has pinned, or null. Under staccess->lock. */
+export function* staccess_items(): Steps<Range | null> {
+  const answer = (yield { op: 'staccess_items' }) as number;
+  return answer === 0 ? null : areaIn(answer - 1);
+}
+/** kmap_local_page() and memcpy(), from or to the page. */
+export const batch_rw = (iova: Iova, pfn: Pfn, write: boolean): Steps<void> =>
+  tell({ op: 'batch_rw', iova, pfn, write });
 export const iopt_abort_area = (range: Range): Steps<void> =>
   tell({ op: 'iopt_abort_area', start: range.start, end: range.end });
 /**

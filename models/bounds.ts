@@ -14,7 +14,7 @@ export const GUESTS = ['honest', 'malicious'] as const;
 export type Guest = (typeof GUESTS)[number];
 
 /** Actors beyond the usual ones; their fields and calls exist only where they are asked for. */
-export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains'] as const;
+export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains', 'access'] as const;
 export type Cast = (typeof CASTS)[number];
 
 export const VMMS = ['adversarial', 'cooperative'] as const satisfies readonly Vmm[];
@@ -254,7 +254,7 @@ export interface Config {
 export const guestOf = ({ vmm, guest }: Config): Guest =>
   guest ?? (vmm === 'cooperative' ? 'honest' : 'malicious');
 /** Why actors of a cast are not there, although they were asked for; null where they are. */
-function castMissing({ base, platform, vmm, bounds }: Config, name: Cast): string | null {
+function castMissing({ base, platform, vmm, bounds, cast }: Config, name: Cast): string | null {
   switch (name) {
     case 'host':
       return null;
@@ -266,6 +266,10 @@ function castMissing({ base, platform, vmm, bounds }: Config, name: Cast): strin
       return platform === 'bare' ? 'bare has no launch' : null;
     case 'domains':
       return vmm === 'cooperative' ? 'a cooperative VMM attaches the domain first' : null;
+    /* MODEL: no access where the domain comes and goes: it finds its pages in the domain, and pins none itself. */
+    case 'access':
+      if (vmm === 'cooperative') return 'a cooperative VMM has no such driver';
+      return cast?.includes('domains') === true ? 'not with cast domains' : null;
     case 'vmsa':
       return platform === 'sev-snp' ? null : `${platform} has no VMSA`;
   }

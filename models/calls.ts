@@ -1,7 +1,17 @@
 // tidy: long because the calls are one table
 // Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
 
-import { type Arch, type BaseCalls, type Policy, type Range, type Steps, showRange } from '../api/index.ts';
+import {
+  type Arch,
+  type BaseCalls,
+  type Policy,
+  type Range,
+  type Steps,
+  iommufd_access_notify_unmap,
+  iommufd_access_of,
+  iopt_unmap_of,
+  showRange,
+} from '../api/index.ts';
 import { type Config, type Guest, guestOf, hasCast } from './bounds.ts';
 import { makeDma } from './devices.ts';
 import { makeSetMemoryAttributes } from './guest-memfd/linux-7.2/set-memory-attributes.ts';
@@ -19,7 +29,7 @@ import { makeFault } from './kvm/fault.ts';
 import * as user from './kvm/host-user.ts';
 import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
-import { hasDomains, hasLaunch, hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
+import { hasAccess, hasDomains, hasLaunch, hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
 import { makeCooperative } from './vmm.ts';
 
@@ -31,7 +41,7 @@ export interface Call {
   readonly word: string;
   /** As a mail says it: `IOMMU_IOAS_MAP_FILE index [0,1) at iova 0`. */
   readonly name: string;
-  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host';
+  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host' | 'driver';
   readonly vmm: 'adversarial' | 'cooperative' | 'both';
   readonly fn: (...args: never[]) => Steps<unknown>;
   readonly args: readonly CallArgument[];
@@ -46,7 +56,7 @@ interface CallKind {
   readonly vmm: Call['vmm'];
   /** Only with a guest like that. */
   readonly guest?: Guest;
-  readonly takes: 'range' | 'index' | 'slot' | 'all' | 'nothing';
+  readonly takes: 'range' | 'page' | 'index' | 'slot' | 'all' | 'nothing';
   readonly name: (range: Range) => string;
   readonly fn: (...args: never[]) => Steps<unknown>;
   readonly errnos?: readonly string[];
@@ -135,7 +145,10 @@ export function callTable(config: Config, policy: Policy): CallTable {
     memory_failure: makeMemoryFailure(truncate, hasCast(config, 'host') && config.base !== 'rfc-v2'),
     iopt_put_pages,
     map_file: makeMapFile(policy, arch, iopt_put_pages),
-    unmap: makeUnmap(policy, arch, iopt_put_pages),
+    unmap:
+      arch.accesses === true
+        ? unmapWithAccess(policy, arch, iopt_put_pages)
+        : makeUnmap(policy, arch, iopt_put_pages),
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
@@ -154,6 +167,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
     ...hostCalls(config, base, notifies, arch),
+    ...accessCalls(config, policy, arch),
   ];
   const kinds = hasLaunch(config)
     ? withLaunch(usual, makeLaunchCalls({ arch, mayFail, release: __fput }, base.populate_page))
@@ -169,7 +183,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   }));
   const hasIommu = policy.ioas_map_file !== undefined && !hasSlots(config);
   const calls = wanted
-    .filter((kind) => hasIommu || !/^(map|unmap|plug|attach|detach)$/.test(kind.word))
+    .filter((kind) => hasIommu || !/^(map|unmap|plug|attach|detach|access_.*)$/.test(kind.word))
     .flatMap((kind) => expand(kind, pages, slots));
   const lockers = hasDomains(config) ? lockCalls() : [];
   return { arch, calls, lockers, words: [...new Set(calls.map((call) => call.word))] };
@@ -199,7 +213,7 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       takes: 'range',
       name: (range) => `IOMMU_IOAS_UNMAP iova ${showRange(range)}`,
       fn: base.unmap,
-      errnos: ['-ENOENT', '-EBUSY'],
+      errnos: ['-ENOENT', '-EBUSY', ...(hasAccess(config) ? ['-EDEADLOCK'] : [])],
     },
     {
       word: 'convert_private',
@@ -308,6 +322,45 @@ function domainCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
       fn: iopt_table_remove_domain,
       errnos: ['-ENOENT'],
     },
+  ];
+}
+
+const unmapWithAccess = (policy: Policy, arch: Arch, iopt_put_pages: () => Steps<void>) =>
+  iopt_unmap_of({ ioas_unmap: policy.ioas_unmap, iopt_put_pages, iommufd_access_notify_unmap }, arch);
+
+/** A driver reads, writes and pins pages of the IOAS. */
+function accessCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
+  if (!hasAccess(config)) return [];
+  const { access_pin, access_unpin, access_read, access_write } = iommufd_access_of(policy, arch);
+  const driver = { thread: 'driver', vmm: 'both' } as const;
+  const errnos = ['-ENOENT', '-EINVAL', '-EPERM'];
+  const rw = (word: string, fn: typeof access_read): CallKind => ({
+    ...driver,
+    word,
+    takes: 'page',
+    name: (range) => `iommufd_access_rw(), ${word === 'access_read' ? 'read' : 'write'}, iova ${range.start}`,
+    fn,
+    errnos,
+  });
+  return [
+    {
+      ...driver,
+      word: 'access_pin',
+      takes: 'range',
+      name: (range) => `iommufd_access_pin_pages() of iova ${showRange(range)}`,
+      fn: access_pin,
+      errnos: [...errnos, '-EBUSY'],
+    },
+    {
+      ...driver,
+      word: 'access_unpin',
+      takes: 'nothing',
+      name: () => 'iommufd_access_unpin_pages()',
+      fn: access_unpin,
+      errnos: ['-ENOENT'],
+    },
+    rw('access_read', access_read),
+    rw('access_write', access_write),
   ];
 }
 

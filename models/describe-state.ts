@@ -170,6 +170,13 @@ function otherFacts(machine: Machine): Fact[] {
       single(`invalidation queued by ${name}`, at.inv_queue + t, (n) => showMask(n, 'iova')),
     ),
     single('npinned', at.npinned, String),
+    ...(at.access_pfn === undefined
+      ? []
+      : range(machine.pages).flatMap((iova) => [
+          single(`pinned by DRV[iova ${iova}]`, at.access_pfn + iova, pfnOrNone),
+          single(`num_accesses[iova ${iova}]`, at.num_accesses + iova, String),
+          single(`prevent_access[iova ${iova}]`, at.prevent_access + iova, String),
+        ])),
     ...(at.host_pin === undefined ? [] : [single('pinned by HOST', at.host_pin, pfnOrNone)]),
     single('gmem file', at.file, (n) => FILE_NAMES[n] ?? 'unknown'),
     ...machine.memslots.flatMap(({ base_gfn }, k) => {

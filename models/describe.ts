@@ -3,6 +3,7 @@
 
 import type { LockName, Step } from '../api/index.ts';
 import { HOST_WORDS } from './describe-host.ts';
+import { ACCESS_WORDS } from './describe-access.ts';
 import { KVM_WORDS } from './describe-kvm.ts';
 import { area, either, fault, gfn, index, iova, pfnOr, plural, subranges, truth } from './describe-words.ts';
 import { type Machine, inPlace } from './machine.ts';
@@ -58,6 +59,8 @@ const LOCK_TEXT: { readonly [K in LockName]: Naming } = {
   dma_resv: (_mode, un) => `dma_resv_${un}lock()`,
   user_pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex) of user memory`,
   dmabuf_pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex) of a dma-buf`,
+  ioas_lock: (_mode, un) => `mutex_${un}lock(&access->ioas_lock)`,
+  staccess_lock: (_mode, un) => `mutex_${un}lock(&staccess->lock)`,
 };
 
 function mapText({ machine }: Context, step: Of<'iommu_map'>): string {
@@ -220,6 +223,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   iopt_area_iter: (s) => [`iopt_area_iter_first() ${iova(s)}`, (a) => (a === 0 ? 'no area' : area(a - 1))],
   iopt_has_domain: () => ['xa_empty(&iopt->domains)', either('true', 'false')],
   iopt_set_domain: (s) => [`${s.attached ? 'xa_store' : 'xa_erase'}(&iopt->domains)`],
+  ...ACCESS_WORDS,
   iopt_area_of: (s) => [`iopt_area_of() iova ${s.iova}`, (a) => (a === 0 ? 'no area' : area(a - 1))],
   /* devices */
   dma_translate: (s, c) => translateText(c, s),

@@ -59,6 +59,7 @@ export const EVENTS = [
   'err-ptr-followed',
   'unset-pointer-followed',
   'map-over-iopte',
+  'private-page-copied',
   /* races reached */
   'gmem-retry-stale',
   'fault-retried',
@@ -79,6 +80,9 @@ export const EVENTS = [
   'folio-split',
   'folio-merged',
   'domain-attached',
+  'access-pinned',
+  'access-meets-unmap',
+  'access-copied',
   'iommu-mapped',
   'iommu-mapped-huge',
   'iommu-unmapped',

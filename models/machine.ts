@@ -62,7 +62,7 @@ export interface MachineField {
 
 export interface Threads {
   readonly name: string;
-  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host';
+  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host' | 'driver';
 }
 
 export interface Machine {
@@ -104,6 +104,9 @@ export const hasVmsa = (config: Config): boolean => hasCast(config, 'vmsa');
 /** Domains are attached and detached while areas come and go. */
 export const hasDomains = (config: Config): boolean => hasCast(config, 'domains');
 
+/** A driver has an in-kernel access to the IOAS. */
+export const hasAccess = (config: Config): boolean => hasCast(config, 'access');
+
 /** Those of iommufd that are held over steps only where it has something to exclude. */
 const CAST_LOCKS: readonly LockName[] = [
   'domains_rwsem',
@@ -112,10 +115,13 @@ const CAST_LOCKS: readonly LockName[] = [
   'user_pages_mutex',
   'dmabuf_pages_mutex',
 ];
-const locksOf = (config: Config): LockName[] =>
-  LOCKS.filter(
-    (name) => hasDomains(config) || (name === 'mmap_lock' ? inPlace(config) : !CAST_LOCKS.includes(name)),
-  );
+const ACCESS_LOCKS: readonly LockName[] = ['ioas_lock', 'staccess_lock'];
+const isThere = (config: Config, name: LockName): boolean => {
+  if (ACCESS_LOCKS.includes(name)) return hasAccess(config);
+  if (hasDomains(config) || (name === 'iova_rwsem' && hasAccess(config))) return true;
+  return name === 'mmap_lock' ? inPlace(config) : !CAST_LOCKS.includes(name);
+};
+const locksOf = (config: Config): LockName[] => LOCKS.filter((name) => isThere(config, name));
 
 /* MODEL: with cast slots there are two slots, the first with an offset, and no IOMMU; not on rfc-v2. */
 /** Where index(gfn) = gfn - base_gfn + pgoff is not the gfn itself. */
@@ -144,6 +150,7 @@ function threadsOf(config: Config): Threads[] {
     ...many(devices, 'DEV', 'device'),
     { name: 'MF', kind: 'mf' },
     ...(hasCast(config, 'host') ? [{ name: 'HOST', kind: 'host' } as const] : []),
+    ...(hasAccess(config) ? [{ name: 'DRV', kind: 'driver' } as const] : []),
   ];
 }
 
@@ -235,6 +242,12 @@ export function declareMachine(config: Config, policy: Policy): Machine {
   add('area_start', 'index', PAGE, pages, 'iova');
   add('npinned', 'number', COUNT_BITS);
   if (hasDomains(config)) add('domain_attached', 'flag', 1);
+  if (hasAccess(config)) {
+    /* of an area, at its first iova; what the driver has pinned, which is the xarray of the iopt_pages as well */
+    add('prevent_access', 'flag', 1, pages, 'iova');
+    add('num_accesses', 'number', COUNT_BITS, pages, 'iova');
+    add('access_pfn', 'pfn', PFN, pages, 'iova');
+  }
   add('iopte', 'pfn', PFN, pages, 'iova');
   add('iopte_huge', 'flag', 1, pages, 'iova');
   /* the kind of the index when the entry was installed */

@@ -112,4 +112,11 @@ export const folioPin: Policy = {
   pins: true,
   vmm: { unmap_before: true, map_after: true, unmap_before_punch: true },
   ...pinHooks({ pin_gmem_page, unmap_and_unpin }),
+  /* shared pages alone; its pin keeps it shared for as long as the area is mapped */
+  *access_page(index) {
+    yield* down_read('invalidate_lock');
+    const is_private = yield* gmem_is_private(index);
+    yield* up_read('invalidate_lock');
+    return is_private ? '-EPERM' : 0;
+  },
 };

@@ -1046,7 +1046,75 @@ export const INVARIANTS: readonly Invariant[] = [
       {
         outcome: 'unset',
         event: 'unset-pointer-followed',
-        witness: 'an entry of an array is followed as a folio that nobody has written, or that is past its end',
+        witness:
+          'an entry of an array is followed as a folio that nobody has written, or that is past its end',
+      },
+    ],
+  },
+  /* ---- in-kernel access ---- */
+  {
+    name: 'access-pages-stay',
+    says: 'A page that a driver has pinned is in an area that has its pages, and is not freed.',
+    source:
+      'iopt_unmap_iova_range(): num_accesses is 0 where area->pages becomes NULL; iommufd_access_notify_unmap()',
+    partner: 'access-meets-unmap',
+    breaches: [
+      table(
+        'area',
+        'access_pfn',
+        (iova) => `pinned by a driver at iova ${iova}, whose area is gone`,
+        (q, m, _pfn, iova) => m[q.at.area + iova] !== AREA.mapped,
+      ),
+      table('freed page', 'access_pfn', (iova) => `pinned by a driver at iova ${iova}`, free),
+    ],
+  },
+  {
+    name: 'num-accesses-is-what-is-held',
+    says: 'With pages->mutex free, an area has accesses exactly where a driver has pages of it.',
+    source: 'drivers/iommu/iommufd/pages.c: iopt_area_add_access(), iopt_area_remove_access()',
+    partner: 'access-pinned',
+    breaches: [
+      {
+        outcome: 'num_accesses',
+        at: (q) => {
+          const { num_accesses, access_pfn, area, area_start } = q.at;
+          if (num_accesses === undefined) return null;
+          return (m) => {
+            if (m[q.machine.lockAt.pages_mutex.writer] !== 0) return -1;
+            return inEachPage(q, (iova) => {
+              if (m[area + iova] !== AREA.mapped || m[area_start + iova] !== iova) return false;
+              const held = inEachPage(
+                q,
+                (page) =>
+                  m[area + page] === AREA.mapped &&
+                  m[area_start + page] === iova &&
+                  m[access_pfn + page] !== 0,
+              );
+              return m[num_accesses + iova] > 0 !== held >= 0;
+            });
+          };
+        },
+        witness: (q, m, iova) =>
+          `num_accesses of the area at iova ${iova} is ${m[q.at.num_accesses + iova]}, which is not what the driver has`,
+      },
+    ],
+  },
+  {
+    name: 'no-cpu-access-to-private',
+    says: 'The kernel neither copies from nor to private memory of a guest, nor does a driver have pages of it.',
+    source: 'the RFC of 25 Feb 2026 leaves iommufd_access_rw() and iommufd_access_pin_pages() as they are',
+    partner: 'access-copied',
+    breaches: [
+      table(
+        'pin',
+        'access_pfn',
+        (iova) => `pinned by a driver at iova ${iova}, which is private`,
+        (q, m, _pfn, iova) => q.view.isPrivate(m, iova),
+      ),
+      {
+        outcome: 'copy',
+        event: 'private-page-copied',
+        witness: 'iommufd_access_rw() copies from or to a page of a private index',
       },
     ],
   },
@@ -1071,6 +1139,13 @@ export const SOMETIMES = [
   },
   { name: 'page-freed', event: 'page-freed', says: 'A page went back to the allocator.' },
   { name: 'domain-attached', event: 'domain-attached', says: 'A domain was attached (with --cast domains).' },
+  { name: 'access-pinned', event: 'access-pinned', says: 'A driver has pinned pages (with --cast access).' },
+  {
+    name: 'access-meets-unmap',
+    event: 'access-meets-unmap',
+    says: 'An unmap found an access (with --cast access).',
+  },
+  { name: 'access-copied', event: 'access-copied', says: 'iommufd_access_rw() copied (with --cast access).' },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {
     name: 'invalidation-meets-iopte',

@@ -7,6 +7,11 @@ export type Judgement = 'axiom' | 'flag' | 'not judged';
 
 export function judgementOf(invariant: string, config: Config): Judgement {
   if (invariant === 'no-silent-lost-dma' && guestOf(config) === 'malicious') return 'not judged';
+  if (
+    /^(access-pages-stay|num-accesses-is-what-is-held|no-cpu-access-to-private)$/.test(invariant) &&
+    !hasCast(config, 'access')
+  )
+    return 'not judged';
   if (invariant === 'domain-maps-the-areas' && !hasCast(config, 'domains')) return 'not judged';
   return (
     match<readonly [string, string, string], Judgement>([invariant, config.platform, config.vmm])

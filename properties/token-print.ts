@@ -4,6 +4,7 @@ import { LOCKS } from '../api/index.ts';
 import { type Calls, makeCalls } from '../engine/calls.ts';
 import { ASSUMPTIONS } from '../models/bounds.ts';
 import { STEP_NAMES } from '../models/describe.ts';
+import { hasAccess } from '../models/machine.ts';
 import { PROPERTIES } from './properties.ts';
 import type { Model } from './system.ts';
 
@@ -71,16 +72,25 @@ export function policyFingerprint(model: Model): number {
   return print;
 }
 
+/* Locks, steps and properties that are there with cast access only: without it no token is of them. */
+const OF_ACCESS =
+  /^(ioas_lock|staccess_|batch_rw$|iopt_pages_xa_|iopt_area_(num_|prevent_|add_|remove_)|iopt_area_contig$)/;
+const JUDGED_OF_ACCESS =
+  /^(private-page-copied$|access-(pinned|meets|copied|pages)|num-accesses-|no-cpu-access-)/;
+const isOfAccess = (name: string): boolean => OF_ACCESS.test(name) || JUDGED_OF_ACCESS.test(name);
+
 /** Of the fields, the steps, the properties and the assumptions. 12 bits. */
 export function modelFingerprint(model: Model): number {
   const { machine, interpreter } = model;
+  const there = (names: readonly string[]): readonly string[] =>
+    hasAccess(machine.config) ? names : names.filter((name) => !isOfAccess(name));
   const parts = [
     MODEL_VERSION,
     machine.fields.map(({ name, bits, count }) => [name, bits, count]),
     interpreter.agents.map(({ name }) => name),
-    LOCKS,
-    STEP_NAMES,
-    PROPERTIES,
+    there(LOCKS),
+    there(STEP_NAMES),
+    there(PROPERTIES),
     ASSUMPTIONS.map(({ name }) => name),
   ];
   return hashOf(JSON.stringify(parts), 12);

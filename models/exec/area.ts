@@ -10,6 +10,8 @@ export function makeArea({ at, pages }: Machine) {
     for (let iova = start; iova < end; iova++) {
       m[area + iova] = value;
       m[area_start + iova] = value === AREA.none ? 0 : start;
+      if (value === AREA.none && at.prevent_access !== undefined)
+        m[at.prevent_access + iova] = m[at.num_accesses + iova] = 0;
     }
     return 0;
   };

@@ -9,6 +9,7 @@ import { platformTables } from '../platforms/index.ts';
 import { type View, makeView } from '../view.ts';
 import { type Agent, type Mover, agentsOf, mayForbid, moverOf, timelyOf } from './agents.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import { makeAccess } from './access.ts';
 import { makeAts } from './ats.ts';
 import { makeAttributes } from './attributes.ts';
 import { makeBracket } from './bracket.ts';
@@ -89,6 +90,9 @@ function widthOf(machine: Machine, step: Step): number {
     case 'iopt_area_of':
     case 'iopt_area_iter':
     case 'iopt_area_begin_unmap':
+    case 'iopt_area_num_accesses':
+    case 'iopt_area_contig':
+    case 'staccess_items':
       return 2 ** (2 * AREA_END_BITS) + 3;
     case 'set_hwpoison':
       return machine.huge + 1;
@@ -128,6 +132,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const pointer = makePointer(exec);
   const vmsa = makeVmsa(exec, kvm.isStale);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
+  const access = makeAccess(exec);
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
     const { writer, readers } = lockAt[name];
@@ -151,7 +156,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
     return 0;
   };
   const lockThere = (name: LockName): void => {
-    if (!machine.locks.includes(name)) throw new NotAStep(`lock '${name}' is there with --cast domains only`);
+    if (!machine.locks.includes(name))
+      throw new NotAStep(`lock '${name}' is there with --cast domains or access only`);
   };
   const registerSlot = (register: string, slot: number): number => {
     const declared = registerAt[register];
@@ -396,6 +402,24 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
           if (s.attached) note('domain-attached');
           return 0;
         };
+      case 'iopt_area_num_accesses':
+        return (m) => access.numAccesses(m, s.start, s.end);
+      case 'iopt_area_prevent_access':
+        return (m) => access.prevent(m, s.start);
+      case 'iopt_area_contig':
+        return s.unpin === true ? (m) => access.contigUnpin(m, s.iova) : (m) => access.contig(m, s.iova);
+      case 'iopt_area_add_access':
+        return (m) => access.add(m, s.start);
+      case 'iopt_area_remove_access':
+        return (m) => access.remove(m, s.start);
+      case 'iopt_pages_xa_store':
+        return (m) => access.store(m, s.iova, s.pfn);
+      case 'iopt_pages_xa_erase':
+        return (m) => access.erase(m, s.start, s.end);
+      case 'staccess_items':
+        return (m) => access.items(m);
+      case 'batch_rw':
+        return (m) => access.copy(m, s.iova, s.pfn, s.write);
       case 'iopt_area_of':
         return (m) => iommu.areaOf(m, s.iova);
       case 'iommu_map':

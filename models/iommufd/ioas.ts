@@ -25,6 +25,7 @@ import {
 export function makeMapFile(policy: Policy, arch: Arch, iopt_put_pages: () => Steps<void>) {
   const { ioas_map_file } = policy;
   const attaches = arch.attaches === true;
+  const accesses = arch.accesses === true;
 
   /** iopt_fill_domains_pages(): nothing to do, and nothing looked up, as long as there is no domain. */
   function* fill(range: Range): Steps<Result> {
@@ -38,9 +39,9 @@ export function makeMapFile(policy: Policy, arch: Arch, iopt_put_pages: () => St
     const result = yield* fill(range);
     if (result === 0) {
       /* inside domains_rwsem: any domain that comes later finds the area */
-      if (attaches) yield* down_write('iova_rwsem');
+      if (attaches || accesses) yield* down_write('iova_rwsem');
       yield* iopt_area_ready(range);
-      if (attaches) yield* up_write('iova_rwsem');
+      if (attaches || accesses) yield* up_write('iova_rwsem');
     }
     if (attaches) yield* up_read('domains_rwsem');
     if (result === 0) return 0;

@@ -1,0 +1,87 @@
+// In-kernel access (cast `access`): what an area knows of its accesses, and the pages that a driver has pinned.
+// MODEL: one driver with one iommufd_access, which is always attached and pins one range at a time; the domain holds
+// every page that it gets, so that it reads the pfns there and pins none.
+
+import { AREA_END_BITS } from '../../api/index.ts';
+import { AREA, CONTENT, COUNT_MAX } from '../machine.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
+
+export function makeAccess({ machine, view, note, snp, tdx }: Exec) {
+  const { at, pages } = machine;
+  const { area, area_start, prevent_access, num_accesses, access_pfn } = at;
+
+  const startOf = (m: State, iova: number): number => m[area_start + iova];
+  const endOf = (m: State, iova: number): number => {
+    let end = iova + 1;
+    while (end < pages && m[area + end] === m[area + iova] && startOf(m, end) === startOf(m, iova)) end++;
+    return end;
+  };
+  const rangeOf = (start: number, end: number): number => (start << AREA_END_BITS) + end - 1;
+
+  return {
+    /** 0: none, or busy, or cut, or nobody accesses it. */
+    numAccesses: (m: State, start: number, end: number): number => {
+      let first = start;
+      while (first < end && m[area + first] === AREA.none) first++;
+      if (first === end || m[area + first] !== AREA.mapped) return 0;
+      const from = startOf(m, first);
+      const to = endOf(m, first);
+      if (from < start || to > end || m[num_accesses + from] === 0) return 0;
+      note('access-meets-unmap');
+      return 1 + rangeOf(from, to);
+    },
+    prevent: (m: State, start: number): number => {
+      m[prevent_access + start] = 1;
+      return 0;
+    },
+    /** 0: no area with pages, 1: prevented, else 2 + the area. */
+    contig: (m: State, iova: number): number => {
+      if (m[area + iova] !== AREA.mapped) return 0;
+      const from = startOf(m, iova);
+      return m[prevent_access + from] === 1 ? 1 : 2 + rangeOf(from, endOf(m, iova));
+    },
+    /** The area without a look at prevent_access, for who gives back. */
+    contigUnpin: (m: State, iova: number): number =>
+      m[area + iova] === AREA.mapped ? 2 + rangeOf(startOf(m, iova), endOf(m, iova)) : 0,
+    add: (m: State, iova: number): number => {
+      const from = num_accesses + startOf(m, iova);
+      if (m[from] === COUNT_MAX) return BLOCKED;
+      m[from]++;
+      note('access-pinned');
+      return 0;
+    },
+    remove: (m: State, iova: number): number => {
+      const from = num_accesses + startOf(m, iova);
+      m[from] = Math.max(0, m[from] - 1);
+      return 0;
+    },
+    store: (m: State, iova: number, pfn: number): number => {
+      m[access_pfn + iova] = pfn + 1;
+      return 0;
+    },
+    erase: (m: State, start: number, end: number): number => {
+      for (let iova = start; iova < end; iova++) m[access_pfn + iova] = 0;
+      return 0;
+    },
+    items: (m: State): number => {
+      let first = 0;
+      while (first < pages && m[access_pfn + first] === 0) first++;
+      if (first === pages) return 0;
+      let end = first + 1;
+      while (end < pages && m[access_pfn + end] !== 0) end++;
+      return 1 + rangeOf(first, end);
+    },
+    /** A CPU reads or writes the page through the direct map. What it reads of a private page is of no use to it. */
+    copy: (m: State, iova: number, pfn: number, write: boolean): number => {
+      note('access-copied');
+      if (view.isPrivate(m, iova)) note('private-page-copied');
+      if (!write) return 0;
+      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
+        note(snp || tdx ? 'access.cpu-fatal' : 'access.cpu-leak');
+        if (snp || tdx) m[at.host_dead] = 1;
+      } else if (view.isFree(m, pfn)) note('access.cpu-corruption');
+      else m[at.content + pfn] = CONTENT.host;
+      return 0;
+    },
+  };
+}
