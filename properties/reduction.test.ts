@@ -221,6 +221,12 @@ const cases = [
     policy: { ...policy, base: 'linux-7.2' as const },
     config: configOf({ ...policy, base: 'linux-7.2' }, 'tdx', 'adversarial', threeCalls),
   })),
+  ...[vmmRemap, ...BROKEN.filter(({ planted }) => planted?.settings?.cast?.includes('access'))].map(
+    (policy) => ({
+      policy,
+      config: { ...configOf(policy, 'bare', 'adversarial', threeCalls), cast: ['access'] as const },
+    }),
+  ),
   ...[vmmRemap, ...BROKEN.filter(({ planted }) => planted?.settings?.cast?.includes('domains'))].map(
     (policy) => ({
       policy,

@@ -102,6 +102,9 @@ import { callbackTakesDomainsRwsem } from './callback-takes-domains-rwsem.ts';
 import { mutexClassShared } from './mutex-class-shared.ts';
 import { pagesSetOutsideDomainsRwsem } from './pages-set-outside-domains-rwsem.ts';
 import { iovaFreedBeforeUnmap } from './iova-freed-before-unmap.ts';
+import { accessUnpinsForDomain } from './access-unpins-for-domain.ts';
+import { notifiedUnderIovaRwsem } from './notified-under-iova-rwsem.ts';
+import { numAccessesReadUnlocked } from './num-accesses-read-unlocked.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -205,4 +208,7 @@ export const BROKEN: readonly Policy[] = [
   mutexClassShared,
   pagesSetOutsideDomainsRwsem,
   iovaFreedBeforeUnmap,
+  notifiedUnderIovaRwsem,
+  numAccessesReadUnlocked,
+  accessUnpinsForDomain,
 ];
