@@ -120,7 +120,6 @@ describe('planted', () => {
   test.each([
     ['notified-under-iova-rwsem', 'every-call-returns (stuck)'],
     ['num-accesses-read-unlocked', 'access-pages-stay (area)'],
-    ['access-unpins-for-domain', 'unpin-follows-unmap-and-sync (before the unmap)'],
   ])('%s', (name, key) => {
     const policy = BROKEN.find((each) => each.name === name);
     if (policy === undefined) throw new Error(name);

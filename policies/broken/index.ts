@@ -102,7 +102,6 @@ import { callbackTakesDomainsRwsem } from './callback-takes-domains-rwsem.ts';
 import { mutexClassShared } from './mutex-class-shared.ts';
 import { pagesSetOutsideDomainsRwsem } from './pages-set-outside-domains-rwsem.ts';
 import { iovaFreedBeforeUnmap } from './iova-freed-before-unmap.ts';
-import { accessUnpinsForDomain } from './access-unpins-for-domain.ts';
 import { notifiedUnderIovaRwsem } from './notified-under-iova-rwsem.ts';
 import { numAccessesReadUnlocked } from './num-accesses-read-unlocked.ts';
 
@@ -210,5 +209,4 @@ export const BROKEN: readonly Policy[] = [
   iovaFreedBeforeUnmap,
   notifiedUnderIovaRwsem,
   numAccessesReadUnlocked,
-  accessUnpinsForDomain,
 ];
