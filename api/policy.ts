@@ -102,6 +102,8 @@ export interface Policy {
     readonly invariant: string;
     readonly platform: Arch['platform'];
     readonly vmm: 'adversarial' | 'cooperative';
+    /** 1: two are not needed, and too many states. */
+    readonly pages?: 1;
     /** What is wrong, in one sentence. */
     readonly fault: string;
   };

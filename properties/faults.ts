@@ -16,6 +16,7 @@ import { type Model, freeEnvironment, makeModel } from './system.ts';
 export const SEEDS = 20;
 /** Most calls that a planted fault may need. */
 export const FAULT_CALLS = 3;
+const ONE_PAGE = { pages: 1, hugePages: 1 } as const;
 
 /** Where the fault is judged: the platform and the VMM that it names. */
 export function faultConfig(policy: Policy, calls = FAULT_CALLS): Config {
@@ -25,7 +26,7 @@ export function faultConfig(policy: Policy, calls = FAULT_CALLS): Config {
     base: policy.base,
     platform: planted.platform as PlatformName,
     vmm: planted.vmm,
-    bounds: { ...boundsOf('small'), calls },
+    bounds: { ...boundsOf('small'), ...(planted.pages === 1 ? ONE_PAGE : {}), calls },
     device: null,
     assumptions: assumptions(),
     fail: null,

@@ -8,6 +8,9 @@ import { asciiOf, shellWord } from '../cli/plain-text.ts';
 import { packageRoot } from '../cli/root.ts';
 import { QUICK, complaint, folder, policyFile, run, withHook } from './cli-run.ts';
 
+/* What is told apart here is seen without sampling. */
+const ALONE = [...QUICK, '--runs', '0'];
+
 const cwd = process.cwd();
 process.chdir(folder);
 afterAll(() => {
@@ -38,7 +41,7 @@ describe('texts beyond ASCII', () => {
       `umlaut-${format}`,
       'my-notifier (J\u00f6rg Mu\u00df, 1\u00a0Jan\u00a02026 \u2192 v2)',
     );
-    const ran = await run('check', file, ...QUICK, '--format', format);
+    const ran = await run('check', file, ...ALONE, '--format', format);
     expect(ran.status).toBe(1);
     expect(ran.out).toMatch(/^[\n -~]*$/);
     if (format !== 'ktap')
@@ -53,7 +56,7 @@ describe('texts beyond ASCII', () => {
 
 describe('replay', () => {
   test('of a mail that was saved, and quoted', async () => {
-    const mail = await run('check', 'vmm-remap', ...QUICK, '--format', 'mail');
+    const mail = await run('check', 'vmm-remap', ...ALONE, '--format', 'mail');
     const saved = join(folder, 'saved.mail');
     writeFileSync(saved, mail.out.replace(/(GC1-.{10,20}-)/, '$1\n').replace(/^/gm, '> '));
     expect((await run('replay', saved)).out).toBe(mail.out);
@@ -69,7 +72,7 @@ describe('replay', () => {
   test('of what does not fit', async () => {
     expect(complaint(await run('replay', 'GC1-'))).toMatch(/not a token: nothing after GC1;/);
     expect(complaint(await run('replay', 'GC1-AAAA--BBBB'))).toMatch(/group 2 is empty/);
-    const found = await run('check', leaky('mine'), ...QUICK);
+    const found = await run('check', leaky('mine'), ...ALONE);
     const [argv] = commandsIn(found.out);
     const wrong = withHook('not-mine', 'return 0;');
     const ran = await run(...argv.slice(0, 2), '--policy', wrong);
@@ -94,13 +97,13 @@ test('a policy under the name of a bundled one is taken with a warning, and none
   expect(
     complaint(await run('try', 'A: map 0', '--policy', named('folio-pin'), '--platform', 'bare')),
   ).toMatch(/a bundled policy is named 'folio-pin' too/);
-  const ran = await run('check', named('none'), ...QUICK);
+  const ran = await run('check', named('none'), ...ALONE);
   expect(complaint(ran)).toMatch(/policy\.name is 'none'/);
   expect(ran.status).toBe(3);
 });
 
 test('several cells are counted where nobody sees the progress', async () => {
-  const ran = await run('check', 'none', ...QUICK, '--platform', 'bare,tdx', '--runs', '0');
+  const ran = await run('check', 'none', ...ALONE, '--platform', 'bare,tdx');
   expect(ran.err).toBe(
     'gmem-conform: cell 1 of 2: none, bare, VMM adversarial\ngmem-conform: cell 2 of 2: none, tdx, VMM adversarial\n',
   );
@@ -111,7 +114,7 @@ describe('each replay line that is printed can be followed', () => {
     const written = await run('new-policy', 'my-idea');
     const command = /judge it with: node (\S+) check \.\/my-idea\.ts$/m.exec(written.out)?.[1] ?? '';
     expect(existsSync(command)).toBe(true);
-    const found = await run('check', './my-idea.ts', ...QUICK, '--platform', 'bare,tdx');
+    const found = await run('check', './my-idea.ts', ...ALONE, '--platform', 'bare,tdx');
     const commands = commandsIn(found.out);
     expect(commands.length).toBeGreaterThan(0);
     for (const argv of commands) {
@@ -122,7 +125,7 @@ describe('each replay line that is printed can be followed', () => {
   });
 
   test('of a schedule taken elsewhere, and from there', async () => {
-    const found = await run('check', leaky('moved'), ...QUICK);
+    const found = await run('check', leaky('moved'), ...ALONE);
     const [argv] = commandsIn(found.out);
     const moved = await run(...argv, '--platform', 'tdx');
     const [there] = commandsIn(moved.out);
@@ -131,7 +134,7 @@ describe('each replay line that is printed can be followed', () => {
   });
 
   test('where the path of the policy is longer than a line', async () => {
-    const found = await run('check', leaky(`long-${'x'.repeat(90)}`), ...QUICK);
+    const found = await run('check', leaky(`long-${'x'.repeat(90)}`), ...ALONE);
     expect(found.out).toMatch(/\.json \\\n {4}--policy \S+\\\n/);
     const [argv] = commandsIn(found.out);
     expect((await run(...argv)).status).toBe(1);

@@ -14,6 +14,7 @@ export const iovaFreedBeforeUnmap: Policy = {
     invariant: 'iova-is-empty-when-reused',
     platform: 'bare',
     vmm: 'adversarial',
+    pages: 1,
     fault: 'A map takes the IOVA while the IOPTEs of its last owner are there.',
   },
   replaces: ({ iopt_put_pages }, arch) => ({

@@ -16,6 +16,7 @@ export const notifiedUnderIovaRwsem: Policy = {
     invariant: 'every-call-returns',
     platform: 'bare',
     vmm: 'adversarial',
+    pages: 1,
     fault: 'The driver gives its pages back, for which iova_rwsem is taken once more by the same thread.',
   },
   replaces: ({ iopt_put_pages }, arch) => ({

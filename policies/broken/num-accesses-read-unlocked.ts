@@ -16,6 +16,7 @@ export const numAccessesReadUnlocked: Policy = {
     invariant: 'access-pages-stay',
     platform: 'bare',
     vmm: 'adversarial',
+    pages: 1,
     fault: 'A driver pins pages after the look, and the area goes though it has them.',
   },
   replaces: ({ iopt_put_pages }, arch) => ({
