@@ -136,7 +136,7 @@ export function makeCalls(
   const kindOf = (asked: number): number => (asked < 0 ? asked : (language.kind?.(asked) ?? asked));
   const standing = (frames: readonly Frame[]): Standing[] =>
     frames.map(({ fn, args, asked, answers, repeat }, depth) => ({
-      name: `${numberOf(fn)}${depth === 0 ? JSON.stringify(args) : ''}`,
+      name: depth === 0 ? `${numberOf(fn)}${JSON.stringify(args)}` : `${numberOf(fn)}`,
       asks: kindOf(asked[answers.length] ?? enter(frames[depth + 1])),
       asked: answers.length === 0 ? -1 : kindOf(asked[answers.length - 1]),
       repeats: repeat === true,

@@ -70,6 +70,29 @@ export function makeFutures(): Futures {
     lead(hereOf(name, asks), after);
     return after;
   };
+  /* the same edges are led again and again: remembered by one text */
+  const known = new Map<string, number>();
+  const arrived = ({ name, asks, asked, repeats }: Standing): number => {
+    const key = `${name} ${asks} ${asked}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const here = hereOf(name, asks);
+    const after = afterOf(name, asks);
+    lead(asked === -1 ? entryOf(name) : afterOf(name, asked), here);
+    if (repeats) lead(after, entryOf(name));
+    known.set(key, here);
+    return here;
+  };
+  /** What follows the callee. */
+  const entered = (caller: Standing, callee: Standing): number => {
+    const key = `${caller.name} ${caller.asks} ${caller.asked} ${callee.name}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    lead(arrived(caller), entryOf(callee.name));
+    const after = afterOf(caller.name, caller.asks);
+    known.set(key, after);
+    return after;
+  };
   const join = (place: number, vertex: number): void => {
     members[vertex].push(place);
     futures.touched[place] |= bitsOf[vertex];
@@ -86,19 +109,12 @@ export function makeFutures(): Futures {
         futures.touched = twice(futures.touched);
         futures.asked = twice(futures.asked);
       }
-      stack.forEach(({ name, asks, asked, repeats }, depth) => {
-        const here = hereOf(name, asks);
-        const after = afterOf(name, asks);
-        lead(asked === -1 ? entryOf(name) : afterOf(name, asked), here);
-        if (repeats) lead(after, entryOf(name));
+      stack.forEach((standing, depth) => {
         const callee = stack[depth + 1];
-        if (callee === undefined) {
-          grow(here, bits);
-          join(place, here);
-          return;
-        }
-        lead(here, entryOf(callee.name));
-        join(place, after);
+        if (callee !== undefined) return join(place, entered(standing, callee));
+        const here = arrived(standing);
+        grow(here, bits);
+        return join(place, here);
       });
     },
   };
