@@ -9,8 +9,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const json = process.env['GMEM_VITEST_JSON'];
 
 /* Each fork takes one half of the list: the searches, which take longest, are spread over both. */
-const FIRST = /(baseline|broken-odd|docs|packaging|token-replay)\.test\.ts$/;
-const LAST = /(reduction|cli|broken-even|rfc-v2|upstream-cases)\.test\.ts$/;
+const FIRST = /(baseline|broken-second|docs|packaging|token-replay)\.test\.ts$/;
+const LAST = /(reduction|cli|broken-first|rfc-v2|upstream-cases)\.test\.ts$/;
 
 class SpreadLongest extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -198,7 +198,7 @@ const cases = [
     })),
   ),
   /* LRU batches, which are drained by themselves */
-  ...POLICIES.map((policy) => ({
+  ...[vmmRemap, invalidateCallback].map((policy) => ({
     policy: { ...policy, base: 'v8' as const },
     config: configOf({ ...policy, base: 'v8' }, 'bare', 'adversarial', onePage),
   })),
@@ -211,7 +211,7 @@ const cases = [
     policy,
     config: configOf(policy, 'bare', 'adversarial', threeCalls),
   })),
-  ...POLICIES.map((policy) => ({
+  ...[vmmRemap, invalidateCallback].map((policy) => ({
     policy,
     config: configOf(policy, 'sev-snp', 'cooperative', boundsOf('quick')),
   })),
@@ -224,10 +224,6 @@ const cases = [
     policy: { ...invalidateCallback, base: 'linux-7.2' as const },
     config: configOf({ ...invalidateCallback, base: 'linux-7.2' }, 'tdx', 'adversarial', threeCalls),
   },
-  ...BROKEN.filter(({ name }) => name === 'num-accesses-read-unlocked').map((policy) => ({
-    policy,
-    config: { ...configOf(policy, 'bare', 'adversarial', threeCalls), cast: ['access'] as const },
-  })),
   ...[vmmRemap, ...BROKEN.filter(({ planted }) => planted?.settings?.cast?.includes('domains'))].map(
     (policy) => ({
       policy,
