@@ -145,7 +145,7 @@ const LEARN_STATES = 100_000;
  * come first, and where the whole one finds that a call touches more than was relied on, it is made again.
  */
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
-  const { eager = false } = options;
+  const { eager = false, stop } = options;
   const { domain, environment, calls } = system;
   if (!eager || domain.meets === undefined) return exploreOnce(system, options);
   const learns = environment.kind === 'free' && environment.calls >= LEARN_CALLS;
@@ -157,7 +157,7 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
       later[system.counterAt[0]] = less;
       return later;
     });
-    exploreOnce(system, { eager, statesMax: LEARN_STATES }, initial);
+    exploreOnce(system, { eager, statesMax: LEARN_STATES, ...(stop === undefined ? {} : { stop }) }, initial);
   }
   for (;;) {
     const known = calls.futures.surprises();

@@ -70,27 +70,28 @@ export function makeFutures(): Futures {
     lead(hereOf(name, asks), after);
     return after;
   };
-  /* the same edges are led again and again: remembered by one text */
-  const known = new Map<string, number>();
+  /* the same edges are led again and again: remembered by one text, that has all they depend on */
+  const arrivals = new Map<string, number>();
+  const entries = new Map<string, number>();
   const arrived = ({ name, asks, asked, repeats }: Standing): number => {
-    const key = `${name} ${asks} ${asked}`;
-    const found = known.get(key);
+    const key = `${name} ${asks} ${asked} ${repeats}`;
+    const found = arrivals.get(key);
     if (found !== undefined) return found;
     const here = hereOf(name, asks);
     const after = afterOf(name, asks);
     lead(asked === -1 ? entryOf(name) : afterOf(name, asked), here);
     if (repeats) lead(after, entryOf(name));
-    known.set(key, here);
+    arrivals.set(key, here);
     return here;
   };
   /** What follows the callee. */
   const entered = (caller: Standing, callee: Standing): number => {
-    const key = `${caller.name} ${caller.asks} ${caller.asked} ${callee.name}`;
-    const found = known.get(key);
+    const key = `${caller.name} ${caller.asks} ${caller.asked} ${caller.repeats} ${callee.name}`;
+    const found = entries.get(key);
     if (found !== undefined) return found;
     lead(arrived(caller), entryOf(callee.name));
     const after = afterOf(caller.name, caller.asks);
-    known.set(key, after);
+    entries.set(key, after);
     return after;
   };
   const join = (place: number, vertex: number): void => {
