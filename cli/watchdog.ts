@@ -3,6 +3,7 @@
 
 import { Script } from 'node:vm';
 import type { Guard } from '../engine/calls.ts';
+import { UsageError } from './usage.ts';
 
 const GUARDED = Symbol.for('gmem-iommu-conformance.guarded');
 const holder = globalThis as { [GUARDED]?: () => void };
@@ -41,9 +42,21 @@ export function guardWith(milliseconds: number): <T>(run: () => T) => T {
   };
 }
 
-/** How long protocol code of the user's own may run without a yield. */
-const GUARD_MS = 2000;
+/** How long protocol code of the user's own may run without a yield, in milliseconds. */
+const YIELD_MS = 2000;
+const YIELD_MS_MAX = 86_400_000;
 
-/** For a policy of the user's own; bundled ones need none. */
+/** A breakpoint in a hook stops the code, and not the clock: GMEM_YIELD_MS lengthens the limit. */
+function yieldMs(): number {
+  const given = process.env['GMEM_YIELD_MS'];
+  if (given === undefined) return YIELD_MS;
+  const number = Number(given);
+  if (Number.isInteger(number) && number >= 1 && number <= YIELD_MS_MAX) return number;
+  throw new UsageError(
+    `GMEM_YIELD_MS is '${given}', must be a whole number of milliseconds from 1 to ${YIELD_MS_MAX}`,
+  );
+}
+
+/** For a policy of the user's own; bundled ones need none. Throws UsageError. */
 export const guardOf = (bundled: boolean): { readonly guard?: Guard } =>
-  bundled ? {} : { guard: guardWith(GUARD_MS) };
+  bundled ? {} : { guard: guardWith(yieldMs()) };

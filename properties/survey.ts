@@ -59,25 +59,26 @@ function hitsOf(config: Config, policy: Policy) {
   return { model, found };
 }
 
-const known = new Map<string, { readonly hits: Float64Array }>();
+const known = new Map<string, Float64Array>();
 
 /** What the base does alone: searched once for each configuration. */
-function baseHits(config: Config): { readonly hits: Float64Array } {
+function baseHits(config: Config): Float64Array {
   const key = JSON.stringify(config);
-  const found = known.get(key) ?? { hits: hitsOf(config, none).found.hits };
-  known.set(key, found);
-  return found;
+  const hits = known.get(key) ?? hitsOf(config, none).found.hits;
+  known.set(key, hits);
+  return hits;
 }
 
 export function survey(config: Config, policy: Policy): Survey {
   const { model, found } = hitsOf(config, policy);
   if (!found.complete)
     throw new RangeError(`${policy.name}: ${found.states} states are more than the survey's bounds allow`);
-  const base = policy.name === none.name ? found : baseHits(config);
+  if (policy.name === none.name) known.set(JSON.stringify(config), found.hits);
+  const base = baseHits(config);
   const hit = (keys: readonly Key[]): string[] => keys.map(({ name }) => name);
   const broken = model.keys.filter((key) => found.hits[key.property] > 0);
   const axioms = broken.filter((key) => judgementOf(key.invariant.name, config) === 'axiom');
-  const isBase = (key: Key): boolean => policy.name === none.name || base.hits[key.property] > 0;
+  const isBase = (key: Key): boolean => policy.name === none.name || base[key.property] > 0;
   return {
     policy: policy.name,
     base: config.base,

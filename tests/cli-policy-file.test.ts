@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { asciiOf, shellWord } from '../cli/plain-text.ts';
 import { packageRoot } from '../cli/root.ts';
-import { QUICK, complaint, folder, policyFile, run, withHook } from './cli-run.ts';
+import { QUICK, complaint, policyFile, run, testFolder, withHook } from './cli-run.ts';
+
+const folder = testFolder();
 
 /* What is told apart here is seen without sampling. */
 const ALONE = [...QUICK, '--runs', '0'];

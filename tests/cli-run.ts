@@ -29,6 +29,16 @@ export async function run(...argv: string[]): Promise<Ran> {
   }
 }
 
+/** With less patience for loops without an end. */
+export async function runHurried(...argv: string[]): Promise<Ran> {
+  vi.stubEnv('GMEM_YIELD_MS', '500');
+  try {
+    return await run(...argv);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
+
 /** One message, no stack trace. */
 export function complaint({ err }: Ran): string {
   expect(err).not.toMatch(/^\s+at /m);
@@ -37,10 +47,17 @@ export function complaint({ err }: Ran): string {
   return said;
 }
 
-export const folder = mkdtempSync(join(tmpdir(), 'gmem-cli-'));
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+let folder = '';
+
+/** A folder for the test file that calls this, until its last test has ended. Files that follow share this module. */
+export function testFolder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'gmem-cli-'));
+  folder = made;
+  afterAll(() => {
+    rmSync(made, { recursive: true });
+  });
+  return made;
+}
 
 export function policyFile(name: string, body: string): string {
   const file = join(folder, `${name}.ts`);

@@ -2,8 +2,10 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { QUICK, complaint, folder, policyFile, run, withHook } from './cli-run.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { QUICK, complaint, policyFile, run, runHurried, testFolder, withHook } from './cli-run.ts';
+
+const folder = testFolder();
 
 describe('words that do not exist name those that do, status 2', () => {
   test.each([
@@ -39,6 +41,17 @@ describe('words that do not exist name those that do, status 2', () => {
     expect(complaint(ran)).toMatch(message);
     expect(ran.status).toBe(2);
     expect(ran.out).toBe('');
+  });
+
+  test('GMEM_YIELD_MS that is no number', async () => {
+    vi.stubEnv('GMEM_YIELD_MS', 'soon');
+    try {
+      const ran = await run('check', withHook('in-time', 'return 0;'), ...QUICK);
+      expect(complaint(ran)).toMatch(/GMEM_YIELD_MS is 'soon', must be a whole number of milliseconds/);
+      expect(ran.status).toBe(2);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test('--out below a file', async () => {
@@ -112,7 +125,7 @@ describe('policy files that break the API, status 3', () => {
     ],
   ];
   test.each(cases)('%s', async (_what, file, message) => {
-    const ran = await run('check', file(), ...QUICK);
+    const ran = await runHurried('check', file(), ...QUICK);
     expect(complaint(ran)).toMatch(message);
     expect(ran.status).toBe(3);
   });
@@ -123,8 +136,8 @@ describe('policy files that break the API, status 3', () => {
       ['try', 'A: map 0', '--policy', file, '--platform', 'bare'],
       ['matrix', file, ...QUICK],
     ]) {
-      const ran = await run(...argv);
-      expect(complaint(ran)).toMatch(/did not yield within/);
+      const ran = await runHurried(...argv);
+      expect(complaint(ran)).toMatch(/did not yield within 500 ms/);
       expect(ran.status).toBe(3);
     }
   });
@@ -177,7 +190,7 @@ describe('loops without an end, status 3', () => {
     ],
   ];
   test.each(cases)('%s', async (_what, file, message) => {
-    const ran = await run('check', file(), ...QUICK);
+    const ran = await runHurried('check', file(), ...QUICK);
     expect(complaint(ran)).toMatch(message);
     expect(ran.status).toBe(3);
   });
