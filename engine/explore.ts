@@ -48,7 +48,7 @@ export interface Exploration {
 }
 
 /** From this state on the search runs code of its own. */
-export const ALONE_FROM = 16_384;
+export const ALONE_FROM = 65_536;
 const CHECK_EVERY = 4096;
 
 /**

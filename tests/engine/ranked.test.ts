@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { coreSystem } from '../../bench/core.ts';
-import { explore } from '../../engine/explore.ts';
+import { ALONE_FROM, explore } from '../../engine/explore.ts';
 import { certify, certifyAll, shrinkScenario } from '../../engine/minimise.ts';
 import { ranked } from '../../engine/ranked.ts';
 import { replay } from '../../engine/replay.ts';
@@ -13,6 +13,16 @@ import { type ToyOptions, type ToyStep, naiveRank, offer, toyDomain, toySystem }
 
 const add = (cell: number, times: number): ToyStep[] =>
   Array.from({ length: times }, () => ({ op: 'add', cell }));
+
+/* so many that the search goes on in code of its own */
+test.each([
+  ['switches', 112_644, 468_009, 5],
+  ['preemptions', 104_088, 433_614, 3],
+] as const)('core by %s: all of it', (by, states, transitions, rankCompleted) => {
+  const out = ranked(coreSystem({ pages: 3, converts: 2, maps: 3, accesses: 3 }), { by });
+  expect(states).toBeGreaterThan(ALONE_FROM);
+  expect(out).toMatchObject({ states, transitions, rankCompleted, complete: true });
+});
 
 describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
   test('first hits are minimal among all paths', () => {
