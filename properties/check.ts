@@ -11,6 +11,7 @@ import { runCorpus } from './corpus.ts';
 import { INVARIANTS, SOMETIMES } from './invariants.ts';
 import { KEYS, type Key } from './properties.ts';
 import { gravity, judgementOf } from './severity.ts';
+import type { Sampling } from './sampling.ts';
 import { runEachAlone } from './solo.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
@@ -80,17 +81,20 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const model = makeModel(config, policy, modelOptions(options));
   runEachAlone(model);
   const fromCorpus = runCorpus(model, options.corpus ?? []);
-  const searched = search(model, options);
+  let sampling: Sampling | null | undefined;
+  const samplesOnce = (): Sampling | null =>
+    (sampling ??= options.runs === 0 || options.stop?.() === true ? null : sampleOf(model, options));
+  const searched = search(model, options, samplesOnce);
   for (const property of fromCorpus.keys()) searched.hits[property] = Math.max(1, searched.hits[property]);
   const within = searched.hits.slice();
-  const sampled = options.runs === 0 || options.stop?.() === true ? null : sampleOf(model, options);
+  const sampled = samplesOnce();
   if (sampled !== null) sampled.hits.forEach((count, property) => (searched.hits[property] += count));
 
   const keys = brokenKeys(model, searched.hits);
   const ofBase =
     policy.name === none.name || keys.length === 0
       ? searched.hits
-      : base.of(config, options, keys, sampled?.found);
+      : base.of(config, options, keys, sampled?.shrunk);
   const blameOf = (key: Key): Blame =>
     policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';
@@ -98,7 +102,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const wanted =
     options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
   const isBeyond = (key: Key): boolean => searched.complete && within[key.property] === 0;
-  const findings = minimised(model, wanted, options, sampled?.found, isBeyond);
+  const findings = minimised(model, wanted, options, sampled?.shrunk, isBeyond);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
   const violations = findings.map((finding) =>
     toViolation(

@@ -31,6 +31,8 @@ export interface Sampling {
   readonly hits: Float64Array;
   /** By property. */
   readonly found: ReadonlyMap<number, Sampled>;
+  /** The same of one property, shrunk when it is asked for. */
+  readonly shrunk: (property: number) => Sampled | null;
 }
 
 export interface SampleOptions {
@@ -49,7 +51,7 @@ export interface SampleOptions {
   }) => void;
   /** Stop as soon as all keys are found. */
   readonly untilFound?: boolean;
-  /** Default true. False leaves `found` empty: the hits tell what was broken. */
+  /** Default true. False leaves `found` empty: the hits tell what was broken, and `shrunk` the rest. */
   readonly shrink?: boolean;
 }
 
@@ -64,13 +66,19 @@ export function sample(model: Model, options: SampleOptions): Sampling {
   const { seed, runs = DEFAULT_RUNS, keys, stop, progress, untilFound = false } = options;
   const calls = options.calls ?? callsOf(model);
   const { found, ...totals } = search({ model, seed, runs, calls, keys, stop, progress, untilFound });
-  if (options.shrink === false) return { ...totals, found: new Map() };
-  const shrunk = [...found].map(([property, hit]): [number, Sampled] => {
+  const known = new Map<number, Sampled>();
+  const shrunk = (property: number): Sampled | null => {
+    const before = known.get(property);
+    const hit = found.get(property);
+    if (before !== undefined || hit === undefined) return before ?? null;
     const key = keys.find((each) => each.property === property);
     if (key === undefined) throw new RangeError(`property ${property} was not asked for`);
-    return [property, shrink(model, key, hit, calls)];
-  });
-  return { ...totals, found: new Map(shrunk) };
+    const least = shrink(model, key, hit, calls);
+    known.set(property, least);
+    return least;
+  };
+  if (options.shrink !== false) for (const property of found.keys()) shrunk(property);
+  return { ...totals, found: known, shrunk };
 }
 
 interface SearchOptions {
@@ -84,7 +92,9 @@ interface SearchOptions {
   readonly untilFound: boolean;
 }
 
-function search(options: SearchOptions): Omit<Sampling, 'found'> & { readonly found: Map<number, Hit> } {
+function search(
+  options: SearchOptions,
+): Omit<Sampling, 'found' | 'shrunk'> & { readonly found: Map<number, Hit> } {
   const { model, seed, runs, calls, keys, stop, progress, untilFound } = options;
   const campaign = campaignOf(model, keys, calls);
   const { runner, load, hits, wanted, told } = campaign;

@@ -2,13 +2,14 @@
 // the lowest path to a key.
 
 import type { Guard } from '../engine/calls.ts';
-import { type Exploration, explore } from '../engine/explore.ts';
+import { type ExploreOptions, explore } from '../engine/explore.ts';
 import { certifyAll } from '../engine/minimise.ts';
 import { ranked } from '../engine/ranked.ts';
 import { type CallOffer, type System, withPlaceBits } from '../engine/system.ts';
 import { type Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import type { CorpusEntry } from './corpus.ts';
+import { type Beside, type Part, partsOf, searchPart, searchParts } from './parts.ts';
 import { type Key, PROPERTIES } from './properties.ts';
 import { type Sampling, sample } from './sampling.ts';
 import type { Finding } from './suite-types.ts';
@@ -31,6 +32,8 @@ export interface CheckOptions {
   /** Which violations are explained: traces, consequence, why. */
   readonly explain: 'all' | 'gravest' | 'none';
   readonly guard?: Guard;
+  /** Searches part of it on another core. */
+  readonly beside?: Beside;
   /** True: stop and report what was found. */
   readonly stop?: () => boolean;
   readonly progress?: (progress: Progress) => void;
@@ -61,26 +64,30 @@ export function build(model: Model, calls: number): (bits: number) => System {
   return (bits) => model.system(freeEnvironment(model, calls), bits);
 }
 
-function exhaust(model: Model, options: CheckOptions, calls: number, until?: readonly number[]): Exploration {
-  const { maxStates } = model.config.bounds;
-  return withPlaceBits(build(model, calls), (system) =>
-    explore(system, {
-      eager: true,
-      statesMax: maxStates,
-      ...(until === undefined ? {} : { until }),
-      stop: ({ states }) => {
-        options.progress?.({ phase: `exhaustive, ${calls} calls`, states, runs: 0, found: 0 });
-        return options.stop?.() === true;
-      },
-    }),
-  );
+function stopOf(options: CheckOptions, calls: number): NonNullable<ExploreOptions['stop']> {
+  return ({ states }) => {
+    options.progress?.({ phase: `exhaustive, ${calls} calls`, states, runs: 0, found: 0 });
+    return options.stop?.() === true;
+  };
 }
 
-/** Exhaustive without a preemption bound where that fits; else with as many preemptions as fit. */
-export function search(model: Model, options: CheckOptions): Searched {
+/** All of it, whatever the calls; ends where the properties were hit. */
+function exhaustUntil(model: Model, options: CheckOptions, calls: number, until: readonly number[]): Part {
+  const [all] = partsOf(model.config, 0);
+  return searchPart(model, calls, all, { until, stop: stopOf(options, calls) });
+}
+
+/**
+ * Exhaustive without a preemption bound where that fits; else with as many preemptions as fit. `meanwhile` may be
+ * done while another core is searching.
+ */
+export function search(model: Model, options: CheckOptions, meanwhile = (): void => {}): Searched {
   const { calls, preemptions, maxStates } = model.config.bounds;
   const wanted = preemptions === null ? PREEMPTIONS : PREEMPTIONS.filter((k) => k <= preemptions);
-  const whole = preemptions === null ? exhaust(model, options, calls) : null;
+  const whole =
+    preemptions === null
+      ? searchParts(model, calls, { stop: stopOf(options, calls), beside: options.beside, meanwhile })
+      : null;
   if (whole !== null && (whole.complete || options.stop?.() === true)) {
     const { hits, states, transitions, complete } = whole;
     return { hits, states, steps: transitions, complete, preemptionBound: complete ? null : -1 };
@@ -118,8 +125,12 @@ export const sampleOf = (model: Model, options: CheckOptions): Sampling =>
     seed: options.seed,
     runs: options.runs,
     keys: model.keys,
+    shrink: false,
     ...(options.stop === undefined ? {} : { stop: options.stop }),
   });
+
+/** The sampled finding about a property, shrunk only where it is asked for. */
+type Shrunk = (property: number) => Finding | null;
 
 /**
  * What the base does without any IOMMU consumer: searched for each configuration until the keys are hit, and
@@ -131,7 +142,7 @@ export interface BaseFindings {
     config: Config,
     options: CheckOptions,
     keys: readonly Key[],
-    sampled?: ReadonlyMap<number, Finding>,
+    sampled?: Shrunk,
   ) => Float64Array;
 }
 
@@ -166,7 +177,7 @@ export function doesTheSame(model: Model, { key, system, path }: Finding): boole
 export function makeBaseFindings(): BaseFindings {
   const known = new Map<string, { readonly hits: Float64Array; searchedAll: boolean }>();
   return {
-    of: (config, options, keys, sampled = new Map()) => {
+    of: (config, options, keys, sampled = () => null) => {
       const name = JSON.stringify(config);
       const found = known.get(name) ?? { hits: new Float64Array(PROPERTIES.length), searchedAll: false };
       known.set(name, found);
@@ -177,15 +188,14 @@ export function makeBaseFindings(): BaseFindings {
       if (found.searchedAll || missing().length === 0) return hits;
       const model = makeModel(config, none);
       const { calls } = config.bounds;
+      /* what fewer calls reach, more calls reach as well: most keys are found in a search that is small */
+      if (calls > 1) add(exhaustUntil(model, options, calls - 1, missing()).hits);
       /* what only longer runs have met: the same calls without those of the IOMMU, in every order */
       for (const property of missing()) {
-        const finding = sampled.get(property);
-        if (finding !== undefined && doesTheSame(model, finding)) hits[property]++;
+        const finding = sampled(property);
+        if (finding !== null && doesTheSame(model, finding)) hits[property]++;
       }
-      if (missing().length === 0) return hits;
-      /* what fewer calls reach, more calls reach as well: most keys are found in a search that is small */
-      if (calls > 1) add(exhaust(model, options, calls - 1, missing()).hits);
-      if (missing().length > 0) add(exhaust(model, options, calls, missing()).hits);
+      if (missing().length > 0) add(exhaustUntil(model, options, calls, missing()).hits);
       found.searchedAll = missing().length > 0;
       if (found.searchedAll && options.runs > 0) add(sampleOf(model, options).hits);
       return hits;
@@ -198,7 +208,7 @@ export function minimised(
   model: Model,
   keys: readonly Key[],
   options: CheckOptions,
-  sampled: ReadonlyMap<number, Finding> = new Map(),
+  sampled: Shrunk = () => null,
   /** Within the bounds there is no path to it: only longer runs have met it. */
   isBeyond: (key: Key) => boolean = () => false,
 ): Finding[] {
@@ -220,7 +230,7 @@ export function minimised(
     const certificate = certified.get(key.property)?.certificate;
     if (certificate !== undefined && certificate !== null)
       return [{ ...certificate, key, certifiedStates: certificate.states, certified: true }];
-    const known = sampled.get(key.property) ?? (isBeyond(key) ? null : firstPath(model, key, calls));
+    const known = sampled(key.property) ?? (isBeyond(key) ? null : firstPath(model, key, calls));
     return known === null ? [] : [known];
   });
 }

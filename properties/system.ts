@@ -29,7 +29,11 @@ export interface Model {
   readonly keys: readonly Key[];
   readonly domain: Domain;
   /** Builds the system; the same tries for the same functions are not shared between systems. */
-  readonly system: (environment: Environment, placeBits: number, initial?: number) => System;
+  readonly system: (
+    environment: Environment,
+    placeBits: number,
+    initial?: number | readonly number[],
+  ) => System;
   readonly guard: Guard | undefined;
 }
 
@@ -101,6 +105,9 @@ function guardedTable(config: Config, policy: Policy, guard: Guard | undefined):
     });
   }
 }
+
+const wanted = (initial: number | readonly number[], k: number): boolean =>
+  typeof initial === 'number' ? initial === k : initial.includes(k);
 
 export function makeModel(config: Config, policy: Policy, options: ModelOptions = {}): Model {
   const events: number[] = [];
@@ -193,7 +200,8 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
           ? domain
           : {
               ...domain,
-              initial: (fresh: () => Int32Array) => domain.initial(fresh).slice(initial, initial + 1),
+              initial: (fresh: () => Int32Array) =>
+                domain.initial(fresh).filter((_, k) => wanted(initial, k)),
             };
       const system = makeSystem(chosen, environment, {
         placeBits,

@@ -11,6 +11,7 @@ import { mail, replayFileName } from '../../reports/mail.ts';
 import { text } from '../../reports/text.ts';
 import { decodeToken, encodeDigits, encodeToken, makeReader } from '../../reports/token.ts';
 import { byGravity, isGuilt } from '../../reports/words.ts';
+import { besideOf } from '../beside.ts';
 import { corpusFiles, readText } from '../files.ts';
 import { plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
@@ -100,6 +101,7 @@ function runPolicy(
             progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
             ...(only === undefined ? {} : { only }),
             ...guardOf(bundled),
+            ...besideOf({ policy, bundled, ...(file === undefined ? {} : { file }) }, only),
           });
           results.push(file === undefined ? result : { ...result, policyFile: file });
           statuses.push(

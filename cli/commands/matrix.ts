@@ -7,6 +7,7 @@ import type { Result } from '../../models/results.ts';
 import { type CheckOptions, check, makeBaseFindings } from '../../properties/check.ts';
 import { matrixJson } from '../../reports/json.ts';
 import { type MatrixCell, matrix } from '../../reports/matrix.ts';
+import { besideOf } from '../beside.ts';
 import { asciiOf, plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Session, openSession, prepareOut, print } from '../session.ts';
@@ -40,13 +41,14 @@ export async function matrixCommand(words: readonly string[], options: RawOption
   if (options.out !== undefined) prepareOut(options.out);
   const session: Session = openSession(null);
   const base = makeBaseFindings();
-  const checkOptions = (what: string, bundled: boolean, stop: () => boolean): CheckOptions => ({
+  const checkOptions = (what: string, named: Named, stop: () => boolean): CheckOptions => ({
     seed: seedOf(options),
     runs: 0,
     explain: 'none',
     flip: false,
-    token: bundled ? tokenText : null,
-    ...guardOf(bundled),
+    token: named.bundled ? tokenText : null,
+    ...guardOf(named.bundled),
+    ...besideOf(named, undefined),
     stop,
     progress: (progress) => session.progress(what, progress),
   });
@@ -66,7 +68,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
           config,
           named.policy,
           base,
-          checkOptions(`${named.policy.name} ${platform} ${vmm}`, named.bundled, session.interrupted),
+          checkOptions(`${named.policy.name} ${platform} ${vmm}`, named, session.interrupted),
         );
         cells.push({
           named,
@@ -87,11 +89,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
       config,
       cell.named.policy,
       base,
-      checkOptions(
-        `${cell.named.policy.name} ${config.platform} ${config.vmm}, small`,
-        cell.named.bundled,
-        deadline,
-      ),
+      checkOptions(`${cell.named.policy.name} ${config.platform} ${config.vmm}, small`, cell.named, deadline),
     );
     if (result.preemptionBound !== null && result.verdict !== 'violated') break;
     cell.result = ofFile(cell.named, result);

@@ -1,0 +1,14 @@
+// Starts part.ts in a worker thread: the sources as they are in a checkout, dist/ in an installed package.
+
+import { existsSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+
+const source = new URL('./part.ts', import.meta.url);
+if (existsSync(source)) {
+  const { register } = await import('tsx/esm/api');
+  register();
+}
+const { runPart } = await import(
+  existsSync(source) ? source.href : new URL('../dist/cli/part.js', import.meta.url).href
+);
+await runPart(workerData);
