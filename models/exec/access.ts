@@ -3,11 +3,14 @@
 // every page that it gets, so that it reads the pfns there and pins none.
 
 import { AREA_END_BITS } from '../../api/index.ts';
-import { AREA, CONTENT, COUNT_MAX } from '../machine.ts';
+import { AREA, COUNT_MAX } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import { makeDirectMap } from './direct-map.ts';
 
-export function makeAccess({ machine, view, note, snp, tdx }: Exec) {
+export function makeAccess(exec: Exec) {
+  const { machine, view, note } = exec;
   const { at, pages } = machine;
+  const directMap = makeDirectMap(exec);
   const { area, area_start, prevent_access, num_accesses, access_pfn } = at;
 
   const startOf = (m: State, iova: number): number => m[area_start + iova];
@@ -75,12 +78,7 @@ export function makeAccess({ machine, view, note, snp, tdx }: Exec) {
     copy: (m: State, iova: number, pfn: number, write: boolean): number => {
       note('access-copied');
       if (view.isPrivate(m, iova)) note('private-page-copied');
-      if (!write) return 0;
-      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
-        note(snp || tdx ? 'access.cpu-fatal' : 'access.cpu-leak');
-        if (snp || tdx) m[at.host_dead] = 1;
-      } else if (view.isFree(m, pfn)) note('access.cpu-corruption');
-      else m[at.content + pfn] = CONTENT.host;
+      if (write) directMap.write(m, pfn);
       return 0;
     },
   };

@@ -1,13 +1,15 @@
 // A user thread of the host with references of its own (cast `host`): speculative ones of lockless lookups, and
 // one page pinned by GUP.
 
-import { COUNT_MAX, CONTENT, OWNER } from '../machine.ts';
+import { COUNT_MAX, OWNER } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import { makeDirectMap } from './direct-map.ts';
 
 export type Host = ReturnType<typeof makeHost>;
 
 export function makeHost(exec: Exec, giveBackIfUnused: (m: State, first: number) => void) {
-  const { machine, view, note, snp, tdx } = exec;
+  const { machine, view, note } = exec;
+  const directMap = makeDirectMap(exec);
   const { at } = machine;
   const { host_pte, page_cache, owner, folio_lock, try_refs, host_pin } = at;
 
@@ -56,12 +58,7 @@ export function makeHost(exec: Exec, giveBackIfUnused: (m: State, first: number)
     /** Through the direct map, to the page that is pinned. */
     kernelWrite: (m: State): number => {
       const pfn = m[host_pin] - 1;
-      if (pfn < 0) return 0;
-      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
-        note(snp || tdx ? 'access.cpu-fatal' : 'access.cpu-leak');
-        if (snp || tdx) m[at.host_dead] = 1;
-      } else if (view.isFree(m, pfn)) note('access.cpu-corruption');
-      else m[at.content + pfn] = CONTENT.host;
+      if (pfn >= 0) directMap.write(m, pfn);
       return 0;
     },
   };
