@@ -145,7 +145,7 @@ const LEARN_STATES = 100_000;
  * come first, and where the whole one finds that a call touches more than was relied on, it is made again.
  */
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
-  const { eager = false, stop } = options;
+  const { eager = false, stop, until } = options;
   const { domain, environment, calls } = system;
   if (!eager || domain.meets === undefined) return exploreOnce(system, options);
   const learns = environment.kind === 'free' && environment.calls >= LEARN_CALLS;
@@ -163,7 +163,9 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     const known = calls.futures.surprises();
     calls.futures.asked.fill(0);
     const found = exploreOnce(system, options);
-    if (calls.futures.surprises() === known || !found.complete) return found;
+    /* also where it ended at what it was to find: the path to it is made from what is known now */
+    const ended = found.complete || until?.every((property) => found.hits[property] > 0) === true;
+    if (calls.futures.surprises() === known || !ended) return found;
   }
 }
 
