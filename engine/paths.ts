@@ -26,9 +26,10 @@ export function withFollowers(
   const actor = system.actorOf(move);
   const offer = system.offerOf(move);
   const thread = standing[actor] ?? actor;
+  const { domain, threads } = system;
   const first =
-    actor >= system.threads
-      ? move
+    actor >= threads
+      ? system.agentMove(domain.agentFor?.(actor - threads, standing) ?? actor - threads)
       : offer < 0
         ? system.continueMove(thread)
         : system.startMove(thread, offer);

@@ -76,6 +76,8 @@ export interface Domain extends Language {
    * differ by that alone are one where `eager` is on.
    */
   readonly swap?: (m: State, a: number, b: number) => void;
+  /** The agent that does the same for who stands where the thread is that it acts for; itself if for none. */
+  readonly agentFor?: (agent: number, standing: readonly number[]) => number;
   /** A call has returned; runs inside its last step. */
   readonly finish?: (m: State, thread: number, call: CallOffer, result: Plain) => void;
   /**

@@ -159,6 +159,10 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     ...interpreter.meetings,
     areTwins: (kind) => kind === 'vmm',
     swap: makeSwap(machine),
+    agentFor: (agent, standing) => {
+      const { serves } = interpreter.agents[agent];
+      return serves === undefined ? agent : agent - serves + standing[serves];
+    },
     isAcquire: interpreter.isAcquire,
     mayWait: interpreter.mayWait,
     isTimely: interpreter.isTimely,

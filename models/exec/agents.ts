@@ -135,6 +135,8 @@ export interface Agent {
   readonly drains?: number;
   /** Somebody may wait for it. */
   readonly helps?: boolean;
+  /** It acts on what this thread has written down; those of its kind are listed by thread. */
+  readonly serves?: number;
 }
 
 /** The devices ask for translations, and drop what they are told to drop. */
@@ -148,6 +150,7 @@ function deviceTlbAgents(
     ...threads.map((thread, t) => ({
       name: `IOMMU: device TLB invalidation queued by ${thread.name}`,
       helps: true,
+      serves: t,
       act: (m: State) => iommu.invalidateDevices(m, t),
     })),
     ...Array.from({ length: asks ? devices * pages : 0 }, (_, k) => {
@@ -170,6 +173,7 @@ export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readon
     ...threads.map((thread, t) => ({
       name: `IOMMU: invalidation queued by ${thread.name}`,
       helps: true,
+      serves: t,
       act: (m: State) => iommu.invalidate(m, t),
     })),
     ...(config.ats === true ? deviceTlbAgents(machine, iommu, stream) : []),
