@@ -28,18 +28,23 @@ export const ENDED = { done: 1, failed: 2 } as const;
 const FLAGS = 3;
 
 const LOOK_MS = 100;
-/* A thread out of memory ends without a word. */
+/* A thread out of memory ends without a word; one that is told to stop says what it has, if it has begun. */
 const SILENT_MS = 60_000;
+const STOP_MS = 2000;
 
 function resultOf(worker: Worker, port: MessagePort, flags: Int32Array, stop: () => boolean): Part | null {
   let beats = Atomics.load(flags, FLAG.beats);
+  let most = SILENT_MS;
   for (let silent = 0; Atomics.load(flags, FLAG.ended) === 0; silent += LOOK_MS) {
     Atomics.wait(flags, FLAG.ended, 0, LOOK_MS);
-    if (stop()) Atomics.store(flags, FLAG.stop, 1);
+    if (stop()) {
+      Atomics.store(flags, FLAG.stop, 1);
+      most = STOP_MS;
+    }
     const now = Atomics.load(flags, FLAG.beats);
     if (now !== beats) silent = 0;
     beats = now;
-    if (silent > SILENT_MS) break;
+    if (silent > most) break;
   }
   const found: { readonly message: Part } | undefined = receiveMessageOnPort(port);
   port.close();
@@ -68,7 +73,6 @@ function start(
   return {
     result: (stop) => resultOf(worker, port1, flags, stop),
     stop: () => {
-      Atomics.store(flags, FLAG.stop, 1);
       port1.close();
       void worker.terminate();
     },

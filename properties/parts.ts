@@ -19,6 +19,7 @@ export interface Part {
 export interface Running {
   /** Waits for it, and asks meanwhile whether to stop. Null: it was not to be had, and is to be searched here. */
   readonly result: (stop: () => boolean) => Part | null;
+  /** It is not wanted any more. */
   readonly stop: () => void;
 }
 
@@ -72,15 +73,10 @@ export function searchParts(
   if (second === undefined)
     return searchPart(model, calls, first, options.stop === undefined ? {} : { stop: options.stop });
   const running = beside?.(model.config, second) ?? null;
-  let stopped = false;
-  const stop: NonNullable<ExploreOptions['stop']> = (progress) => {
-    stopped ||= options.stop?.(progress) === true;
-    if (stopped) running?.stop();
-    return stopped;
-  };
+  const stop: NonNullable<ExploreOptions['stop']> = (progress) => options.stop?.(progress) === true;
   try {
     const one = searchPart(model, calls, first, { stop });
-    if (!one.complete && !stopped) {
+    if (!one.complete) {
       running?.stop();
       return one;
     }

@@ -65,8 +65,10 @@ function seen(config: Config, policy: Policy, eager: boolean): Seen {
   );
 }
 
-const DELICATE =
-  /flush|unpin-before|mutex|recheck|snapshot|callback-at-end|end-before-commit|zap-without|pin-after|lru-not|device-tlb|lock-kept/;
+const DELICATE = new RegExp(
+  'flush|unpin-before|mutex|recheck|snapshot|callback-at-end|end-before-commit|zap-without|pin-after|' +
+    'lru-not|device-tlb|lock-kept',
+);
 
 const onePage = { ...boundsOf('quick'), name: 'custom', pages: 1, hugePages: 1 };
 

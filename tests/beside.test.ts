@@ -112,6 +112,19 @@ describe('a worker that does not get there', () => {
     });
   });
 
+  test('that is not wanted any more is not waited for', async () => {
+    const [named] = await policiesOf(['none']);
+    const model = makeModel(config, named.policy);
+    const begun = Date.now();
+    const part = searchParts(model, CALLS, {
+      beside: besideOf(named, undefined).beside,
+      stop: () => true,
+      meanwhile,
+    });
+    expect(part.complete).toBe(false);
+    expect(Date.now() - begun).toBeLessThan(10_000);
+  });
+
   test('that is told to stop says how far it came', async () => {
     const [named] = await policiesOf(['none']);
     const { beside } = besideOf(named, undefined);
