@@ -1,7 +1,7 @@
 // Calls in flight. A call is a generator that yields steps as data and is a function of (call, arguments, answers)
 // alone; so each one unfolds lazily into a trie of pending steps, and a thread's place is one small integer.
 
-import { PolicyError, assert } from './errors.ts';
+import { PolicyError, assert, different, neverYielded } from './errors.ts';
 import { type Futures, type Standing, makeFutures } from './futures.ts';
 
 /** Arguments and results: plain data, compared by their JSON text. */
@@ -95,19 +95,6 @@ function isEnter(request: unknown): request is EnterRequest {
   return typeof request === 'object' && request !== null && 'op' in request && request.op === 'call';
 }
 
-function different(name: string, at: number): PolicyError {
-  return new PolicyError(
-    `${name}() chose a different step ${at + 1} when it was run again with the same answers. ` +
-      'A call may depend only on its arguments and answers: look for a variable outside the function, a clock or ' +
-      'randomness; state that outlives a call belongs into registers.',
-  );
-}
-
-const neverYielded = (name: string, step: string): PolicyError =>
-  new PolicyError(
-    `${name}(): ${step}() was made and never yielded: write \`yield* ${step}(...)\`. Without it nothing is done.`,
-  );
-
 export function makeCalls(
   language: Language,
   limits: CallLimits = CALL_LIMITS,
@@ -127,8 +114,17 @@ export function makeCalls(
     numbers.set(fn, numbers.size);
     return numbers.size - 1;
   };
+  /* callers stay as they are while their callees go on: their text is made once */
+  const texts = new WeakMap<Frame, string>();
+  const textOf = (frame: Frame): string => {
+    const known = texts.get(frame);
+    if (known !== undefined) return known;
+    const text = JSON.stringify([numberOf(frame.fn), frame.args, frame.answers]);
+    texts.set(frame, text);
+    return text;
+  };
   const keyOf = (frames: readonly Frame[], done: boolean, result: Plain): string =>
-    JSON.stringify([done ? 1 : 0, result ?? null, ...frames.map((f) => [numberOf(f.fn), f.args, f.answers])]);
+    `${done ? 1 : 0}${JSON.stringify(result ?? null)}${frames.map(textOf).join('')}`;
 
   /* in `asked`: the function entered another one, whose result is the answer */
   const enter = (callee: { readonly fn: Proc } | undefined): number =>

@@ -28,3 +28,16 @@ export class PathError extends Error {
     this.step = step;
   }
 }
+
+export function different(name: string, at: number): PolicyError {
+  return new PolicyError(
+    `${name}() chose a different step ${at + 1} when it was run again with the same answers. ` +
+      'A call may depend only on its arguments and answers: look for a variable outside the function, a clock or ' +
+      'randomness; state that outlives a call belongs into registers.',
+  );
+}
+
+export const neverYielded = (name: string, step: string): PolicyError =>
+  new PolicyError(
+    `${name}(): ${step}() was made and never yielded: write \`yield* ${step}(...)\`. Without it nothing is done.`,
+  );
