@@ -150,17 +150,19 @@ export function ranked(system: System, options: RankedOptions): Ranking {
   let states = 0;
   let transitions = 0;
 
+  /* not made anew in each state */
+  const costAfter = (cost: number, last: number, move: Move): number =>
+    cost + 1 + (last < 0 || system.actorOf(move) === last ? 0 : STEPS);
   const expand = (state: number, cost: number): void => {
     const last = base[layout.length - 1] - 1;
     const count = space.successors.from(base, last, false);
     const { moves, events } = space.successors;
     transitions += count;
-    const costBy = (move: Move): number => cost + 1 + (last < 0 || system.actorOf(move) === last ? 0 : STEPS);
     for (let k = 0; k < events.length; k += 2) {
       const move = moves[events[k]];
-      hits.note(events[k + 1], costBy(move), state, move);
+      hits.note(events[k + 1], costAfter(cost, last, move), state, move);
     }
-    for (let k = 0; k < count; k++) space.arrive(k, state, costBy(moves[k]), moves[k]);
+    for (let k = 0; k < count; k++) space.arrive(k, state, costAfter(cost, last, moves[k]), moves[k]);
     if (isStuck(system, base, moves, count)) hits.note(domain.stuck?.property ?? -1, cost, state, -1);
   };
   let exhausted = false;
