@@ -65,6 +65,8 @@ function start(
     workerData: task,
     transferList: [port2],
     execArgv: [],
+    /* what a policy prints while it is loaded is printed by this thread already */
+    stdout: true,
     stderr: true,
   });
   worker.unref();
