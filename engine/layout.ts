@@ -90,8 +90,25 @@ function generate<F>(functions: Readonly<Record<string, readonly [parameters: st
   return make();
 }
 
+/* Generated code is compiled anew for each layout: searches of the same machine share it. */
+const KNOWN_MAX = 64;
+const known = new Map<string, Layout>();
+
 /** Lay the fields out once; every state of one search uses the same layout. */
 export function makeLayout(specs: readonly FieldSpec[]): Layout {
+  const key = JSON.stringify(specs.map(({ name, bits, count = 1 }) => [name, bits, count]));
+  const made = known.get(key) ?? layoutOf(specs);
+  /* the one that was not asked for longest goes first */
+  known.delete(key);
+  known.set(key, made);
+  for (const oldest of known.keys()) {
+    if (known.size <= KNOWN_MAX) break;
+    known.delete(oldest);
+  }
+  return made;
+}
+
+function layoutOf(specs: readonly FieldSpec[]): Layout {
   const fields: Field[] = [];
   let length = 0;
   for (const { name, bits, count = 1 } of specs) {
