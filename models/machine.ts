@@ -4,7 +4,7 @@
 
 import type { Memslot, Policy } from '../api/index.ts';
 import { LOCKS, type LockName } from '../api/index.ts';
-import { type Config, hasCast } from './bounds.ts';
+import { BASES, CASTS, type Config, FAILABLE, PLATFORMS, assumptions, boundsOf, hasCast } from './bounds.ts';
 
 /** Who owns a page. */
 export const OWNER = { free: 0, gmem: 1, host: 2, vmm: 3 } as const;
@@ -164,9 +164,9 @@ function mappingOf(config: Config): Pick<Machine, 'memslots' | 'slotOf' | 'index
   return { memslots, slotOf, indexOf, gfnOf: indexOf.map((_, index) => indexOf.indexOf(index)) };
 }
 
-/** The fields of a machine for these bounds, this platform and this policy's registers. */
-export function declareMachine(config: Config, policy: Policy): Machine {
-  const { pages, hugePages, vcpus, devices } = config.bounds;
+/** The fields of a machine for these bounds and this platform. */
+function fieldsOf(config: Config): MachineField[] {
+  const { pages, vcpus, devices } = config.bounds;
   const threads = threadsOf(config);
   const shared = inPlace(config) ? 0 : pages;
   const pool = 2 * pages;
@@ -301,14 +301,58 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     /* KVM_BUG_ON(): no vCPU runs any more */
     add('vm_bugged', 'flag', 1);
   }
-  const locks = locksOf(config);
-  for (const name of locks) {
+  for (const name of locksOf(config)) {
     add(name, 'thread', THREAD);
     add(`${name}.readers`, 'mask', threads.length);
   }
-  for (const [name, { max, slots }] of Object.entries(policy.registers ?? {}))
-    add(`register.${name}`, 'number', bitsFor(max), slots === 'index' ? pages : slots, 'slot');
+  return fields;
+}
 
+const registersOf = (policy: Policy, pages: number): MachineField[] =>
+  Object.entries(policy.registers ?? {})
+    .map(([name, { max, slots }]) => ({
+      name: `register.${name}`,
+      kind: 'number' as const,
+      bits: bitsFor(max),
+      count: slots === 'index' ? pages : slots,
+      per: 'slot',
+    }))
+    .filter(({ count }) => count > 0);
+
+/**
+ * The names of all fields that any machine has. Each machine's record has all of them, undefined where it has no such
+ * field: code that reads records of one shape is compiled once, and not anew for each configuration.
+ */
+const fieldNames = (() => {
+  let known: string | null = null;
+  const all = (): MachineField[] =>
+    BASES.flatMap((base) =>
+      PLATFORMS.flatMap((platform) =>
+        CASTS.flatMap((cast) =>
+          fieldsOf({
+            base,
+            platform,
+            vmm: 'adversarial',
+            bounds: boundsOf('small'),
+            device: null,
+            assumptions: assumptions(),
+            fail: FAILABLE[0],
+            ats: true,
+            cast: [cast],
+          }),
+        ),
+      ),
+    );
+  return (): string => (known ??= JSON.stringify(Object.fromEntries(all().map(({ name }) => [name, 0]))));
+})();
+
+/** The fields of a machine for these bounds, this platform and this policy's registers. */
+export function declareMachine(config: Config, policy: Policy): Machine {
+  const { pages, hugePages, vcpus, devices } = config.bounds;
+  const threads = threadsOf(config);
+  const pool = 2 * pages;
+  const fields = [...fieldsOf(config), ...registersOf(policy, pages)];
+  const locks = locksOf(config);
   const firstSlot: { [name: string]: number } = {};
   let next = 0;
   for (const field of fields) {
@@ -316,28 +360,29 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     next += field.count;
   }
   /* V8 makes a hash table of an object that grew name by name, and a record of one that was parsed: faster to read */
-  const at = JSON.parse(JSON.stringify(firstSlot)) as Machine['at'];
+  const at = JSON.parse(fieldNames()) as { [name: string]: number | undefined };
+  for (const name of Object.keys(at)) at[name] = firstSlot[name];
   return {
     config,
     fields,
-    at,
+    at: at as Machine['at'],
     threads,
     pages,
     huge: hugePages,
-    pfns,
+    pfns: inPlace(config) ? pool : pool + pages,
     anonymous: inPlace(config) ? -1 : pool,
     ...mappingOf(config),
     vcpus,
     devices,
     lockAt: Object.fromEntries(
-      locks.map((name) => [name, { writer: at[name], readers: at[`${name}.readers`] }]),
+      locks.map((name) => [name, { writer: firstSlot[name], readers: firstSlot[`${name}.readers`] }]),
     ) as Machine['lockAt'],
     locks,
     ownMutexClass: policy.own_mutex_class === true,
     registerAt: Object.fromEntries(
       Object.entries(policy.registers ?? {}).map(([name, { max, slots }]) => [
         name,
-        { at: at[`register.${name}`], max, slots: slots === 'index' ? pages : slots },
+        { at: firstSlot[`register.${name}`], max, slots: slots === 'index' ? pages : slots },
       ]),
     ),
   };
