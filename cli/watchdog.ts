@@ -2,7 +2,7 @@
 // counts.
 
 import { Script } from 'node:vm';
-import type { Guard } from '../engine/calls.ts';
+import type { Guard } from '../engine/tries.ts';
 import { UsageError } from './usage.ts';
 
 const GUARDED = Symbol.for('gmem-iommu-conformance.guarded');

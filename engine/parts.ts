@@ -1,6 +1,7 @@
 // What a domain and an environment come to, worked out once for the inner loop.
 
-import type { Calls, Plain, Proc } from './calls.ts';
+import type { Calls } from './calls.ts';
+import type { Plain, Proc } from './tries.ts';
 import { assert } from './errors.ts';
 import type { FieldSpec, Layout } from './layout.ts';
 import type { Parts } from './stepper.ts';

@@ -2,7 +2,7 @@
 // tokens.
 
 import type { Place } from './calls.ts';
-import type { Plain } from './calls.ts';
+import type { Plain } from './tries.ts';
 import { PathError } from './errors.ts';
 import type { Path } from './explore.ts';
 import type { State } from './layout.ts';

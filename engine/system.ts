@@ -1,22 +1,14 @@
 // A domain (fields, steps, agents, properties) and an environment (who may start which call) make a system:
 // one graph of states, the same for every search, walk and replay.
 
-import {
-  CALL_LIMITS,
-  type CallLimits,
-  type Calls,
-  type Guard,
-  type Language,
-  type Plain,
-  type Proc,
-  makeCalls,
-} from './calls.ts';
+import { type Calls, makeCalls } from './calls.ts';
 import { SuiteError, assert } from './errors.ts';
 import { fresh } from './fresh.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
 import { OFFERS_MAX, bitsFor, countersOf, partsOf } from './parts.ts';
 import { type Parts, type Stepper, stepperOf } from './stepper.ts';
 import { type LastKept, type Successors, successorsOf } from './successors.ts';
+import { type Language, type Plain, type Proc, type Tries, makeTries } from './tries.ts';
 
 export const BLOCKED = -1;
 
@@ -180,8 +172,8 @@ export function actorOf(move: Move): number {
 }
 
 export interface SystemOptions {
-  readonly limits?: CallLimits;
-  readonly guard?: Guard;
+  /** Those of other systems of the same domain. */
+  readonly tries?: Tries;
   /** Bits of a thread's place: the search widens them by itself. */
   readonly placeBits?: number;
 }
@@ -218,7 +210,7 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
   const { placeBits = PLACE_BITS } = options;
   const threads = domain.threads.length;
   assert(environment.offers.length === threads, 'one list of offers a thread');
-  const calls = makeCalls(domain, options.limits ?? CALL_LIMITS, options.guard);
+  const calls = makeCalls(domain, options.tries ?? makeTries(domain));
   const specs = [
     ...domain.fields,
     ...countersOf(environment),

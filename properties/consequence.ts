@@ -82,7 +82,7 @@ function systemFrom(
   const environment = { kind: 'free', calls, offers: accessOffers(model, pages) } as const;
   const system = makeSystem(from, environment, {
     placeBits,
-    ...(model.guard === undefined ? {} : { guard: model.guard }),
+    tries: model.tries,
   });
   const places = placesIn(system, made);
   const frozenPlaces = new Set(places.flatMap((place, thread) => (place === 0 ? [] : [thread])));

@@ -2,7 +2,8 @@
 // leaves something behind. What no such run takes is not known to it.
 
 import type { Policy } from '../api/index.ts';
-import { CALL_LIMITS, type Guard, type Proc, makeCalls } from '../engine/calls.ts';
+import { makeCalls } from '../engine/calls.ts';
+import type { Proc, Tries } from '../engine/tries.ts';
 import type { Domain } from '../engine/system.ts';
 import { boot, initialStates } from '../models/boot.ts';
 import type { Config } from '../models/bounds.ts';
@@ -70,13 +71,13 @@ export interface Lesson {
   readonly interpreter: Interpreter;
   readonly table: { readonly calls: readonly Call[]; readonly lockers: readonly Call[] };
   readonly domain: Pick<Domain, 'compile' | 'width' | 'apply' | 'forgotten'>;
-  readonly guard: Guard | undefined;
+  readonly tries: Tries;
 }
 
 /** Run every call and note each pair of classes. Throws PolicyError where a call does. */
 export function learnLockOrder(lesson: Lesson): LockOrder {
-  const { config, machine, interpreter, table, domain, guard } = lesson;
-  const calls = makeCalls(domain, CALL_LIMITS, guard);
+  const { config, machine, interpreter, table, domain, tries } = lesson;
+  const calls = makeCalls(domain, tries);
   const edges: Edge[] = [];
   const known = new Set<number>();
   const { lockdep, agents } = interpreter;

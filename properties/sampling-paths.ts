@@ -94,7 +94,7 @@ export function systemFor(
   const questions: Questions = { ...model.questions, placeAt: [] };
   const system = makeSystem({ ...model.domain, judge: makeJudge(questions, keys) }, environment, {
     placeBits,
-    ...(model.guard === undefined ? {} : { guard: model.guard }),
+    tries: model.tries,
   });
   questions.placeAt = system.placeAt;
   return system;

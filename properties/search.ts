@@ -1,7 +1,7 @@
 // The searches behind one result: exhaustive, bounded by preemptions, sampled; what the base does alone;
 // the lowest path to a key.
 
-import type { Guard } from '../engine/calls.ts';
+import type { Guard } from '../engine/tries.ts';
 import { type ExploreOptions, explore } from '../engine/explore.ts';
 import { certifyAll } from '../engine/minimise.ts';
 import { ranked } from '../engine/ranked.ts';

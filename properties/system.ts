@@ -1,7 +1,7 @@
 // Puts a model, a policy and the specification together into a system that the engine can search.
 
 import { type Policy, forgottenStep, watchSteps } from '../api/index.ts';
-import type { Guard } from '../engine/calls.ts';
+import { CALL_LIMITS, type Guard, type Tries, makeTries } from '../engine/tries.ts';
 import { PolicyError } from '../engine/errors.ts';
 import { type CallOffer, type Domain, type Environment, type System, makeSystem } from '../engine/system.ts';
 import { boot, initialStates } from '../models/boot.ts';
@@ -28,13 +28,14 @@ export interface Model {
   /** Keys that are judged here. */
   readonly keys: readonly Key[];
   readonly domain: Domain;
-  /** Builds the system; the same tries for the same functions are not shared between systems. */
+  /** What the functions of its calls do: the same in all of its systems. */
+  readonly tries: Tries;
+  readonly guard: Guard | undefined;
   readonly system: (
     environment: Environment,
     placeBits: number,
     initial?: number | readonly number[],
   ) => System;
-  readonly guard: Guard | undefined;
 }
 
 export interface ModelOptions {
@@ -118,9 +119,8 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
   const lockOrder = (): LockOrder => {
     if (order !== null) return order;
     const noted = events.length;
-    const { guard } = options;
     order = knownLockOrder(config, policy, () =>
-      learnLockOrder({ config, machine, interpreter, table, domain, guard }),
+      learnLockOrder({ config, machine, interpreter, table, domain, tries }),
     );
     events.length = noted;
     return order;
@@ -188,6 +188,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     },
     isTerminal: (m) => m[host_dead] === 1,
   };
+  const tries = makeTries(domain, CALL_LIMITS, options.guard);
   return {
     config,
     policy,
@@ -197,6 +198,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     questions,
     keys: judged,
     domain,
+    tries,
     guard: options.guard,
     system: (environment, placeBits, initial) => {
       const chosen =
@@ -207,10 +209,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
               initial: (fresh: () => Int32Array) =>
                 domain.initial(fresh).filter((_, k) => wanted(initial, k)),
             };
-      const system = makeSystem(chosen, environment, {
-        placeBits,
-        ...(options.guard === undefined ? {} : { guard: options.guard }),
-      });
+      const system = makeSystem(chosen, environment, { placeBits, tries });
       (questions as { placeAt: readonly number[] }).placeAt = system.placeAt;
       return system;
     },

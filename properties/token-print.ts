@@ -60,7 +60,7 @@ const known = new WeakMap<Model, number>();
 export function policyFingerprint(model: Model): number {
   const made = known.get(model);
   if (made !== undefined) return made;
-  const calls = makeCalls(model.domain, undefined, model.guard);
+  const calls = makeCalls(model.domain, model.tries);
   const all = model.table.calls.map(({ name, fn, args }) => [
     name,
     ...behaviour(model, calls, () =>

@@ -60,7 +60,7 @@ interface Tried {
 const offerOf = ({ name, fn, args }: Call): CallOffer => ({ name, fn, args }) as CallOffer;
 
 function run(model: Model, groups: readonly ThreadCalls[], options: TryOptions): Tried {
-  const { machine, guard, domain } = model;
+  const { machine, tries, domain } = model;
   const { initial = 0, statesMax = model.config.bounds.maxStates, stop } = options;
   const offers = machine.threads.map((_, thread) =>
     (groups.find((group) => group.thread === thread)?.calls ?? []).map(offerOf),
@@ -70,11 +70,7 @@ function run(model: Model, groups: readonly ThreadCalls[], options: TryOptions):
   /* Final states are told of, nothing else is judged. */
   const judged = { ...registers.domain, judge: () => undefined };
   const build = (placeBits: number): System =>
-    makeSystem(
-      judged,
-      { kind: 'scenario', offers },
-      { placeBits, ...(guard === undefined ? {} : { guard }) },
-    );
+    makeSystem(judged, { kind: 'scenario', offers }, { placeBits, tries });
   return withPlaceBits(build, (system) => {
     registers.attach(system);
     const finals = new Map<string, { count: number; first: number }>();

@@ -43,7 +43,7 @@ export function makeBench(model: Model, finding: Finding, made: Replay): Bench {
     ...domain,
     apply: (m, thread, op) => (skipped >= 0 ? skipped : domain.apply(m, thread, op)),
   };
-  const system = makeSystem(withGaps, environment, model.guard === undefined ? {} : { guard: model.guard });
+  const system = makeSystem(withGaps, environment, { tries: model.tries });
   const hit = (state: Int32Array): boolean => {
     const found = [...domain.events];
     domain.judge(state, found);

@@ -1,9 +1,10 @@
 // Calls as tries: what is the same, what is refused.
 
 import { describe, expect, test } from 'vitest';
-import { type Proc, makeCalls } from '../../engine/calls.ts';
+import { makeCalls } from '../../engine/calls.ts';
 import { PolicyError, SuiteError } from '../../engine/errors.ts';
 import { explore } from '../../engine/explore.ts';
+import type { Proc } from '../../engine/tries.ts';
 import { type CallOffer, PlaceOverflow, withPlaceBits } from '../../engine/system.ts';
 import { type ToyStep, offer, toySystem } from './toy.ts';
 

@@ -1,6 +1,6 @@
 // Small domains for the tests of the engine, and a naive search over plain objects to compare it with.
 
-import type { Plain } from '../../engine/calls.ts';
+import type { Plain } from '../../engine/tries.ts';
 import type { Path } from '../../engine/explore.ts';
 import type { State } from '../../engine/layout.ts';
 import {
