@@ -1,11 +1,10 @@
 // Loads policies of the user's own: files lying anywhere, in a folder with or without node_modules or
 // package.json.
 
-import { fork } from 'node:child_process';
 import { realpathSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { apiFile, packageRoot } from './root.ts';
+import { resolve } from 'node:path';
+import { apiFile } from './root.ts';
+import { loader, problemInChild } from './trial.ts';
 
 /**
  * A policy file cannot be loaded. The message is one sentence for the user; there is no stack worth printing.
@@ -24,23 +23,7 @@ export interface LoadOptions {
   readonly milliseconds?: number;
 }
 
-interface Loader {
-  readonly importPolicy: (
-    file: string,
-    api: string,
-  ) => Promise<{ readonly module: unknown } | { readonly problem: string }>;
-  readonly placeOf: (error: unknown) => string | null;
-  readonly register: (api: string) => Promise<unknown>;
-}
-
 const LOAD_MILLISECONDS = 10_000;
-const HEAP_MEGABYTES = 1024;
-
-const loaderFile = join(packageRoot(), 'cli', 'policy-loader.cjs');
-
-function loader(): Loader {
-  return createRequire(import.meta.url)(loaderFile) as Loader;
-}
 
 /** Checks what can be seen without running anything; gives the file with symbolic links resolved. */
 function policyFile(path: string): string {
@@ -54,66 +37,22 @@ function policyFile(path: string): string {
   return realpathSync(resolve(path));
 }
 
-/** Loads the file in a process that can be killed, and says what went wrong there; null when nothing did. */
-function problemInChild(file: string, milliseconds: number): Promise<string | null> {
-  return new Promise((settle) => {
-    const child = fork(loaderFile, [apiFile(), file], {
-      execArgv: [`--max-old-space-size=${HEAP_MEGABYTES}`],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
-    let late = false;
-    let answer: string | null | undefined;
-    const timer = setTimeout(() => {
-      late = true;
-      child.kill('SIGKILL');
-    }, milliseconds);
-    child.on('message', (message: { readonly problem: string | null }) => {
-      answer = message.problem;
-    });
-    child.on('error', (error) => {
-      clearTimeout(timer);
-      settle(`${file}: could not be tried in a process of its own: ${error.message}`);
-    });
-    child.on('close', (status, signal) => {
-      clearTimeout(timer);
-      if (answer !== undefined) settle(answer);
-      else if (late)
-        settle(
-          `${file}: did not finish loading within ${milliseconds} ms of wall-clock time; ` +
-            'look for a loop at the top level of the file (protocol code belongs into functions)',
-        );
-      else if (signal === 'SIGABRT')
-        settle(`${file}: took more than ${HEAP_MEGABYTES} MB of memory, or crashed, while it was loaded`);
-      else
-        settle(
-          `${file}: ended the process while it was loaded (${signal ?? `exit status ${status ?? 'unknown'}`})`,
-        );
-    });
-  });
-}
-
 /**
  * Imports a policy file. `gmem-iommu-conformance/api` is the running copy's, relative imports may leave out
  * extensions or write .js for .ts, everything is an ES module. Loads it in a child process first, so that a
- * file
- * that never ends, exits or crashes costs a message only. Throws PolicyLoadError.
+ * file that never ends, exits or crashes costs a message only; the child gets it compiled. Throws PolicyLoadError.
  */
 export async function loadPolicyModule(path: string, options: LoadOptions = {}): Promise<unknown> {
   const file = policyFile(path);
-  const problem = await problemInChild(file, options.milliseconds ?? LOAD_MILLISECONDS);
+  const { compile, importPolicy } = loader();
+  const read = await compile(file);
+  if ('problem' in read) throw new PolicyLoadError(read.problem);
+  const milliseconds = options.milliseconds ?? LOAD_MILLISECONDS;
+  const problem = await problemInChild(file, read.compiled, milliseconds);
   if (problem !== null) throw new PolicyLoadError(problem);
-  const found = await loader().importPolicy(file, apiFile());
+  const found = await importPolicy(file, apiFile(), read.compiled);
   if ('problem' in found) throw new PolicyLoadError(found.problem);
   return found.module;
-}
-
-/**
- * From here on `gmem-iommu-conformance/api` is the running copy's also for plain `import()`, as of a file
- * dropped
- * into policies/.
- */
-export async function registerApi(): Promise<void> {
-  await loader().register(apiFile());
 }
 
 /** `file:line:column` where the policy threw, also after loading; null where the stack does not tell. */

@@ -5,6 +5,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { receiveMessageOnPort } from 'node:worker_threads';
 
 /** `gmem-policy:file:///...` starts a policy: the file and what it imports by relative path are ES modules, whatever
  * package.json lies around them. */
@@ -18,11 +19,19 @@ const READ_AS = { ts: 'ts', mts: 'ts', js: 'js', mjs: 'js' };
 
 /** URLs of policies and of what they import by relative path. */
 const ours = new Set();
+/** What is compiled already, by URL; the rest is compiled here. */
+const compiled = new Map();
 let apiUrl = '';
+let port;
 let transformSync;
 
 export function initialize(data) {
-  apiUrl = data.apiUrl;
+  ({ apiUrl, port } = data);
+}
+
+function receive() {
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
+    for (const [url, code] of next.message) compiled.set(url, code);
 }
 
 function isFile(path) {
@@ -97,28 +106,41 @@ export function resolve(specifier, context, next) {
   });
 }
 
+/** How esbuild reads the file. */
+export function reading(file) {
+  return {
+    loader: READ_AS[MODULE.exec(file)[1]],
+    format: 'esm',
+    target: 'node20',
+    supported: { 'import-attributes': true },
+    sourcefile: file,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    logLevel: 'silent',
+    tsconfigRaw: '{}',
+  };
+}
+
+/** Where esbuild could not read the file, and why; null where it is not about the file. */
+export function misread(error, file) {
+  const first = error?.errors?.[0];
+  if (first === undefined) return null;
+  const at = first.location === null ? file : `${file}:${first.location.line}:${first.location.column + 1}`;
+  return `${at}: ${first.text}`;
+}
+
 export function load(url, context, next) {
-  const kind = MODULE.exec(url)?.[1];
-  if (kind === undefined || !ours.has(url)) return next(url, context);
+  if (!MODULE.test(url) || !ours.has(url)) return next(url, context);
+  receive();
+  const source = compiled.get(url);
+  if (source !== undefined) return { format: 'module', source, shortCircuit: true };
   transformSync ??= createRequire(import.meta.url)('esbuild').transformSync;
   const file = fileURLToPath(url);
   try {
-    const { code } = transformSync(readFileSync(file, 'utf8'), {
-      loader: READ_AS[kind],
-      format: 'esm',
-      target: 'node20',
-      supported: { 'import-attributes': true },
-      sourcefile: file,
-      sourcemap: 'inline',
-      sourcesContent: false,
-      logLevel: 'silent',
-      tsconfigRaw: '{}',
-    });
+    const { code } = transformSync(readFileSync(file, 'utf8'), reading(file));
     return { format: 'module', source: code, shortCircuit: true };
   } catch (error) {
-    const first = error?.errors?.[0];
-    if (first === undefined) throw error;
-    const at = first.location === null ? file : `${file}:${first.location.line}:${first.location.column + 1}`;
-    throw forUser(`${at}: ${first.text}`);
+    const said = misread(error, file);
+    throw said === null ? error : forUser(said);
   }
 }

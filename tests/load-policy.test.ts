@@ -1,6 +1,6 @@
 // Policies of the user's own and the watchdog, from a checkout. The installed package: packaging.test.ts.
 
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -51,6 +51,24 @@ describe('loadPolicyModule', () => {
     expect(await problem(join(place, 'none.ts'))).toBe(`${join(place, 'none.ts')}: no such file`);
     expect(await problem(place)).toMatch('not a file');
     expect(await problem(policy('x.json', '{}'))).toMatch('ends in .ts, .mts, .js or .mjs');
+  });
+
+  test('tries files in one process until one of them leaves something behind', async () => {
+    const pids = join(place, 'pids');
+    const note = (rest: string): string =>
+      `import { appendFileSync } from 'node:fs';
+if (/policy-loader/.test(process.argv[1])) { appendFileSync('${pids}', process.pid + ' '); ${rest} }`;
+    const files = ['', '', 'setTimeout(() => process.exit(7), 100);', '', '', 'process.exit(7);', ''].map(
+      (rest, k) => policy(`tried-${k}.ts`, note(rest)),
+    );
+    const said: string[] = [];
+    for (const file of files) said.push(await problem(file));
+    expect(said.filter((each) => each !== 'loaded')).toEqual([
+      `${files[5]}: ended the process while it was loaded (exit status 7)`,
+    ]);
+    const [a, b, c, d, e, f, again, g] = readFileSync(pids, 'utf8').split(' ');
+    expect([b, c, e, f]).toEqual([a, a, d, d]);
+    expect(new Set([a, d, again, g]).size).toBe(4);
   });
 
   test('gives up on a file that never finishes loading', async () => {
