@@ -11,7 +11,9 @@ import { guardOf } from './watchdog.ts';
 export async function runPart({ policy, file, only, config, initial, port, flags }: Task): Promise<void> {
   let ended: number = ENDED.failed;
   try {
-    const named = (await policiesOf([file ?? policy])).find((each) => each.policy.name === policy);
+    const named = (await policiesOf([file ?? policy], { tried: true })).find(
+      (each) => each.policy.name === policy,
+    );
     if (named === undefined) return;
     const model = makeModel(config, named.policy, {
       ...guardOf(named.bundled),

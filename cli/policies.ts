@@ -7,7 +7,7 @@ import { BASES } from '../models/bounds.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { none } from '../policies/none.ts';
-import { loadPolicyModule, pickPolicies } from './load-policy.ts';
+import { type LoadOptions, loadPolicyModule, pickPolicies } from './load-policy.ts';
 import { complain } from './session.ts';
 import { UsageError } from './usage.ts';
 
@@ -68,9 +68,9 @@ function checked(candidate: unknown, file: string): Policy {
   return candidate as Policy;
 }
 
-async function fromFile(file: string): Promise<Named[]> {
+async function fromFile(file: string, options: LoadOptions): Promise<Named[]> {
   if (!existsSync(file)) throw new UsageError(`${file}: no such file`);
-  const module = await loadPolicyModule(file);
+  const module = await loadPolicyModule(file, options);
   const found = pickPolicies(module);
   if (found.length === 0)
     throw new PolicyError(
@@ -89,12 +89,12 @@ async function fromFile(file: string): Promise<Named[]> {
 }
 
 /** The policies that the words name; all bundled proposals for no word at all. */
-export async function policiesOf(words: readonly string[]): Promise<Named[]> {
+export async function policiesOf(words: readonly string[], options: LoadOptions = {}): Promise<Named[]> {
   if (words.length === 0) return POLICIES.map((policy) => ({ policy, bundled: true }));
   const found: Named[] = [];
   for (const word of words) {
     if (isFile(word)) {
-      found.push(...(await fromFile(word)));
+      found.push(...(await fromFile(word, options)));
       continue;
     }
     const policy = [...POLICIES, ...BROKEN].find(({ name }) => name === word);
