@@ -126,7 +126,7 @@ export interface Caught {
 
 /** Is the key broken with so many calls, and with one fewer? By the reduced search. */
 export function isCaught(policy: Policy, key: Key, calls: number): Caught {
-  const model = makeModel(faultConfig(policy), policy);
+  const model = makeModel(faultConfig(policy), policy, { only: [key] });
   return { atCalls: hits(model, key, calls), below: calls > 1 && hits(model, key, calls - 1) };
 }
 
