@@ -21,9 +21,22 @@ export interface PlatformTables {
   readonly unchecked: Uint8Array;
 }
 
-export function platformTables(config: Config): PlatformTables {
-  const checked = verdictTable(VERDICTS[config.platform](config.assumptions));
-  return { checked, unchecked: config.platform === 'sev-snp' ? verdictTable(uncheckedSnpVerdict) : checked };
+/* All accesses there are, judged once for each platform and set of assumptions. */
+const KNOWN_MAX = 32;
+const known = new Map<string, PlatformTables>();
+
+export function platformTables({ platform, assumptions }: Config): PlatformTables {
+  const key = JSON.stringify([platform, assumptions]);
+  const made = known.get(key);
+  if (made !== undefined) return made;
+  const checked = verdictTable(VERDICTS[platform](assumptions));
+  const tables = {
+    checked,
+    unchecked: platform === 'sev-snp' ? verdictTable(uncheckedSnpVerdict) : checked,
+  };
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(key, tables);
+  return tables;
 }
 
 export function archOf(config: Config): Arch {
