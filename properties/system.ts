@@ -114,6 +114,14 @@ function guardedTable(config: Config, policy: Policy, guard: Guard | undefined):
 const wanted = (initial: number | readonly number[], k: number): boolean =>
   typeof initial === 'number' ? initial === k : initial.includes(k);
 
+/** The agent of the same kind that serves the thread which stands there. */
+const agentForOf =
+  ({ agents }: Interpreter): Domain['agentFor'] =>
+  (agent, standing) => {
+    const { serves } = agents[agent];
+    return serves === undefined ? agent : agent - serves + standing[serves];
+  };
+
 export function makeModel(config: Config, policy: Policy, options: ModelOptions = {}): Model {
   const events: number[] = [];
   const machine = declareMachine(config, policy);
@@ -164,10 +172,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     ...interpreter.meetings,
     areTwins: (kind) => kind === 'vmm',
     swap: makeSwap(machine),
-    agentFor: (agent, standing) => {
-      const { serves } = interpreter.agents[agent];
-      return serves === undefined ? agent : agent - serves + standing[serves];
-    },
+    agentFor: agentForOf(interpreter),
     isAcquire: interpreter.isAcquire,
     mayWait: interpreter.mayWait,
     isTimely: interpreter.isTimely,
