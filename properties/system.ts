@@ -116,11 +116,18 @@ const wanted = (initial: number | readonly number[], k: number): boolean =>
 
 /** The agent of the same kind that serves the thread which stands there. */
 const agentForOf =
-  ({ agents }: Interpreter): Domain['agentFor'] =>
-  (agent, standing) => {
+  ({ agents }: Interpreter) =>
+  (agent: number, standing: readonly number[]): number => {
     const { serves } = agents[agent];
     return serves === undefined ? agent : agent - serves + standing[serves];
   };
+
+const stuckOf = ({ agents, stepOf }: Interpreter): Domain['stuck'] & {} => ({
+  property: EVENT.stuck,
+  helps: (agent) => agents[agent].helps === true,
+  /* a spin on somebody's pin: no-unbounded-retry says so, and user space may still let go */
+  unless: (op) => stepOf(op).op === 'wait_for_folio_refs',
+});
 
 export function makeModel(config: Config, policy: Policy, options: ModelOptions = {}): Model {
   const events: number[] = [];
@@ -190,12 +197,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     properties: PROPERTIES,
     judge: makeJudge(questions, judged),
     events,
-    stuck: {
-      property: EVENT.stuck,
-      helps: (agent) => interpreter.agents[agent].helps === true,
-      /* a spin on somebody's pin: no-unbounded-retry says so, and user space may still let go */
-      unless: (op) => interpreter.stepOf(op).op === 'wait_for_folio_refs',
-    },
+    stuck: stuckOf(interpreter),
     isTerminal: (m) => m[host_dead] === 1,
   };
   const tries = makeTries(domain, CALL_LIMITS, options.guard);
