@@ -33,7 +33,7 @@ import type { Key } from './properties.ts';
 import { vmmRemap } from '../policies/vmm-remap.ts';
 import { invalidateCallback } from '../policies/invalidate-callback.ts';
 import { none } from '../policies/none.ts';
-import { freeEnvironment, makeModel } from './system.ts';
+import { type Model, freeEnvironment, makeModel } from './system.ts';
 
 interface Seen {
   readonly keys: readonly string[];
@@ -43,10 +43,9 @@ interface Seen {
   readonly astray: readonly string[];
 }
 
-function seen(config: Config, policy: Policy, eager: boolean): Seen {
-  const model = makeModel(config, policy);
+function seen(model: Model, eager: boolean): Seen {
   return withPlaceBits(
-    (bits) => model.system(freeEnvironment(model, config.bounds.calls), bits),
+    (bits) => model.system(freeEnvironment(model, model.config.bounds.calls), bits),
     (system) => {
       const { hits, states, pathTo } = explore(system, { eager });
       const found = model.keys.filter(({ property }) => hits[property] > 0);
@@ -275,8 +274,9 @@ describe('the reduced search sees what the plain one sees, in fewer states', () 
         [`${policy.name}, ${config.base}, ${config.platform}, ${config.vmm}`, policy, config] as const,
     ),
   )('%s', (_name, policy, config) => {
-    const plain = seen(config, policy, false);
-    const reduced = seen(config, policy, true);
+    const model = makeModel(config, policy);
+    const plain = seen(model, false);
+    const reduced = seen(model, true);
     expect({ keys: reduced.keys, races: reduced.races }).toEqual({ keys: plain.keys, races: plain.races });
     expect(reduced.astray).toEqual([]);
     expect(reduced.states).toBeLessThan(plain.states);

@@ -46,9 +46,10 @@ const elsewhere = BASE_FINDINGS.flatMap((found) =>
   (found.alsoOn ?? []).map((base) => [found.id, base, found] as const),
 );
 test.each(elsewhere)('%s is found on %s', (_id, base, found) => {
-  const model = makeModel({ ...findingConfig(found), base }, none);
   const key = keyOf(found.invariant, found.outcome);
-  const until = key === undefined ? [] : [key.property];
+  const only = key === undefined ? [] : [key];
+  const until = only.map(({ property }) => property);
+  const model = makeModel({ ...findingConfig(found), base }, none, { only });
   const { hits } = withPlaceBits(
     (bits) => model.system(freeEnvironment(model, model.config.bounds.calls), bits),
     (system) => explore(system, { eager: true, until }),
