@@ -3,10 +3,12 @@
 import { SuiteError } from './errors.ts';
 import { fresh } from './fresh.ts';
 import type { State } from './layout.ts';
+import { type Origins, allOrigins } from './origins.ts';
 import { type Path, type Standing, chainTo, pathThrough, withFollowers } from './paths.ts';
 import type { Successors } from './successors.ts';
 import { type Store, makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
+import { type Trail, makeTrail } from './trail.ts';
 
 export type { Path } from './paths.ts';
 
@@ -28,6 +30,8 @@ export interface ExploreOptions {
   readonly until?: readonly number[];
   /** Each state in which no move is enabled, or that is terminal. */
   readonly onFinal?: (m: State, state: number) => void;
+  /** Find out with what the hits of these properties begin, where they take so many calls or more. */
+  readonly origins?: { readonly properties: readonly number[]; readonly callsMin: number };
 }
 
 export interface Exploration {
@@ -45,6 +49,8 @@ export interface Exploration {
   readonly pathTo: (property: number) => Path | null;
   /** A shortest path to a state that `onFinal` was told of. */
   readonly pathToState: (state: number) => Path;
+  /** As asked for, where the search is complete; a property is not there where nothing is known of it. */
+  readonly origins: () => Map<number, Origins>;
 }
 
 /** From this state on the search runs code of its own. */
@@ -87,6 +93,7 @@ function visitorOf(
   note: Note,
   eager: boolean,
   stuck: Stuck,
+  trail: Trail | null,
 ): Visitor {
   const { domain, layout } = system;
   const { words, unpack } = layout;
@@ -96,11 +103,13 @@ function visitorOf(
   const found: number[] = [];
   return (state, steps) => {
     store.load(state, base);
+    if (trail !== null) trail.open(base);
     if (domain.isTerminal?.(base) === true) return 0;
     const enabled = successors.from(base, -1, eager);
     for (let k = 0; k < events.length; k += 2) note(events[k + 1], state, moves[events[k]], steps + 1);
     for (let k = 0; k < enabled; k++) {
       const added = store.addRow(rows, k * words, hashes[k], state);
+      if (trail !== null) trail.put(added < 0 ? -1 - added : added, moves[k]);
       if (added < 0) continue;
       unpack(rows, k * words, m);
       domain.judge(m, found);
@@ -174,18 +183,31 @@ function exploreOnce(
   options: ExploreOptions,
   initial: readonly State[] = system.initial,
 ): Exploration {
-  const { statesMax = Infinity, eager = false, stop, until, onFinal } = options;
+  const { statesMax = Infinity, eager = false, stop, until, onFinal, origins } = options;
   const { domain, layout } = system;
   const notes = makeNotes(domain.properties.length, until);
   let store = makeStore(layout);
+  const startedIn = (state: number): number => {
+    const m: State = new Int32Array(layout.length);
+    store.load(state, m);
+    return system.started(m);
+  };
+  const trail =
+    origins === undefined ? null : makeTrail(system, origins.properties, origins.callsMin, startedIn);
+  const note: Note = (property, state, move, steps) => {
+    notes.note(property, state, move, steps);
+    trail?.hit(property, state, move);
+  };
   const initials = initial.map((state) => {
     const added = store.add(state, -1);
     const found: number[] = [];
     if (added >= 0) domain.judge(state.slice(), found);
-    for (const property of found) notes.note(property, added, -1, 0);
+    for (const property of found) note(property, added, -1, 0);
     return added >= 0 ? added : -1 - added;
   });
-  let visit = visitorOf(system, system.successors(layout, 'never'), store, notes.note, eager, isStuck);
+  const visitor = (make: typeof visitorOf, alone: boolean): Visitor =>
+    make(system, system.successors(layout, 'never', alone), store, note, eager, isStuck, trail);
+  let visit = visitor(visitorOf, false);
   let levelEnd = store.count();
   let transitions = 0;
   let depth = 0;
@@ -202,14 +224,7 @@ function exploreOnce(
       break;
     if (head === ALONE_FROM) {
       store = storeAlone(layout, store);
-      visit = fresh(visitorOf)(
-        system,
-        system.successors(layout, 'never', true),
-        store,
-        notes.note,
-        eager,
-        isStuck,
-      );
+      visit = visitor(fresh(visitorOf), true);
     }
     const enabled = visit(head, depth);
     transitions += enabled;
@@ -250,6 +265,10 @@ function exploreOnce(
     hits: notes.hits,
     shortest: notes.shortest,
     pathToState: (state) => pathFrom(state, inOrder()),
+    origins: () =>
+      trail === null || origins === undefined || head < store.count()
+        ? new Map()
+        : allOrigins(system, trail, initials, origins.properties),
     pathTo: (property) => {
       if (notes.state[property] < 0) return null;
       const standing = inOrder();

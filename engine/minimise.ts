@@ -1,18 +1,35 @@
 // Shortest counterexamples: fewest calls, of those fewest switches, of those fewest steps; each exact and
 // said how.
 
+import { SuiteError } from './errors.ts';
 import { type Path, explore } from './explore.ts';
+import type { Origins } from './origins.ts';
 import { ranked } from './ranked.ts';
+import { type Selection, makeSelection } from './selection.ts';
 import { type CallOffer, type System, withPlaceBits } from './system.ts';
 
-/** `build` gets the number of calls, and how many bits a place should have. */
-export type BuildForCalls = (calls: number, placeBits: number) => System;
+/**
+ * `build` gets the number of calls, how many bits a place should have, and where only some of these calls are to be
+ * started, which.
+ */
+export type BuildForCalls = (calls: number, placeBits: number, selection?: Selection) => System;
+
+/** What a search of all calls, with its steps reduced, has found out. */
+export interface KnownOrigins {
+  /** Of hits that take so many calls or more. */
+  readonly callsMin: number;
+  /** To ask costs nothing. Else it is asked only when searches with fewer calls have not found it. */
+  readonly ready: boolean;
+  /** Null where nothing is known. */
+  readonly of: (property: number) => Origins | null;
+}
 
 export interface CertifyOptions {
   /** Of each of the searches; with more states the answer is `cap`. */
   readonly statesMax?: number;
   /** Asked every few thousand states; true stops the search with `stopped`. */
   readonly stop?: () => boolean;
+  readonly origins?: KnownOrigins;
 }
 
 export interface Certificate {
@@ -23,7 +40,7 @@ export interface Certificate {
   readonly path: Path;
   /** The system that has the path: of `calls` calls. */
   readonly system: System;
-  /** States visited in all searches up to the hit. */
+  /** States visited in all searches up to the hit, that which has found out its origins among them. */
   readonly states: number;
   readonly certified: boolean;
 }
@@ -41,6 +58,47 @@ export type Certification =
     };
 
 /**
+ * The lowest hit of a property of which is known with what all its hits with the fewest calls begin: nothing else is
+ * started. With fewer calls there is none, or it would be known.
+ */
+function certifySelected(
+  build: BuildForCalls,
+  property: number,
+  origins: Origins,
+  { statesMax = Infinity, stop }: CertifyOptions,
+): Certification {
+  const { calls, states: before } = origins;
+  const system = withPlaceBits(
+    (placeBits) => build(calls, placeBits),
+    (whole) => whole,
+  );
+  const selection = makeSelection(origins, system);
+  let stopped = false;
+  const { found, states, complete } = withPlaceBits(
+    (placeBits) => build(calls, placeBits, selection),
+    (some) =>
+      ranked(some, {
+        by: 'switches',
+        until: [property],
+        statesMax,
+        stop: () => (stopped = stop?.() === true),
+      }),
+  );
+  const hit = found.get(property);
+  if (hit === undefined) {
+    if (complete) throw new SuiteError(`${system.domain.properties[property]} is not hit again`);
+    return { certificate: null, reason: stopped ? 'stopped' : 'cap', states: before + states };
+  }
+  const { rank: switches, steps, statesAtHit } = hit;
+  /* moves have the same numbers in both systems */
+  const path = { initial: selection.initials[hit.path.initial], moves: hit.path.moves };
+  return {
+    certificate: { calls, switches, steps, path, system, states: before + statesAtHit, certified: true },
+    reason: 'found',
+  };
+}
+
+/**
  * For each property the lowest hit in (calls, switches, steps). The numbers are those that `certify` gives
  * for it alone.
  */
@@ -50,10 +108,18 @@ export function certifyAll(
   callsMax: number,
   options: CertifyOptions = {},
 ): Map<number, Certification> {
-  const { statesMax = Infinity, stop } = options;
+  const { statesMax = Infinity, stop, origins } = options;
   const out = new Map<number, Certification>();
   let before = 0;
+  const takeKnown = (): void => {
+    for (const property of properties) {
+      const known = out.has(property) ? undefined : origins?.of(property);
+      if (known !== undefined && known !== null)
+        out.set(property, certifySelected(build, property, known, options));
+    }
+  };
   for (let calls = 1; calls <= callsMax; calls++) {
+    if (calls === (origins?.ready === true ? 1 : origins?.callsMin)) takeKnown();
     const until = properties.filter((property) => !out.has(property));
     if (until.length === 0) break;
     let stopped = false;
@@ -81,6 +147,7 @@ export function certifyAll(
     }
     before += result.states;
     if (result.complete || until.every((property) => out.has(property))) continue;
+    if (!stopped) takeKnown();
     for (const property of until)
       if (!out.has(property))
         out.set(property, { certificate: null, reason: stopped ? 'stopped' : 'cap', states: before });

@@ -3,7 +3,7 @@
 import type { Calls } from './calls.ts';
 import type { Plain, Proc } from './tries.ts';
 import { assert } from './errors.ts';
-import type { FieldSpec, Layout } from './layout.ts';
+import type { FieldSpec, Layout, State } from './layout.ts';
 import type { Parts } from './stepper.ts';
 import { overflowError } from './store.ts';
 import type { CallOffer, Domain, Environment } from './system.ts';
@@ -18,6 +18,8 @@ export function countersOf(environment: Environment): FieldSpec[] {
   switch (environment.kind) {
     case 'free':
       return [{ name: 'calls', bits: bitsFor(environment.calls) }];
+    case 'selected':
+      return [{ name: 'selection', bits: bitsFor(environment.selection.end) }];
     case 'budgets':
       return environment.calls.map((calls, thread) => ({ name: `calls.${thread}`, bits: bitsFor(calls) }));
     case 'scenario':
@@ -25,6 +27,19 @@ export function countersOf(environment: Environment): FieldSpec[] {
         name: `position.${thread}`,
         bits: bitsFor(list.length),
       }));
+  }
+}
+
+function callsMaxOf(environment: Environment, thread: number): number {
+  switch (environment.kind) {
+    case 'free':
+      return environment.calls;
+    case 'selected':
+      return environment.selection.end;
+    case 'budgets':
+      return environment.calls[thread] ?? 0;
+    case 'scenario':
+      return environment.offers[thread]?.length ?? 0;
   }
 }
 
@@ -43,7 +58,7 @@ function twinsOf(domain: Domain, environment: Environment): number[][] {
         JSON.stringify(offer.args) === JSON.stringify(b[k].args),
     );
   return domain.threads.map((thread, k) =>
-    environment.kind === 'free'
+    environment.kind === 'free' || environment.kind === 'selected'
       ? domain.threads.flatMap((other, j) =>
           j < k &&
           other.kind === thread.kind &&
@@ -54,6 +69,23 @@ function twinsOf(domain: Domain, environment: Environment): number[][] {
         )
       : [],
   );
+}
+
+/** From a selection only those from which something may be started. */
+export function initialOf(
+  domain: Domain,
+  environment: Environment,
+  empty: () => State,
+  counterAt: number,
+): readonly State[] {
+  const all = domain.initial(empty);
+  if (environment.kind !== 'selected') return all;
+  const { roots } = environment.selection;
+  return all.flatMap((m, initial) => {
+    const root = roots[initial] ?? -1;
+    m[counterAt] = root;
+    return root < 0 ? [] : [m];
+  });
 }
 
 /** Parts of a system whose states are laid out like this. */
@@ -70,18 +102,10 @@ export function partsOf(
   };
   const { threads } = domain;
   const placeAt = threads.map((_, thread) => at(`place.${thread}`));
-  const counterAt = threads.map((_, thread) =>
-    environment.kind === 'free'
-      ? at('calls')
-      : at(`${environment.kind === 'budgets' ? 'calls' : 'position'}.${thread}`),
-  );
-  const callsMax = threads.map((_, thread) =>
-    environment.kind === 'free'
-      ? environment.calls
-      : environment.kind === 'budgets'
-        ? (environment.calls[thread] ?? 0)
-        : (environment.offers[thread]?.length ?? 0),
-  );
+  const counters = countersOf(environment);
+  /* one each, or one for all of them */
+  const counterAt = threads.map((_, thread) => at(counters[counters.length === 1 ? 0 : thread].name));
+  const callsMax = threads.map((_, thread) => callsMaxOf(environment, thread));
   const roots = environment.offers.map((list) => {
     assert(list.length <= OFFERS_MAX, `at most ${OFFERS_MAX} offers a thread, given ${list.length}`);
     return list.map((offer) => calls.root(offer.fn, offer.args));
@@ -107,6 +131,7 @@ export function partsOf(
     counterAt,
     callsMax,
     inOrder: environment.kind === 'scenario',
+    selection: environment.kind === 'selected' ? environment.selection : null,
     offers: environment.offers,
     roots,
     twins: twinsOf(domain, environment),

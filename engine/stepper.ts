@@ -2,6 +2,7 @@
 
 import type { Calls } from './calls.ts';
 import type { Layout, State } from './layout.ts';
+import type { Selection } from './selection.ts';
 import type { CallOffer, Domain, Move } from './system.ts';
 
 /** What `makeSystem` works out once for the inner loop. */
@@ -13,6 +14,8 @@ export interface Parts {
   readonly callsMax: readonly number[];
   /** Each thread runs its list in order. */
   readonly inOrder: boolean;
+  /** What may be started, in place of a number of calls. */
+  readonly selection: Selection | null;
   readonly offers: readonly (readonly CallOffer[])[];
   /** First place of each offer. */
   readonly roots: readonly (readonly number[])[];
@@ -44,6 +47,7 @@ export interface Stepper {
 /** Uses nothing from outside, see fresh.ts. */
 export function stepperOf(parts: Parts): Stepper {
   const { domain, calls, placeAt, counterAt, callsMax, inOrder, offers, roots, twins, placeMax } = parts;
+  const { selection } = parts;
   const { events } = domain;
   const threads = placeAt.length;
 
@@ -79,12 +83,15 @@ export function stepperOf(parts: Parts): Stepper {
       offer >= roots[thread].length
     )
       return false;
+    const then =
+      selection === null ? used + 1 : selection.next[used * selection.width + selection.at[thread] + offer];
+    if (then < 0) return false;
     const root = roots[thread][offer];
     const op = calls.op[root];
     /* A call that returns at once takes no step at all. */
     const answer = op < 0 ? 0 : domain.apply(m, thread, op);
     if (answer < 0) return false;
-    m[counterAt[thread]] = used + 1;
+    m[counterAt[thread]] = then;
     domain.starting?.(m, thread, offers[thread][offer]);
     settle(m, thread, op < 0 ? root : calls.next(root, answer), offer);
     return true;

@@ -5,7 +5,8 @@ import { type Calls, makeCalls } from './calls.ts';
 import { SuiteError, assert } from './errors.ts';
 import { fresh } from './fresh.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
-import { OFFERS_MAX, bitsFor, countersOf, partsOf } from './parts.ts';
+import { OFFERS_MAX, bitsFor, countersOf, initialOf, partsOf } from './parts.ts';
+import type { Selection } from './selection.ts';
 import { type Parts, type Stepper, stepperOf } from './stepper.ts';
 import { type LastKept, type Successors, successorsOf } from './successors.ts';
 import { type Language, type Plain, type Proc, type Tries, makeTries } from './tries.ts';
@@ -112,6 +113,7 @@ export interface CallOffer {
  * `free`: an idle thread starts any of its offers, until `calls` calls were started.
  * `budgets`: the same, until that thread has started `calls[thread]` of them.
  * `scenario`: each thread runs its list.
+ * `selected`: as `free`, but only calls that are known to lead somewhere together, see selection.ts.
  */
 export type Environment =
   | { readonly kind: 'free'; readonly calls: number; readonly offers: readonly (readonly CallOffer[])[] }
@@ -120,7 +122,12 @@ export type Environment =
       readonly calls: readonly number[];
       readonly offers: readonly (readonly CallOffer[])[];
     }
-  | { readonly kind: 'scenario'; readonly offers: readonly (readonly CallOffer[])[] };
+  | { readonly kind: 'scenario'; readonly offers: readonly (readonly CallOffer[])[] }
+  | {
+      readonly kind: 'selected';
+      readonly selection: Selection;
+      readonly offers: readonly (readonly CallOffer[])[];
+    };
 
 /** A move: an actor, and which call it starts when it starts one. Small integers, see `moveOf`. */
 export type Move = number;
@@ -136,6 +143,8 @@ export interface System {
   readonly threads: number;
   /** Slot of a thread's place: 0 idle. */
   readonly placeAt: readonly number[];
+  /** The earlier threads that each of them stands for as well. */
+  readonly twins: readonly (readonly number[])[];
   /** Slot that counts the calls that a thread has started; one for all of them in a free environment. */
   readonly counterAt: readonly number[];
   /** Calls started so far. */
@@ -234,9 +243,11 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     actors: threads + domain.agents.length,
     placeAt,
     counterAt,
-    initial: domain.initial(() => new Int32Array(layout.length)),
+    twins: parts.twins,
+    initial: initialOf(domain, environment, () => new Int32Array(layout.length), counterAt[0]),
     started: (m) => {
       if (environment.kind === 'free') return m[counterAt[0]];
+      if (environment.kind === 'selected') return environment.selection.started[m[counterAt[0]]];
       let sum = 0;
       for (let thread = 0; thread < threads; thread++) sum += m[counterAt[thread]];
       return sum;

@@ -7,7 +7,14 @@ import { explore } from '../../engine/explore.ts';
 import { replay } from '../../engine/replay.ts';
 import type { Environment } from '../../engine/system.ts';
 import { toyCase, toyOffer } from './arbitrary.ts';
-import { type ToyOptions, type ToyStep, naiveSearch, offer, toySystem } from './toy.ts';
+import {
+  type NaiveEnvironment,
+  type ToyOptions,
+  type ToyStep,
+  naiveSearch,
+  offer,
+  toySystem,
+} from './toy.ts';
 
 const small = { pages: 2, converts: 2, maps: 3, accesses: 3 };
 
@@ -97,7 +104,7 @@ describe('toy domains', () => {
     fc.assert(
       fc.property(toyCase, ({ agent, offers, bad }) => {
         const options: ToyOptions = { threads: offers.map((_, k) => `kind ${k}`), agent, bad };
-        const environments: Environment[] = [
+        const environments: NaiveEnvironment[] = [
           { kind: 'budgets', calls: offers.map(() => 1), offers },
           { kind: 'free', calls: 2, offers },
           { kind: 'scenario', offers },

@@ -127,6 +127,9 @@ export const offer = (...steps: readonly ToyStep[]): CallOffer => ({
 export const toySystem = (options: ToyOptions, environment: Environment, placeBits = 12): System =>
   makeSystem(toyDomain(options), environment, { placeBits });
 
+/** Of which all calls may be started. */
+export type NaiveEnvironment = Exclude<Environment, { readonly kind: 'selected' }>;
+
 /** A thread of the naive search: the steps of its call and how many were made, with the value got. */
 interface NaiveThread {
   readonly steps: readonly ToyStep[];
@@ -152,7 +155,11 @@ function afterStep({ steps, made, got }: NaiveThread): NaiveThread | null {
 }
 
 /** All moves of a `budgets` or `free` environment, without any reduction. */
-export function naiveMoves(options: ToyOptions, environment: Environment, state: NaiveState): NaiveMove[] {
+export function naiveMoves(
+  options: ToyOptions,
+  environment: NaiveEnvironment,
+  state: NaiveState,
+): NaiveMove[] {
   const moves: NaiveMove[] = [];
   const make = (actor: number, thread: NaiveThread, started: readonly number[]): void => {
     const cells = [...state.cells];
@@ -209,7 +216,7 @@ export interface Naive {
   readonly cells: ReadonlySet<string>;
 }
 
-export function naiveSearch(options: ToyOptions, environment: Environment): Naive {
+export function naiveSearch(options: ToyOptions, environment: NaiveEnvironment): Naive {
   const seen = new Set([JSON.stringify(naiveStart(options))]);
   const line = [naiveStart(options)];
   let transitions = 0;
@@ -228,7 +235,7 @@ export function naiveSearch(options: ToyOptions, environment: Environment): Naiv
 /** Lowest (rank, steps) of a hit over all paths, no states merged; null where there is none. */
 export function naiveRank(
   options: ToyOptions,
-  environment: Environment,
+  environment: NaiveEnvironment,
   by: 'switches' | 'preemptions',
   property: number,
 ): readonly [number, number] | null {
