@@ -81,7 +81,7 @@ export interface Violation {
   readonly steps: number;
   /** No violation of the same invariant and outcome is lower in (calls, switches, steps) within the bounds. */
   readonly certified: boolean;
-  /** States visited to certify. */
+  /** States visited to certify; from three calls on with those of the search of all calls, see ARCHITECTURE.md. */
   readonly certifiedStates: number;
   readonly token: string | null;
   /** The same as plain data by name, for a file: what no token holds. */

@@ -9,6 +9,7 @@ import type { Blame, InvariantResult, Result, Verdict } from '../models/results.
 import { none } from '../policies/none.ts';
 import { runCorpus } from './corpus.ts';
 import { INVARIANTS, SOMETIMES } from './invariants.ts';
+import { PARTED_CALLS } from './parts.ts';
 import { KEYS, type Key } from './properties.ts';
 import { gravity, judgementOf } from './severity.ts';
 import type { Sampling } from './sampling.ts';
@@ -22,6 +23,7 @@ import {
   type Searched,
   minimised,
   modelOptions,
+  originsAgain,
   sampleOf,
   search,
 } from './search.ts';
@@ -102,7 +104,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const wanted =
     options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
   const isBeyond = (key: Key): boolean => searched.complete && within[key.property] === 0;
-  const findings = minimised(model, wanted, options, sampled?.shrunk, isBeyond);
+  const findings = minimised(model, wanted, options, sampled?.shrunk, isBeyond, searched.origins);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
   const violations = findings.map((finding) =>
     toViolation(
@@ -174,7 +176,11 @@ export function replayed(model: Model, finding: Finding, blame: Blame, options: 
   };
 }
 
-/** The lowest path to one key within the bounds: the certificate of a report, made again. */
-export function recertify(model: Model, key: Key, options: CheckOptions): Finding | null {
-  return minimised(model, [key], options)[0] ?? null;
+/**
+ * The lowest path to one key within the bounds: the certificate of a report, made again. The calls that it is said to
+ * take decide only what is searched first.
+ */
+export function recertify(model: Model, key: Key, options: CheckOptions, calls = 1): Finding | null {
+  const origins = calls < PARTED_CALLS ? null : originsAgain(model, options);
+  return minimised(model, [key], options, undefined, undefined, origins)[0] ?? null;
 }

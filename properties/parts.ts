@@ -2,6 +2,7 @@
 // on another core; what they add up to is the same where it does not.
 
 import { type ExploreOptions, explore } from '../engine/explore.ts';
+import type { Origins } from '../engine/origins.ts';
 import { withPlaceBits } from '../engine/system.ts';
 import type { Config } from '../models/bounds.ts';
 import { initialStates } from '../models/boot.ts';
@@ -13,6 +14,8 @@ export interface Part {
   readonly states: number;
   readonly transitions: number;
   readonly complete: boolean;
+  /** With what the hits of keys that take many calls begin. A key is not there where it is not known. */
+  readonly origins: ReadonlyMap<number, Origins>;
 }
 
 /** A part that is searched elsewhere. */
@@ -27,7 +30,7 @@ export interface Running {
 export type Beside = (config: Config, initial: readonly number[]) => Running | null;
 
 /* A search of fewer calls is over before another one has begun. */
-const PARTED_CALLS = 3;
+export const PARTED_CALLS = 3;
 
 /** The initial states of each part; one part where there is nothing to gain. */
 export function partsOf(config: Config, calls: number): readonly (readonly number[])[] {
@@ -43,11 +46,33 @@ export function searchPart(
   initial: readonly number[],
   options: Pick<ExploreOptions, 'stop' | 'until'>,
 ): Part {
-  const { hits, states, transitions, complete } = withPlaceBits(
+  const wanted = { properties: model.keys.map(({ property }) => property), callsMin: PARTED_CALLS };
+  const { hits, states, transitions, complete, origins } = withPlaceBits(
     (bits) => model.system(freeEnvironment(model, calls), bits, initial),
-    (system) => explore(system, { eager: true, statesMax: model.config.bounds.maxStates, ...options }),
+    (system) =>
+      explore(system, {
+        eager: true,
+        statesMax: model.config.bounds.maxStates,
+        ...(calls < PARTED_CALLS || options.until !== undefined ? {} : { origins: wanted }),
+        ...options,
+      }),
   );
-  return { hits, states, transitions, complete };
+  const found = [...origins()].map(([property, known]): [number, Origins] => {
+    /* numbers of this part's initial states */
+    const rows = known.rows.map((n, k) => (k % (1 + known.calls) === 0 ? initial[n] : n));
+    return [property, { ...known, rows }];
+  });
+  return { hits, states, transitions, complete, origins: new Map(found) };
+}
+
+/** Those with the fewest calls; nothing where one of the parts hits it and does not know how. */
+function originsIn(a: Part, b: Part, property: number): Origins | null {
+  const parts = [a, b].filter(({ hits }) => hits[property] > 0);
+  const known = parts.flatMap(({ origins }) => origins.get(property) ?? []);
+  if (known.length < parts.length) return null;
+  const calls = Math.min(...known.map((each) => each.calls));
+  const rows = known.filter((each) => each.calls === calls).flatMap((each) => [...each.rows]);
+  return { calls, states: a.states + b.states, rows: Int32Array.from(rows) };
 }
 
 function added(a: Part, b: Part): Part {
@@ -56,6 +81,12 @@ function added(a: Part, b: Part): Part {
     states: a.states + b.states,
     transitions: a.transitions + b.transitions,
     complete: a.complete && b.complete,
+    origins: new Map(
+      [...a.origins.keys(), ...b.origins.keys()].flatMap((property) => {
+        const origins = a.complete && b.complete ? originsIn(a, b, property) : null;
+        return origins === null ? [] : [[property, origins]];
+      }),
+    ),
   };
 }
 

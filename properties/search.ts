@@ -4,12 +4,14 @@
 import type { Guard } from '../engine/tries.ts';
 import { type ExploreOptions, explore } from '../engine/explore.ts';
 import { certifyAll } from '../engine/minimise.ts';
+import type { Origins } from '../engine/origins.ts';
 import { ranked } from '../engine/ranked.ts';
+import type { Selection } from '../engine/selection.ts';
 import { type CallOffer, type System, withPlaceBits } from '../engine/system.ts';
 import { type Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import type { CorpusEntry } from './corpus.ts';
-import { type Beside, type Part, partsOf, searchPart, searchParts } from './parts.ts';
+import { type Beside, PARTED_CALLS, type Part, partsOf, searchPart, searchParts } from './parts.ts';
 import { type Key, PROPERTIES } from './properties.ts';
 import { type Sampling, sample } from './sampling.ts';
 import type { Finding } from './suite-types.ts';
@@ -58,10 +60,16 @@ export interface Searched {
   readonly complete: boolean;
   /** Largest completed preemption bound; null: complete without one; -1: none. */
   readonly preemptionBound: number | null;
+  /** With what the hits of keys that take many calls begin, as far as it is known. */
+  readonly origins: ReadonlyMap<number, Origins>;
 }
 
-export function build(model: Model, calls: number): (bits: number) => System {
-  return (bits) => model.system(freeEnvironment(model, calls), bits);
+export function build(model: Model, calls: number): (bits: number, selection?: Selection) => System {
+  return (bits, selection) => {
+    const free = freeEnvironment(model, calls);
+    const { offers } = free;
+    return model.system(selection === undefined ? free : { kind: 'selected', selection, offers }, bits);
+  };
 }
 
 function stopOf(options: CheckOptions, calls: number): NonNullable<ExploreOptions['stop']> {
@@ -89,8 +97,8 @@ export function search(model: Model, options: CheckOptions, meanwhile = (): void
       ? searchParts(model, calls, { stop: stopOf(options, calls), beside: options.beside, meanwhile })
       : null;
   if (whole !== null && (whole.complete || options.stop?.() === true)) {
-    const { hits, states, transitions, complete } = whole;
-    return { hits, states, steps: transitions, complete, preemptionBound: complete ? null : -1 };
+    const { hits, states, transitions, complete, origins } = whole;
+    return { hits, states, steps: transitions, complete, preemptionBound: complete ? null : -1, origins };
   }
   const hits = whole?.hits ?? new Float64Array(model.domain.properties.length);
   let states = whole?.states ?? 0;
@@ -116,6 +124,7 @@ export function search(model: Model, options: CheckOptions, meanwhile = (): void
     steps,
     complete: bounded.complete,
     preemptionBound: bounded.complete ? null : bounded.rankCompleted,
+    origins: new Map(),
   };
 }
 
@@ -203,6 +212,14 @@ export function makeBaseFindings(): BaseFindings {
   };
 }
 
+/** What `search` would find out. */
+export function originsAgain(model: Model, options: CheckOptions): ReadonlyMap<number, Origins> {
+  const { calls, preemptions } = model.config.bounds;
+  if (calls < PARTED_CALLS || preemptions !== null) return new Map();
+  const stop = stopOf(options, calls);
+  return searchParts(model, calls, { stop, beside: options.beside, meanwhile: () => {} }).origins;
+}
+
 /** The lowest path to each key that was hit, in (calls, switches, steps). */
 export function minimised(
   model: Model,
@@ -211,11 +228,14 @@ export function minimised(
   sampled: Shrunk = () => null,
   /** Within the bounds there is no path to it: only longer runs have met it. */
   isBeyond: (key: Key) => boolean = () => false,
+  /** What the search of all calls has found out; null: it is still to be made. */
+  origins: ReadonlyMap<number, Origins> | null = null,
 ): Finding[] {
   if (keys.length === 0) return [];
   const { calls, maxStates } = model.config.bounds;
+  let known = origins;
   const certified = certifyAll(
-    (n, bits) => build(model, n)(bits),
+    (n, bits, selection) => build(model, n)(bits, selection),
     keys.filter((key) => !isBeyond(key)).map((key) => key.property),
     calls,
     {
@@ -223,6 +243,11 @@ export function minimised(
       stop: () => {
         options.progress?.({ phase: 'minimising', states: 0, runs: 0, found: keys.length });
         return options.stop?.() === true;
+      },
+      origins: {
+        callsMin: PARTED_CALLS,
+        ready: origins !== null,
+        of: (property) => (known ??= originsAgain(model, options)).get(property) ?? null,
       },
     },
   );

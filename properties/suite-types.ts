@@ -13,6 +13,6 @@ export interface Finding {
   readonly switches: number;
   readonly steps: number;
   readonly certified: boolean;
-  /** States visited to certify. */
+  /** See Violation. */
   readonly certifiedStates: number;
 }

@@ -21,6 +21,7 @@ import type { Finding } from '../../properties/suite-types.ts';
 import { type Model, freeEnvironment, makeModel } from '../../properties/system.ts';
 import { decodeFinding, findingOf } from '../../properties/token.ts';
 import { TokenError } from '../../reports/token.ts';
+import { besideOf } from '../beside.ts';
 import { readText } from '../files.ts';
 import { policiesOf } from '../policies.ts';
 import { complain, openSession, prepareOut, print, writeOut } from '../session.ts';
@@ -182,7 +183,12 @@ export async function replayCommand(words: readonly string[], options: Options):
   const { model, key, blame, written, stale, bundled } = subject;
   const session = openSession(timeOf(options));
   const checking = { ...checkOptions(options, bundled), stop: session.stop };
-  const finding = moved || stale.length > 0 ? written : (recertify(model, key, checking) ?? written);
+  const again = (): Finding | null => {
+    const file = bundled || options.policy === undefined ? {} : { file: options.policy };
+    const beside = besideOf({ policy: model.policy, bundled, ...file }, undefined);
+    return recertify(model, key, { ...checking, ...beside }, written?.calls);
+  };
+  const finding = moved || stale.length > 0 ? written : (again() ?? written);
   for (const sentence of stale) complain(sentence);
   session.close();
   if (finding === null) {
