@@ -28,7 +28,7 @@ export function initialStates(config: Config): readonly InitialState[] {
 
 /** Write an initial state into a zeroed record. */
 export function boot<M extends Int32Array>(machine: Machine, initial: InitialState, m: M): M {
-  const { at, pages, anonymous, pfns } = machine;
+  const { at, pages, pool, pfns } = machine;
   m[at.file] = FILE.open;
   for (let slot = 0; slot < machine.memslots.length; slot++) {
     m[at.slot + slot] = SLOT.valid;
@@ -36,6 +36,6 @@ export function boot<M extends Int32Array>(machine: Machine, initial: InitialSta
   }
   m[at.huge_inode] = initial.huge ? 1 : 0;
   for (let index = 0; index < pages; index++) m[at.private + index] = initial.private ? 1 : 0;
-  if (anonymous >= 0) for (let pfn = anonymous; pfn < pfns; pfn++) m[at.owner + pfn] = OWNER.vmm;
+  for (let pfn = pool; pfn < pfns; pfn++) m[at.owner + pfn] = OWNER.vmm;
   return m;
 }

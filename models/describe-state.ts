@@ -96,8 +96,7 @@ function hardwareFacts(machine: Machine): Fact[] {
 }
 
 function pageFacts(machine: Machine): Fact[] {
-  const { at, pages, pfns, anonymous } = machine;
-  const pool = anonymous < 0 ? pfns : anonymous;
+  const { at, pages, pfns, pool } = machine;
   const indexAt = (m: MachineState, pfn: number): number =>
     range(pages).findIndex((index) => m[at.page_cache + index] === pfn + 1);
   const owner = (pfn: number): Fact => ({
@@ -244,15 +243,13 @@ export function diffStates(machine: Machine, before: MachineState, after: Machin
 
 /** Locks that the thread holds, in the order in which they nest; read locks are said to be shared. */
 export function locksHeld(machine: Machine, m: MachineState, thread: number): string[] {
-  const { at, lockAt, pfns, anonymous, threads } = machine;
+  const { at, lockAt, pool, threads } = machine;
   const locks = machine.locks.flatMap((name) => {
     const { writer, readers } = lockAt[name];
     if (m[writer] === thread + 1) return [name];
     return ((m[readers] >> thread) & 1) === 1 ? [`${name} shared`] : [];
   });
-  const folios = range(anonymous < 0 ? pfns : anonymous).filter(
-    (pfn) => m[at.folio_lock + pfn] === thread + 1,
-  );
+  const folios = range(pool).filter((pfn) => m[at.folio_lock + pfn] === thread + 1);
   const vcpu = thread - threads.findIndex(({ kind }) => kind === 'vcpu');
   const srcu = threads[thread]?.kind === 'vcpu' && m[at.srcu + vcpu] === 1;
   return [...(srcu ? ['srcu'] : []), ...locks, ...folios.map((pfn) => `folio ${pfn}`)];

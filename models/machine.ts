@@ -74,6 +74,8 @@ export interface Machine {
   readonly pages: number;
   readonly huge: number;
   readonly pfns: number;
+  /** The first so many of them are those that guest_memfd allocates from. */
+  readonly pool: number;
   /** pfn of the VMM's own page behind gfn 0; -1 where shared memory is in place. */
   readonly anonymous: number;
   readonly memslots: readonly Memslot[];
@@ -370,6 +372,7 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     pages,
     huge: hugePages,
     pfns: inPlace(config) ? pool : pool + pages,
+    pool,
     anonymous: inPlace(config) ? -1 : pool,
     ...mappingOf(config),
     vcpus,

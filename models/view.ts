@@ -38,13 +38,12 @@ export interface View {
 }
 
 export function makeView(machine: Machine): View {
-  const { at, gfnOf, pages, huge, pfns, anonymous, config, vcpus, devices } = machine;
+  const { at, gfnOf, pages, huge, pfns, pool, anonymous, config, vcpus, devices } = machine;
   const { page_cache, owner, huge_folio, lookup_refs, pins, host_pte } = at;
   const { iopte, iotlb, spte_shared, spte_private, tlb, vmsa_pa, dma, rmp_assigned, td_owned, td_dirty } = at;
   const hasHostPtes = inPlace(config);
   const snp = config.platform === 'sev-snp';
   const tdx = config.platform === 'tdx';
-  const pool = anonymous < 0 ? pfns : anonymous;
 
   const blockOf = (pfn: number): number => pfn - (pfn % huge);
   const head = (m: MachineState, pfn: number): number =>

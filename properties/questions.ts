@@ -19,7 +19,7 @@ export interface Questions {
 }
 
 /** Pages of the pool that guest_memfd allocates from: the first ones. */
-export const poolOf = ({ anonymous, pfns }: Machine): number => (anonymous < 0 ? pfns : anonymous);
+export const poolOf = ({ pool }: Machine): number => pool;
 
 /** First page for which the question is answered yes, or -1. */
 export function inEachPage(q: Questions, asks: (page: number) => boolean): number {

@@ -73,8 +73,7 @@ function sleeps(step: Step): boolean {
 }
 
 export function makeLockdep({ machine, note }: Exec): Lockdep {
-  const { at, lockAt, threads, anonymous, pfns } = machine;
-  const pool = anonymous < 0 ? pfns : anonymous;
+  const { at, lockAt, threads, pool } = machine;
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
   const { writer: mmuWriter, readers: mmuReaders } = lockAt.mmu_lock;
   const { folio_lock: folioLock, srcu } = at;

@@ -17,7 +17,7 @@ export function makeMemory(
   lru: Lru,
 ) {
   const { machine, view, note } = exec;
-  const { at, pages, huge, pfns, anonymous, config } = machine;
+  const { at, pages, huge, pool, config } = machine;
   const {
     page_cache,
     owner,
@@ -30,7 +30,6 @@ export function makeMemory(
     pins,
     host_pte,
   } = at;
-  const pool = anonymous < 0 ? pfns : anonymous;
 
   /** IOTLB or device TLB still reach the page through this iova. */
   const isCached = (m: State, iova: number, pfn: number): boolean => {
