@@ -1,7 +1,10 @@
 // Every limit of a search, and every point that the manuals leave open.
 
 import type { BaseName } from '../api/index.ts';
+import { type Cast, castText } from './casts.ts';
 import type { Bounds, Vmm } from './results.ts';
+
+export { CASTS, type Cast, hasCast } from './casts.ts';
 
 export const PLATFORMS = ['bare', 'sev-snp', 'tdx'] as const;
 export type PlatformName = (typeof PLATFORMS)[number];
@@ -12,10 +15,6 @@ export type Base = (typeof BASES)[number];
 /** What the guest does: keep to the documented sequence, or touch any page as any kind at any time. */
 export const GUESTS = ['honest', 'malicious'] as const;
 export type Guest = (typeof GUESTS)[number];
-
-/** Actors beyond the usual ones; their fields and calls exist only where they are asked for. */
-export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains', 'access'] as const;
-export type Cast = (typeof CASTS)[number];
 
 export const VMMS = ['adversarial', 'cooperative'] as const satisfies readonly Vmm[];
 
@@ -253,39 +252,6 @@ export interface Config {
 
 export const guestOf = ({ vmm, guest }: Config): Guest =>
   guest ?? (vmm === 'cooperative' ? 'honest' : 'malicious');
-/** Why actors of a cast are not there, although they were asked for; null where they are. */
-function castMissing({ base, platform, vmm, bounds, cast }: Config, name: Cast): string | null {
-  switch (name) {
-    case 'host':
-      return null;
-    case 'slots':
-      if (base === 'rfc-v2') return 'rfc-v2 has one slot';
-      if (vmm === 'cooperative') return 'a cooperative VMM has one slot';
-      return bounds.pages > 1 ? null : 'one page is one slot';
-    case 'launch':
-      return platform === 'bare' ? 'bare has no launch' : null;
-    case 'domains':
-      return vmm === 'cooperative' ? 'a cooperative VMM attaches the domain first' : null;
-    /* MODEL: no access where the domain comes and goes: it finds its pages in the domain, and pins none itself. */
-    case 'access':
-      if (vmm === 'cooperative') return 'a cooperative VMM has no such driver';
-      return cast?.includes('domains') === true ? 'not with cast domains' : null;
-    case 'vmsa':
-      return platform === 'sev-snp' ? null : `${platform} has no VMSA`;
-  }
-}
-export const hasCast = (config: Config, name: Cast): boolean =>
-  config.cast?.includes(name) === true && castMissing(config, name) === null;
-
-/** `host vmsa`, `slots without effect (rfc-v2 has one slot)` */
-function castText(config: Config): string[] {
-  const missing = (config.cast ?? []).flatMap((name) => {
-    const why = castMissing(config, name);
-    return why === null ? [] : [`cast ${name} without effect (${why})`];
-  });
-  const there = (config.cast ?? []).filter((name) => hasCast(config, name));
-  return [...(there.length === 0 ? [] : [`cast ${there.join(' ')}`]), ...missing];
-}
 
 /** What is not as it is by default, as the header of a report says it. */
 export function settingsOf(config: Config): string[] {
