@@ -160,7 +160,12 @@ export function iopt_unmap_of(parts: UnmapParts, arch: Arch) {
 
 /* ---- the driver ---- */
 
-export function iommufd_access_of({ access_page }: Pick<Policy, 'access_page'>, arch: Arch) {
+export interface AccessParts extends Pick<Policy, 'access_page'> {
+  /** num_accesses is raised first, and stays where the fill fails: never, in Linux 7.2. */
+  readonly counts_first?: true;
+}
+
+export function iommufd_access_of({ access_page, counts_first }: AccessParts, arch: Arch) {
   /** iopt_pages_fill_xarray(): all of it is in the domain. */
   function* iopt_pages_fill_xarray(range: Range): Steps<Result> {
     for (const index of each_page(range)) {
@@ -177,8 +182,9 @@ export function iommufd_access_of({ access_page }: Pick<Policy, 'access_page'>, 
   function* iopt_area_add_access(range: Range): Steps<Result> {
     if (access_page === undefined) return '-EINVAL';
     yield* lock('pages_mutex');
+    if (counts_first === true) yield* iopt_area_num_accesses_inc(range);
     const rc = yield* call(iopt_pages_fill_xarray, range);
-    if (rc === 0) yield* iopt_area_num_accesses_inc(range);
+    if (rc === 0 && counts_first !== true) yield* iopt_area_num_accesses_inc(range);
     yield* unlock('pages_mutex');
     return rc;
   }

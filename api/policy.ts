@@ -66,6 +66,8 @@ export interface BaseCalls {
   readonly fault_user_mapping: (index: number) => Steps<Result>;
   /** One page of the guest's initial image (cast launch). Under slots_lock. */
   readonly populate_page: (gfn: number, arch: Arch) => Steps<Result>;
+  /** iommufd_access_pin_pages() by a driver (cast access). */
+  readonly access_pin: (range: Range) => Steps<Result>;
   /** One try of GUP-fast at the host's mapping (cast `host`): pinned, to be faulted in, or to be tried again. */
   readonly gup_fast: (index: number) => Steps<0 | 'fault' | 'again'>;
 }

@@ -154,6 +154,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     close: close_gmem,
     populate_page: populatePage,
     gup_fast: user.gup_fast,
+    access_pin: iommufd_access_of(policy, arch).access_pin,
     create_vmsa: makeVmsa(arch, __fput).create,
     fault_user_mapping: config.base === 'v8' ? kvm_gmem_fault_user_mapping : kvm_gmem_fault_shared,
   };
@@ -167,7 +168,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
     ...hostCalls(config, base, notifies, arch),
-    ...accessCalls(config, policy, arch),
+    ...accessCalls(config, policy, base, arch),
   ];
   const kinds = hasLaunch(config)
     ? withLaunch(usual, makeLaunchCalls({ arch, mayFail, release: __fput }, base.populate_page))
@@ -329,9 +330,9 @@ const unmapWithAccess = (policy: Policy, arch: Arch, iopt_put_pages: () => Steps
   iopt_unmap_of({ ioas_unmap: policy.ioas_unmap, iopt_put_pages, iommufd_access_notify_unmap }, arch);
 
 /** A driver reads, writes and pins pages of the IOAS. */
-function accessCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
+function accessCalls(config: Config, policy: Policy, base: BaseCalls, arch: Arch): CallKind[] {
   if (!hasAccess(config)) return [];
-  const { access_pin, access_unpin, access_read, access_write } = iommufd_access_of(policy, arch);
+  const { access_unpin, access_read, access_write } = iommufd_access_of(policy, arch);
   const driver = { thread: 'driver', vmm: 'both' } as const;
   const errnos = ['-ENOENT', '-EINVAL', '-EPERM'];
   const rw = (word: string, fn: typeof access_read): CallKind => ({
@@ -348,7 +349,7 @@ function accessCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
       word: 'access_pin',
       takes: 'range',
       name: (range) => `iommufd_access_pin_pages() of iova ${showRange(range)}`,
-      fn: access_pin,
+      fn: base.access_pin,
       errnos: [...errnos, '-EBUSY'],
     },
     {

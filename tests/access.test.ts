@@ -128,4 +128,14 @@ describe('planted', () => {
     expect(brokenBy(scenario, folioPin, { base: base })).toEqual([]);
     expect(brokenBy(scenario, policy, { base: base })).toContain(key);
   });
+
+  test('num-accesses-kept-on-error', () => {
+    const policy = BROKEN.find((each) => each.name === 'num-accesses-kept-on-error');
+    if (policy === undefined) throw new Error('not planted');
+    const where = { platform: 'sev-snp', base: 'linux-7.2' } as const;
+    const ofCount = (tried: Policy): string[] =>
+      brokenBy('A: map 0 | K: access_pin 0', tried, where, 1).filter((key) => key.startsWith('num-accesses'));
+    expect(ofCount(folioPin)).toEqual([]);
+    expect(ofCount(policy)).toEqual(['num-accesses-is-what-is-held (num_accesses)']);
+  });
 });
