@@ -6,3 +6,4 @@ export * from './policy.ts';
 export * from './gmem.ts';
 export * from './pages.ts';
 export * from './access.ts';
+export * from './dmabuf.ts';

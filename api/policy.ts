@@ -1,5 +1,6 @@
 // What a proposal has to say. Every hook is optional; a missing one does nothing.
 
+import type { DmabufParts } from './dmabuf.ts';
 import type { Errno, Result, Steps } from './steps.ts';
 import type { Index, Range } from './units.ts';
 
@@ -36,6 +37,8 @@ export interface Arch {
   readonly attaches?: boolean;
   /** A driver has an in-kernel access to the IOAS, and iommufd's iova_rwsem is taken (cast access). */
   readonly accesses?: boolean;
+  /** Device memory is mapped as a dma-buf, whose exporter takes it back (cast dmabuf). */
+  readonly dmabuf?: boolean;
   /** Base pages in a huge page. */
   readonly huge_pages: number;
 }
@@ -122,6 +125,8 @@ export interface Policy {
    * is given to an access: -EINVAL, as of a dma-buf.
    */
   readonly access_page?: (index: Index, arch: Arch) => Steps<Result>;
+  /** What it changes of iommufd's functions for a dma-buf (cast dmabuf). */
+  readonly dmabuf?: Partial<DmabufParts>;
   /**
    * Before the bracket opens. May refuse a conversion; of truncation, memory failure and release the answer is ignored,
    * they cannot be refused. Under invalidate_lock.

@@ -20,6 +20,8 @@ export const LOCKS = [
   'domains_rwsem',
   'iova_rwsem',
   'mmap_lock',
+  /* with cast dmabuf: vdev->memory_lock of its exporter; and the next one, and that of its iopt_pages */
+  'memory_lock',
   'dma_resv',
   /* the mutexes of iopt_pages that are not of a guest_memfd */
   'user_pages_mutex',
@@ -53,6 +55,7 @@ export type Errno =
   | '-EIO'
   | '-EHWPOISON'
   | '-EDEADLOCK'
+  | '-ENODEV'
   | '-SIGBUS'
   | '-SIGSEGV';
 /** What a kernel function returns: 0 or an errno. */
@@ -203,14 +206,15 @@ export type Step =
   | { readonly op: 'guest_rescind' | 'guest_accept'; readonly index: Index }
   /* iommufd and the IOMMU */
   | {
-      readonly op:
-        | 'iopt_insert_area'
-        | 'iopt_area_ready'
-        | 'iopt_area_begin_unmap'
-        | 'iopt_abort_area'
-        | 'iopt_area_iter';
+      readonly op: 'iopt_area_ready' | 'iopt_area_begin_unmap' | 'iopt_abort_area' | 'iopt_area_iter';
       readonly start: Iova;
       readonly end: Iova;
+    }
+  | {
+      readonly op: 'iopt_insert_area';
+      readonly start: Iova;
+      readonly end: Iova;
+      readonly dmabuf?: true;
     }
   /* only with the cast `domains` */
   | { readonly op: 'iopt_has_domain' }
@@ -230,8 +234,25 @@ export type Step =
   | { readonly op: 'staccess_items' }
   | { readonly op: 'iopt_pages_xa_store'; readonly iova: Iova; readonly pfn: Pfn }
   | { readonly op: 'batch_rw'; readonly iova: Iova; readonly pfn: Pfn; readonly write: boolean }
+  /* a dma-buf: only with the cast `dmabuf` */
+  | { readonly op: 'vfio_pci_dma_buf_attach' | 'vfio_pci_dma_buf_iommufd_map' }
+  | { readonly op: 'dma_buf_dynamic_attach' | 'dma_buf_detach' }
+  | {
+      readonly op: 'iopt_is_dmabuf' | 'iopt_dmabuf_phys' | 'iopt_dmabuf_tracker' | 'iopt_dmabuf_set_revoked';
+      readonly iova: Iova;
+    }
+  | { readonly op: 'iopt_dmabuf_track_domain' | 'iopt_dmabuf_untrack_domain'; readonly iova: Iova }
+  | { readonly op: 'dma_buf_revoked' }
+  | { readonly op: 'dma_buf_attachments'; readonly fault?: string }
+  | { readonly op: 'dma_buf_set_revoked'; readonly revoked: boolean }
+  | { readonly op: 'vfio_pci_set_power_state'; readonly state: 'PCI_D0' | 'PCI_D3hot' }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
-  | { readonly op: 'iommu_unmap_fast'; readonly start: Iova; readonly end: Iova }
+  | {
+      readonly op: 'iommu_unmap_fast';
+      readonly start: Iova;
+      readonly end: Iova;
+      readonly nofail?: true;
+    }
   | {
       readonly op: 'iotlb_gather_sync';
       readonly start: Iova;
@@ -263,6 +284,7 @@ export type Step =
 /** Answer of `iopt_area_of`: 0 for none, else 1 + start, end - 1 side by side. */
 export const AREA_END_BITS = 3;
 const AREA_END_MASK = 2 ** AREA_END_BITS - 1;
+const IOVAS_MAX = 2 ** AREA_END_BITS;
 
 /** Protocol code: yields steps, returns a result. */
 export type Steps<R> = Generator<Step | EnterRequest, R, unknown>;
@@ -863,6 +885,55 @@ export function* iopt_area_of(iova: Iova): Steps<Range | null> {
     ? null
     : { start: (answer - 1) >> AREA_END_BITS, end: ((answer - 1) & AREA_END_MASK) + 1 };
 }
+
+/* ---- a dma-buf: iommufd, and vfio-pci that exports a BAR (cast dmabuf) ---- */
+
+/** iopt_insert_area() for the iopt_pages that the thread has attached: fixed IOVA. */
+export function* iopt_insert_dmabuf_area(range: Range): Steps<0 | '-EEXIST'> {
+  const step = { op: 'iopt_insert_area', start: range.start, end: range.end, dmabuf: true } as const;
+  return (yield step) === 0 ? 0 : '-EEXIST';
+}
+/** The exporter's attach op: false where it is revoked. Under no lock. */
+export const vfio_pci_dma_buf_attach = (): Steps<boolean> => askFlag({ op: 'vfio_pci_dma_buf_attach' });
+/** list_add() of a new iopt_pages, phys.len 0, to dmabuf->attachments. Under dma_resv. */
+export const dma_buf_list_add = (): Steps<void> => tell({ op: 'dma_buf_dynamic_attach' });
+/** list_del() of what the thread has outside of an area. Under dma_resv. */
+export const dma_buf_list_del = (): Steps<void> => tell({ op: 'dma_buf_detach' });
+/** pages->dmabuf.phys is filled in; false where it is revoked: -ENODEV. Under dma_resv. */
+export const vfio_pci_dma_buf_iommufd_map = (): Steps<boolean> =>
+  askFlag({ op: 'vfio_pci_dma_buf_iommufd_map' });
+export const iopt_is_dmabuf = (iova: Iova): Steps<boolean> => askFlag({ op: 'iopt_is_dmabuf', iova });
+/** pages->dmabuf.phys of the area; null where its len is 0: iopt_dmabuf_revoked(). Under pages->mutex. */
+export const iopt_dmabuf_phys = (iova: Iova): Steps<Pfn | null> => askPfn({ op: 'iopt_dmabuf_phys', iova });
+/** pages->dmabuf.phys.len = 0. Under pages->mutex. */
+export const iopt_dmabuf_set_revoked = (iova: Iova): Steps<void> =>
+  tell({ op: 'iopt_dmabuf_set_revoked', iova });
+/** The list of pairs of area and domain: is there one? Under pages->mutex. */
+export const iopt_dmabuf_tracker = (iova: Iova): Steps<boolean> =>
+  askFlag({ op: 'iopt_dmabuf_tracker', iova });
+export const iopt_dmabuf_track_domain = (iova: Iova): Steps<void> =>
+  tell({ op: 'iopt_dmabuf_track_domain', iova });
+export const iopt_dmabuf_untrack_domain = (iova: Iova): Steps<void> =>
+  tell({ op: 'iopt_dmabuf_untrack_domain', iova });
+/** iommu_unmap() of pages.c, which warns where it did not unmap all of the range: the first half, see iotlb_sync(). */
+export const iommu_unmap_nofail_fast = (range: Range): Steps<void> =>
+  tell({ op: 'iommu_unmap_fast', start: range.start, end: range.end, nofail: true });
+/**
+ * dmabuf->attachments: the areas whose iopt_pages are on it, ascending. Those without an area, or without one any more,
+ * are revoked in the same step: nobody else looks at their phys before there is an area. Under dma_resv.
+ */
+export function* dma_buf_attachments(fault?: string): Steps<Iova[]> {
+  const found = (yield { op: 'dma_buf_attachments', ...(fault === undefined ? {} : { fault }) }) as number;
+  return Array.from({ length: IOVAS_MAX }, (_, iova) => iova).filter((iova) => ((found >> iova) & 1) === 1);
+}
+/** priv->revoked of the exporter. Under memory_lock. */
+export const dma_buf_revoked = (): Steps<boolean> => askFlag({ op: 'dma_buf_revoked' });
+/** priv->revoked = revoked. Under memory_lock and dma_resv. */
+export const dma_buf_set_revoked = (revoked: boolean): Steps<void> =>
+  tell({ op: 'dma_buf_set_revoked', revoked });
+/** The BAR goes, or comes back. Under memory_lock. */
+export const vfio_pci_set_power_state = (state: 'PCI_D0' | 'PCI_D3hot'): Steps<void> =>
+  tell({ op: 'vfio_pci_set_power_state', state });
 
 /* ---- devices ---- */
 

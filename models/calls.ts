@@ -5,10 +5,12 @@ import {
   type Arch,
   type BaseCalls,
   type Policy,
+  type DmabufParts,
   type Range,
   type Steps,
   iommufd_access_notify_unmap,
   iommufd_access_of,
+  iommufd_dmabuf,
   iopt_unmap_of,
   showRange,
 } from '../api/index.ts';
@@ -22,15 +24,25 @@ import { makeSetAttributes } from './guest-memfd/v8/set-attributes.ts';
 import { consumerOf } from './guest-memfd/invalidate.ts';
 import { makeBind, makeRelease, makeUnbind } from './guest-memfd/bind.ts';
 import { makeAllocate, makeMemoryFailure, makePunchHole } from './guest-memfd/truncate.ts';
-import { makeAttach, makeMapFile, makeUnmap } from './iommufd/ioas.ts';
+import { makeAttach, makeMapDmabuf, makeMapFile, makeUnmap } from './iommufd/ioas.ts';
 import * as locking from './iommufd/lock-order.ts';
 import { makeLaunchCalls, populatePage } from './guest-memfd/populate.ts';
 import { makeFault } from './kvm/fault.ts';
 import * as user from './kvm/host-user.ts';
 import { makeVmsa } from './kvm/vmsa.ts';
 import { kvm_gmem_fault_shared, makeHostWrite } from './kvm/host-mapping.ts';
-import { hasAccess, hasDomains, hasLaunch, hasSlots, hasVmsa, inPlace, memslotsOf } from './machine.ts';
+import {
+  hasAccess,
+  hasDmabuf,
+  hasDomains,
+  hasLaunch,
+  hasSlots,
+  hasVmsa,
+  inPlace,
+  memslotsOf,
+} from './machine.ts';
 import { archOf, streamsOf } from './platforms/index.ts';
+import { makeExporter } from './vfio-dmabuf.ts';
 import { makeCooperative } from './vmm.ts';
 
 type CallArgument = number | Range;
@@ -41,7 +53,7 @@ export interface Call {
   readonly word: string;
   /** As a mail says it: `IOMMU_IOAS_MAP_FILE index [0,1) at iova 0`. */
   readonly name: string;
-  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host' | 'driver';
+  readonly thread: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host' | 'driver' | 'exporter';
   readonly vmm: 'adversarial' | 'cooperative' | 'both';
   readonly fn: (...args: never[]) => Steps<unknown>;
   readonly args: readonly CallArgument[];
@@ -138,6 +150,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
       makeConvertRange(to, { ...common, snpAsInV8, undoEnds, mayFail, judged: config.fail !== null }),
     );
   };
+  const dmabuf: DmabufParts = { ...iommufd_dmabuf, ...policy.dmabuf };
   const plain: BaseCalls = {
     convert_private: convert('private'),
     convert_shared: convert('shared'),
@@ -148,7 +161,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     unmap:
       arch.accesses === true
         ? unmapWithAccess(policy, arch, iopt_put_pages)
-        : makeUnmap(policy, arch, iopt_put_pages),
+        : makeUnmap(policy, arch, iopt_put_pages, dmabuf),
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
@@ -164,11 +177,12 @@ export function callTable(config: Config, policy: Policy): CallTable {
   const allocate = onFd(makeAllocate(truncate));
   const usual = [
     ...userCalls(config, base, allocate),
-    ...domainCalls(config, policy, arch),
+    ...domainCalls(config, policy, arch, dmabuf),
     ...guestCalls(config, policy, base, arch, fault),
     ...deviceCalls(config, policy),
     ...hostCalls(config, base, notifies, arch),
     ...accessCalls(config, policy, base, arch),
+    ...dmabufCalls(config, arch, dmabuf),
   ];
   const kinds = hasLaunch(config)
     ? withLaunch(usual, makeLaunchCalls({ arch, mayFail, release: __fput }, base.populate_page))
@@ -182,10 +196,10 @@ export function callTable(config: Config, policy: Policy): CallTable {
     start: base_gfn,
     end: base_gfn + npages,
   }));
-  const hasIommu = policy.ioas_map_file !== undefined && !hasSlots(config);
-  const calls = wanted
-    .filter((kind) => hasIommu || !/^(map|unmap|plug|attach|detach|access_.*)$/.test(kind.word))
-    .flatMap((kind) => expand(kind, pages, slots));
+  const mapsFile = policy.ioas_map_file !== undefined && !hasSlots(config);
+  const isThere = (word: string): boolean =>
+    mapsFile || !(hasDmabuf(config) ? /^map$/ : /^(map|unmap|plug|attach|detach|access_.*)$/).test(word);
+  const calls = wanted.filter((kind) => isThere(kind.word)).flatMap((kind) => expand(kind, pages, slots));
   const lockers = hasDomains(config) ? lockCalls() : [];
   return { arch, calls, lockers, words: [...new Set(calls.map((call) => call.word))] };
 }
@@ -304,9 +318,9 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
 }
 
 /** The VMM attaches a device to the IOAS, or takes it away. */
-function domainCalls(config: Config, policy: Policy, arch: Arch): CallKind[] {
+function domainCalls(config: Config, policy: Policy, arch: Arch, dmabuf: DmabufParts): CallKind[] {
   if (!hasDomains(config)) return [];
-  const { iopt_table_add_domain, iopt_table_remove_domain } = makeAttach(policy, arch);
+  const { iopt_table_add_domain, iopt_table_remove_domain } = makeAttach(policy, arch, dmabuf);
   const domain = { thread: 'vmm', vmm: 'adversarial', takes: 'all' } as const;
   return [
     {
@@ -362,6 +376,36 @@ function accessCalls(config: Config, policy: Policy, base: BaseCalls, arch: Arch
     },
     rw('access_read', access_read),
     rw('access_write', access_write),
+  ];
+}
+
+/** User space maps the dma-buf, and its exporter takes the memory back. */
+function dmabufCalls(config: Config, arch: Arch, dmabuf: DmabufParts): CallKind[] {
+  if (!hasDmabuf(config)) return [];
+  const { revoke, unrevoke } = makeExporter(dmabuf);
+  const exporter = { thread: 'exporter', vmm: 'adversarial', takes: 'nothing' } as const;
+  return [
+    {
+      word: 'map_dmabuf',
+      thread: 'vmm',
+      vmm: 'adversarial',
+      takes: 'page',
+      name: (range) => `IOMMU_IOAS_MAP_FILE of the dma-buf at iova ${range.start}`,
+      fn: makeMapDmabuf(dmabuf, arch),
+      errnos: ['-ENODEV', '-EEXIST', '-ENOMEM'],
+    },
+    {
+      ...exporter,
+      word: 'revoke',
+      name: () => 'vfio_lock_and_set_power_state(PCI_D3hot): revoke',
+      fn: revoke,
+    },
+    {
+      ...exporter,
+      word: 'unrevoke',
+      name: () => 'vfio_lock_and_set_power_state(PCI_D0): un-revoke',
+      fn: unrevoke,
+    },
   ];
 }
 
@@ -534,7 +578,7 @@ function hostCalls(config: Config, base: BaseCalls, notifies: boolean, arch: Arc
 }
 
 function deviceCalls(config: Config, policy: Policy): CallKind[] {
-  if (policy.ioas_map_file === undefined || hasSlots(config)) return [];
+  if ((policy.ioas_map_file === undefined && !hasDmabuf(config)) || hasSlots(config)) return [];
   const honest = guestOf(config) === 'honest';
   return streamsOf(config).flatMap((stream) =>
     [true, false].map((write) => ({

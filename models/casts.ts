@@ -3,7 +3,7 @@
 import type { Config } from './bounds.ts';
 
 /** Actors beyond the usual ones; their fields and calls exist only where they are asked for. */
-export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains', 'access'] as const;
+export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains', 'access', 'dmabuf'] as const;
 export type Cast = (typeof CASTS)[number];
 
 /** Why actors of a cast are not there, although they were asked for; null where they are. */
@@ -24,6 +24,9 @@ function castMissing({ base, platform, vmm, bounds, cast }: Config, name: Cast):
     case 'access':
       if (vmm === 'cooperative') return 'a cooperative VMM has no such driver';
       return among('domains') ? 'not with cast domains' : null;
+    case 'dmabuf':
+      if (vmm === 'cooperative') return 'a cooperative VMM maps guest memory alone';
+      return among('access') || among('slots') ? 'not with cast access or slots' : null;
     case 'vmsa':
       return platform === 'sev-snp' ? null : `${platform} has no VMSA`;
   }

@@ -63,6 +63,25 @@ export function deviceTlbFacts({ at, pages, devices, threads, config }: Machine)
   ];
 }
 
+const PHYS = ['no dma-buf', 'a dma-buf, revoked', 'a dma-buf'];
+
+export function dmabufFacts({ at, pages }: Machine): Fact[] {
+  if (at.dmabuf_pages === undefined) return [];
+  return [
+    {
+      field: 'priv->revoked',
+      slots: [at.dmabuf_revoked],
+      value: (m) => (m[at.dmabuf_revoked] === 1 ? 'true' : 'false'),
+    },
+    ...range(pages).map((iova) => ({
+      field: `pages of area[iova ${iova}]`,
+      slots: [at.dmabuf_pages + iova, at.dmabuf_tracked + iova],
+      value: (m: MachineState) =>
+        `${PHYS[m[at.dmabuf_pages + iova]] ?? 'unknown'}${m[at.dmabuf_tracked + iova] === 1 ? ', tracked' : ''}`,
+    })),
+  ];
+}
+
 export function dmaFacts(machine: Machine): Fact[] {
   const { at, devices } = machine;
   const parts = ['dma', 'dma_iova', 'dma_write', 'dma_private', 'dma_trusted', 'dma_huge', 'dma_checked'];

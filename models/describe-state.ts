@@ -2,7 +2,15 @@
 // states.
 // The names are those that the witnesses in properties/invariants.ts use.
 
-import { type Fact, deviceTlbFacts, dmaFacts, range, showMask, translations } from './describe-iommu.ts';
+import {
+  type Fact,
+  deviceTlbFacts,
+  dmabufFacts,
+  dmaFacts,
+  range,
+  showMask,
+  translations,
+} from './describe-iommu.ts';
 import {
   AREA_NAMES,
   CONTENT_NAMES,
@@ -96,7 +104,12 @@ function hardwareFacts(machine: Machine): Fact[] {
 }
 
 function pageFacts(machine: Machine): Fact[] {
-  const { at, pages, pfns, pool } = machine;
+  const { at, pages, pfns, pool, device_memory } = machine;
+  const device: Fact = {
+    field: `pfn ${device_memory}`,
+    slots: [at.dmabuf_taken],
+    value: (m) => `device memory${m[at.dmabuf_taken] === 1 ? ', taken back' : ''}`,
+  };
   const indexAt = (m: MachineState, pfn: number): number =>
     range(pages).findIndex((index) => m[at.page_cache + index] === pfn + 1);
   const owner = (pfn: number): Fact => ({
@@ -126,7 +139,7 @@ function pageFacts(machine: Machine): Fact[] {
     value: (m) => String(m[at.pins + pfn]),
   });
   return [
-    ...range(pfns).map(owner),
+    ...range(pfns).map((pfn) => (pfn === device_memory ? device : owner(pfn))),
     ...range(pfns).map(content),
     ...range(pool).map(named('folio', 'huge_folio', '4K', '2M')),
     ...range(pool).map(named('hwpoison', 'hwpoison', 'clear', 'set')),
@@ -169,6 +182,7 @@ function otherFacts(machine: Machine): Fact[] {
       single(`invalidation queued by ${name}`, at.inv_queue + t, (n) => showMask(n, 'iova')),
     ),
     single('npinned', at.npinned, String),
+    ...dmabufFacts(machine),
     ...(at.access_pfn === undefined
       ? []
       : range(machine.pages).flatMap((iova) => [

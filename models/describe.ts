@@ -4,6 +4,7 @@
 import type { LockName, Step } from '../api/index.ts';
 import { HOST_WORDS } from './describe-host.ts';
 import { ACCESS_WORDS } from './describe-access.ts';
+import { DMABUF_WORDS } from './describe-dmabuf.ts';
 import { KVM_WORDS } from './describe-kvm.ts';
 import { area, either, fault, gfn, index, iova, pfnOr, plural, subranges, truth } from './describe-words.ts';
 import { type Machine, inPlace } from './machine.ts';
@@ -56,6 +57,7 @@ const LOCK_TEXT: { readonly [K in LockName]: Naming } = {
   domains_rwsem: (mode, un) => rwsem('iopt->domains_rwsem', mode, un),
   iova_rwsem: (mode, un) => rwsem('iopt->iova_rwsem', mode, un),
   mmap_lock: (mode, un) => `mmap_${mode}_${un}lock()`,
+  memory_lock: (mode, un) => rwsem('vdev->memory_lock', mode, un),
   dma_resv: (_mode, un) => `dma_resv_${un}lock()`,
   user_pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex) of user memory`,
   dmabuf_pages_mutex: (_mode, un) => `mutex_${un}lock(&pages->mutex) of a dma-buf`,
@@ -224,6 +226,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   iopt_has_domain: () => ['xa_empty(&iopt->domains)', either('true', 'false')],
   iopt_set_domain: (s) => [`${s.attached ? 'xa_store' : 'xa_erase'}(&iopt->domains)`],
   ...ACCESS_WORDS,
+  ...DMABUF_WORDS,
   iopt_area_of: (s) => [`iopt_area_of() iova ${s.iova}`, (a) => (a === 0 ? 'no area' : area(a - 1))],
   /* devices */
   dma_translate: (s, c) => translateText(c, s),

@@ -60,6 +60,7 @@ export const EVENTS = [
   'unset-pointer-followed',
   'map-over-iopte',
   'private-page-copied',
+  'unmap-found-less',
   /* races reached */
   'gmem-retry-stale',
   'fault-retried',
@@ -83,6 +84,9 @@ export const EVENTS = [
   'access-pinned',
   'access-meets-unmap',
   'access-copied',
+  'revoke-finds-area',
+  'revoke-meets-map',
+  'revoke-meets-unmap',
   'iommu-mapped',
   'iommu-mapped-huge',
   'iommu-unmapped',

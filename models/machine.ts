@@ -15,6 +15,8 @@ export const SLOT = { none: 0, valid: 1, invalid: 2, deleted: 3 } as const;
 export const AREA = { none: 0, filling: 1, mapped: 2, leaving: 3 } as const;
 /** S-EPT leaf states. */
 export const SEPT = { free: 0, pending: 1, mapped: 2, blocked: 3 } as const;
+/** An iopt_pages of a dma-buf: none, with phys.len == 0, with the memory. */
+export const DMABUF = { none: 0, empty: 1, filled: 2 } as const;
 /** Open by fd; fd closed but held by an iommufd area; released. */
 export const FILE = { released: 0, held: 1, open: 2 } as const;
 
@@ -62,7 +64,7 @@ export interface MachineField {
 
 export interface Threads {
   readonly name: string;
-  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host' | 'driver';
+  readonly kind: 'vmm' | 'vcpu' | 'device' | 'mf' | 'host' | 'driver' | 'exporter';
 }
 
 export interface Machine {
@@ -78,6 +80,8 @@ export interface Machine {
   readonly pool: number;
   /** pfn of the VMM's own page behind gfn 0; -1 where shared memory is in place. */
   readonly anonymous: number;
+  /** pfn of the device memory behind the dma-buf (cast dmabuf); -1 without it. */
+  readonly device_memory: number;
   readonly memslots: readonly Memslot[];
   /** Slot, and index, by gfn; gfn by index. */
   readonly slotOf: readonly number[];
@@ -109,6 +113,9 @@ export const hasDomains = (config: Config): boolean => hasCast(config, 'domains'
 /** A driver has an in-kernel access to the IOAS. */
 export const hasAccess = (config: Config): boolean => hasCast(config, 'access');
 
+/** Device memory is mapped as a dma-buf, and its exporter takes it back. */
+export const hasDmabuf = (config: Config): boolean => hasCast(config, 'dmabuf');
+
 /** Those of iommufd that are held over steps only where it has something to exclude. */
 const CAST_LOCKS: readonly LockName[] = [
   'domains_rwsem',
@@ -118,7 +125,10 @@ const CAST_LOCKS: readonly LockName[] = [
   'dmabuf_pages_mutex',
 ];
 const ACCESS_LOCKS: readonly LockName[] = ['ioas_lock', 'staccess_lock'];
+const DMABUF_LOCKS: readonly LockName[] = ['memory_lock', 'dma_resv', 'dmabuf_pages_mutex'];
 const isThere = (config: Config, name: LockName): boolean => {
+  if (DMABUF_LOCKS.includes(name) && hasDmabuf(config)) return true;
+  if (name === 'memory_lock') return false;
   if (ACCESS_LOCKS.includes(name)) return hasAccess(config);
   if (hasDomains(config) || (name === 'iova_rwsem' && hasAccess(config))) return true;
   return name === 'mmap_lock' ? inPlace(config) : !CAST_LOCKS.includes(name);
@@ -153,6 +163,7 @@ function threadsOf(config: Config): Threads[] {
     { name: 'MF', kind: 'mf' },
     ...(hasCast(config, 'host') ? [{ name: 'HOST', kind: 'host' } as const] : []),
     ...(hasAccess(config) ? [{ name: 'DRV', kind: 'driver' } as const] : []),
+    ...(hasDmabuf(config) ? [{ name: 'EXP', kind: 'exporter' } as const] : []),
   ];
 }
 
@@ -166,13 +177,16 @@ function mappingOf(config: Config): Pick<Machine, 'memslots' | 'slotOf' | 'index
   return { memslots, slotOf, indexOf, gfnOf: indexOf.map((_, index) => indexOf.indexOf(index)) };
 }
 
+/** The pool of guest_memfd, the VMM's own pages, the device memory. */
+const pfnsOf = (config: Config): number =>
+  (inPlace(config) ? 2 : 3) * config.bounds.pages + (hasDmabuf(config) ? 1 : 0);
+
 /** The fields of a machine for these bounds and this platform. */
 function fieldsOf(config: Config): MachineField[] {
   const { pages, vcpus, devices } = config.bounds;
   const threads = threadsOf(config);
-  const shared = inPlace(config) ? 0 : pages;
   const pool = 2 * pages;
-  const pfns = pool + shared;
+  const pfns = pfnsOf(config);
   const PFN = bitsFor(pfns);
   const THREAD = bitsFor(threads.length);
   const PAGE = bitsFor(pages);
@@ -249,6 +263,15 @@ function fieldsOf(config: Config): MachineField[] {
     add('prevent_access', 'flag', 1, pages, 'iova');
     add('num_accesses', 'number', COUNT_BITS, pages, 'iova');
     add('access_pfn', 'pfn', PFN, pages, 'iova');
+  }
+  if (hasDmabuf(config)) {
+    /* of the exporter: priv->revoked; and whether the memory is out of its hands */
+    add('dmabuf_revoked', 'flag', 1);
+    add('dmabuf_taken', 'flag', 1);
+    /* iopt_pages on the list of attachments: those that a thread has outside of an area, and those of areas */
+    add('dmabuf_attached', 'number', 2, threads.length, 'thread');
+    add('dmabuf_pages', 'number', 2, pages, 'iova');
+    add('dmabuf_tracked', 'flag', 1, pages, 'iova');
   }
   add('iopte', 'pfn', PFN, pages, 'iova');
   add('iopte_huge', 'flag', 1, pages, 'iova');
@@ -371,9 +394,10 @@ export function declareMachine(config: Config, policy: Policy): Machine {
     threads,
     pages,
     huge: hugePages,
-    pfns: inPlace(config) ? pool : pool + pages,
+    pfns: pfnsOf(config),
     pool,
     anonymous: inPlace(config) ? -1 : pool,
+    device_memory: hasDmabuf(config) ? pfnsOf(config) - 1 : -1,
     ...mappingOf(config),
     vcpus,
     devices,

@@ -38,7 +38,7 @@ export interface View {
 }
 
 export function makeView(machine: Machine): View {
-  const { at, gfnOf, pages, huge, pfns, pool, anonymous, config, vcpus, devices } = machine;
+  const { at, gfnOf, pages, huge, pfns, pool, anonymous, device_memory, config, vcpus, devices } = machine;
   const { page_cache, owner, huge_folio, lookup_refs, pins, host_pte } = at;
   const { iopte, iotlb, spte_shared, spte_private, tlb, vmsa_pa, dma, rmp_assigned, td_owned, td_dirty } = at;
   const hasHostPtes = inPlace(config);
@@ -83,6 +83,7 @@ export function makeView(machine: Machine): View {
   const pageClass = (m: MachineState, pfn: number, iova: number): number => {
     if (isGuestOwned(m, pfn)) return guestPageClass(m, pfn, iova);
     if (tdx && m[at.td_dirty + pfn] === 1) return PAGE_CLASS['private removed'];
+    if (pfn === device_memory) return m[at.dmabuf_taken] === 1 ? PAGE_CLASS.free : PAGE_CLASS.shared;
     if (isFree(m, pfn)) return PAGE_CLASS.free;
     if (backing(m, iova) !== pfn)
       return indexOf(m, pfn) >= 0 && anonymous < 0 ? PAGE_CLASS['live elsewhere'] : PAGE_CLASS.stale;

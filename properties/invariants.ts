@@ -6,7 +6,7 @@
 
 import { locksHeld } from '../models/describe-state.ts';
 import type { EventName } from '../models/events.ts';
-import { AREA, OWNER, SEPT } from '../models/machine.ts';
+import { AREA, DMABUF, OWNER, SEPT } from '../models/machine.ts';
 import {
   type Questions,
   inEachPage,
@@ -121,6 +121,9 @@ const isGivenBack = (owner: number): boolean => owner === OWNER.free || owner ==
 /** In the allocator, and not yet somebody else's. */
 const isFreed = (q: Questions, m: M, pfn: number): boolean => m[q.at.owner + pfn] === OWNER.free;
 const free = (q: Questions, m: M, pfn: number): boolean => q.view.isFree(m, pfn);
+/** Device memory that its exporter has taken back. */
+const takenBack = (q: Questions, m: M, pfn: number): boolean =>
+  pfn === q.machine.device_memory && m[q.at.dmabuf_taken] === 1;
 const iopte = (page: number): string => `IOPTE[iova ${page}]`;
 const iotlb = (page: number): string => `IOTLB[iova ${page}]`;
 
@@ -213,7 +216,10 @@ export const INVARIANTS: readonly Invariant[] = [
             : (m) =>
                 inEachPage(
                   q,
-                  (page) => m[q.at.iopte + page] !== 0 && m[q.at.iopte + page] !== m[q.at.page_cache + page],
+                  (page) =>
+                    m[q.at.iopte + page] !== 0 &&
+                    m[q.at.iopte + page] !== m[q.at.page_cache + page] &&
+                    m[q.at.iopte + page] !== q.machine.device_memory + 1,
                 ),
         witness: (q, m, page) =>
           `IOPTE[iova ${page}] -> pfn ${m[q.at.iopte + page] - 1}, page cache[${page}]: ${m[q.at.page_cache + page] === 0 ? 'a hole' : `pfn ${m[q.at.page_cache + page] - 1}`}`,
@@ -1020,12 +1026,18 @@ export const INVARIANTS: readonly Invariant[] = [
         outcome: 'area',
         whenIdle: true,
         at: (q) => {
-          const { domain_attached, area, iopte } = q.at;
+          const { domain_attached, area, iopte, dmabuf_pages } = q.at;
           if (domain_attached === undefined || q.notified) return null;
           return (m) =>
             m[domain_attached] === 0
               ? -1
-              : inEachPage(q, (iova) => m[area + iova] === AREA.mapped && m[iopte + iova] === 0);
+              : inEachPage(
+                  q,
+                  (iova) =>
+                    m[area + iova] === AREA.mapped &&
+                    m[iopte + iova] === 0 &&
+                    (dmabuf_pages === undefined || m[dmabuf_pages + iova] !== DMABUF.empty),
+                );
         },
         witness: (_q, _m, iova) => `the area at iova ${iova} has pages, and the domain has no IOPTE for it`,
       },
@@ -1118,6 +1130,34 @@ export const INVARIANTS: readonly Invariant[] = [
       },
     ],
   },
+  /* ---- revoke of a dma-buf ---- */
+  {
+    name: 'no-access-after-revoke',
+    says: 'Once dma_buf_invalidate_mappings() has returned to the exporter, no translation, cached or in flight, reaches its memory, until it gives it out again.',
+    source:
+      '8c5f9645c389: access is stopped and fenced inside invalidate_mappings(); iopt_revoke_notify(): iommu_unmap(), then phys.len = 0',
+    partner: 'revoke-finds-area',
+    breaches: [
+      table('IOPTE', 'iopte', iopte, takenBack),
+      table('IOTLB', 'iotlb', iotlb, takenBack),
+      deviceTlb('device TLB', takenBack),
+      inFlight(takenBack),
+    ],
+  },
+  {
+    name: 'unmap-returns-its-size',
+    says: 'The unmap of an area of a dma-buf finds all of it mapped: what a revoke has unmapped is not unmapped again.',
+    source:
+      'iommu_unmap_nofail(), WARN_ON(ret != size); __iopt_area_unfill_domain(), WARN_ON() of a revoked one',
+    partner: 'revoke-meets-unmap',
+    breaches: [
+      {
+        outcome: 'size',
+        event: 'unmap-found-less',
+        witness: 'iommu_unmap() of an area finds an IOVA without an IOPTE: WARN_ON(ret != size)',
+      },
+    ],
+  },
 ];
 
 export const SOMETIMES = [
@@ -1146,6 +1186,21 @@ export const SOMETIMES = [
     says: 'An unmap found an access (with --cast access).',
   },
   { name: 'access-copied', event: 'access-copied', says: 'iommufd_access_rw() copied (with --cast access).' },
+  {
+    name: 'revoke-finds-area',
+    event: 'revoke-finds-area',
+    says: 'A revoke found an area that is mapped, or being mapped (with --cast dmabuf).',
+  },
+  {
+    name: 'revoke-meets-map',
+    event: 'revoke-meets-map',
+    says: 'A map that has its dma-buf finds it revoked when it comes to fill the area (with --cast dmabuf).',
+  },
+  {
+    name: 'revoke-meets-unmap',
+    event: 'revoke-meets-unmap',
+    says: 'An unmap found its area revoked (with --cast dmabuf).',
+  },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {
     name: 'invalidation-meets-iopte',

@@ -49,6 +49,8 @@ export const inKvmBracket = (q: Questions, m: Int32Array, gfn: number): boolean 
 
 /** `pfn 5, which is free`; `pfn 5 (gmem, guest data)`. */
 export function pfnName(q: Questions, m: Int32Array, pfn: number): string {
+  if (pfn === q.machine.device_memory)
+    return `pfn ${pfn} (device memory${m[q.at.dmabuf_taken] === 1 ? ', taken back by its exporter' : ''})`;
   const owner = OWNER_NAMES[m[q.at.owner + pfn]] ?? 'unknown';
   return q.view.isFree(m, pfn)
     ? `pfn ${pfn}, which is ${owner}`

@@ -12,6 +12,8 @@ export function judgementOf(invariant: string, config: Config): Judgement {
     !hasCast(config, 'access')
   )
     return 'not judged';
+  if (/^(no-access-after-revoke|unmap-returns-its-size)$/.test(invariant) && !hasCast(config, 'dmabuf'))
+    return 'not judged';
   if (invariant === 'domain-maps-the-areas' && !hasCast(config, 'domains')) return 'not judged';
   return (
     match<readonly [string, string, string], Judgement>([invariant, config.platform, config.vmm])
@@ -34,6 +36,7 @@ const GRAVITY = [
   'no-mapping-to-freed-page',
   'no-host-fatal',
   'no-host-corruption',
+  'no-access-after-revoke',
   'no-dangling-binding',
   'no-plaintext-to-untrusted',
   'no-integrity-violation',

@@ -88,7 +88,7 @@ function judgeResult(machine: Machine, calls: ReadonlyMap<string, Call>, events:
     }
     if (config.base === 'v8' && call.word.startsWith('convert') && /^-(EAGAIN|ENOMEM)$/.test(String(result)))
       note('error-offset-out-of-range');
-    if (call.word === 'map') {
+    if (call.word.startsWith('map')) {
       const { iopte, area } = machine.at;
       for (let iova = call.range.start; iova < call.range.end; iova++)
         if (m[iopte + iova] !== 0 && m[area + iova] === 0) {

@@ -4,7 +4,7 @@ import { LOCKS } from '../api/index.ts';
 import { type Calls, makeCalls } from '../engine/calls.ts';
 import { ASSUMPTIONS } from '../models/bounds.ts';
 import { STEP_NAMES } from '../models/describe.ts';
-import { hasAccess } from '../models/machine.ts';
+import { hasAccess, hasDmabuf } from '../models/machine.ts';
 import { PROPERTIES } from './properties.ts';
 import type { Model } from './system.ts';
 
@@ -79,11 +79,19 @@ const JUDGED_OF_ACCESS =
   /^(private-page-copied$|access-(pinned|meets|copied|pages)|num-accesses-|no-cpu-access-)/;
 const isOfAccess = (name: string): boolean => OF_ACCESS.test(name) || JUDGED_OF_ACCESS.test(name);
 
+/* The same of cast dmabuf. */
+const OF_DMABUF =
+  /^(memory_lock$|vfio_pci_|dma_buf_|iopt_(is_)?dmabuf|unmap-(found|returns)-|revoke-(finds|meets)-|no-access-after-)/;
+
 /** Of the fields, the steps, the properties and the assumptions. 12 bits. */
 export function modelFingerprint(model: Model): number {
   const { machine, interpreter } = model;
   const there = (names: readonly string[]): readonly string[] =>
-    hasAccess(machine.config) ? names : names.filter((name) => !isOfAccess(name));
+    names.filter(
+      (name) =>
+        (hasAccess(machine.config) || !isOfAccess(name)) &&
+        (hasDmabuf(machine.config) || !OF_DMABUF.test(name)),
+    );
   const parts = [
     MODEL_VERSION,
     machine.fields.map(({ name, bits, count }) => [name, bits, count]),

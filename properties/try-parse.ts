@@ -17,7 +17,7 @@ export interface ThreadCalls {
   readonly calls: readonly Call[];
 }
 
-/** Letters of all threads: A, B, C for the VMM's; V and D with a number from the second on; M, H, K for a driver. */
+/** Letters of all threads: A, B, C for the VMM's; V and D with a number from the second on; M, H, K, E of one each. */
 export function lettersOf(machine: Machine): string[] {
   const seen = new Map<string, number>();
   return machine.threads.map(({ kind }) => {
@@ -27,6 +27,7 @@ export function lettersOf(machine: Machine): string[] {
     if (kind === 'mf') return 'M';
     if (kind === 'host') return 'H';
     if (kind === 'driver') return 'K';
+    if (kind === 'exporter') return 'E';
     return `${kind === 'vcpu' ? 'V' : 'D'}${nth === 0 ? '' : nth}`;
   });
 }

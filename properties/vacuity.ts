@@ -3,7 +3,7 @@
 
 import type { Policy } from '../api/index.ts';
 import { type Config, hasCast } from '../models/bounds.ts';
-import { hasAccess, hasDomains, hasLaunch, hasVmsa, inPlace } from '../models/machine.ts';
+import { hasAccess, hasDmabuf, hasDomains, hasLaunch, hasVmsa, inPlace } from '../models/machine.ts';
 import { SOMETIMES, type SometimesName } from './invariants.ts';
 
 type Where = (config: Config, policy: Policy) => boolean;
@@ -12,6 +12,7 @@ const adversarial: Where = ({ vmm }) => vmm === 'adversarial';
 const maps: Where = (_config, policy) => policy.ioas_map_file !== undefined;
 /** Not where the guest alone asks for it, and has to be launched first. */
 const early: Where = (config) => config.vmm === 'adversarial' || !hasLaunch(config);
+const takesBack: Where = (config) => hasDmabuf(config) && !hasDomains(config);
 const accesses: Where = (config, policy) => hasAccess(config) && policy.access_page !== undefined;
 const and =
   (...all: readonly Where[]): Where =>
@@ -38,6 +39,10 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'access-pinned': accesses,
   'access-copied': accesses,
   'access-meets-unmap': and(accesses, (config) => config.bounds.calls > CALLS_MIN),
+  /* with cast domains the attach is a call as well */
+  'revoke-finds-area': takesBack,
+  'revoke-meets-map': takesBack,
+  'revoke-meets-unmap': and(takesBack, (config) => config.bounds.calls > CALLS_MIN),
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
   populated: (config) => hasLaunch(config),
   'host-pinned': and(

@@ -15,6 +15,8 @@ export function makeArea({ at, pages }: Machine) {
     }
     return 0;
   };
+  const isDmabuf = (m: State, iova: number): boolean =>
+    at.dmabuf_pages !== undefined && m[at.dmabuf_pages + iova] !== 0;
   const areaOf = (m: State, iova: number): number => {
     if (m[area + iova] === AREA.none) return 0;
     const start = m[area_start + iova];
@@ -23,8 +25,9 @@ export function makeArea({ at, pages }: Machine) {
     return 1 + (start << AREA_END_BITS) + end - 1;
   };
   return {
-    insertArea: (m: State, start: number, end: number): number => {
-      if (m[at.file] !== FILE.open) return 1;
+    /** An area of the gmem file, or of something else. */
+    insertArea: (m: State, start: number, end: number, ofFile = true): number => {
+      if (ofFile && m[at.file] !== FILE.open) return 1;
       for (let iova = start; iova < end; iova++) if (m[area + iova] !== AREA.none) return 2;
       return setArea(m, start, end, AREA.filling);
     },
@@ -43,7 +46,9 @@ export function makeArea({ at, pages }: Machine) {
       for (let iova = from; iova < to; iova++) m[area + iova] = AREA.leaving;
       return 3 + (from << AREA_END_BITS) + to - 1;
     },
-    areaOf,
+    /** Of the file: what a policy asks for, which goes by the areas of its pages. */
+    areaOf: (m: State, iova: number): number => (isDmabuf(m, iova) ? 0 : areaOf(m, iova)),
+    isDmabuf,
     /** The lowest area with pages that begins in the range, or 0. */
     areaIter: (m: State, start: number, end: number): number => {
       for (let iova = start; iova < end; iova++)

@@ -5,6 +5,8 @@ import type { Exec, State } from './context.ts';
 
 export function makeFile({ machine, note }: Exec) {
   const { at, pages } = machine;
+  const isOfFile = (m: State, iova: number): boolean =>
+    at.dmabuf_pages === undefined || m[at.dmabuf_pages + iova] === 0;
   return {
     close: (m: State): number => {
       if (m[at.file] !== FILE.open) return 0;
@@ -23,7 +25,7 @@ export function makeFile({ machine, note }: Exec) {
       if (counted && m[at.file_refs] === 0) note('put-without-reference');
       else if (counted) m[at.file_refs]--;
       if (m[at.file] !== FILE.held || m[at.file_refs] > 0) return 0;
-      for (let iova = 0; iova < pages; iova++) if (m[at.area + iova] !== 0) return 0;
+      for (let iova = 0; iova < pages; iova++) if (m[at.area + iova] !== 0 && isOfFile(m, iova)) return 0;
       m[at.file] = FILE.released;
       note('release-reached');
       return 1;

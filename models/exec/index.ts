@@ -14,6 +14,7 @@ import { makeAts } from './ats.ts';
 import { makeAttributes } from './attributes.ts';
 import { makeBracket } from './bracket.ts';
 import { makeConversion } from './conversion.ts';
+import { makeDmabuf } from './dmabuf.ts';
 import { makeFile } from './file.ts';
 import { makeHost } from './host.ts';
 import { makeIommu } from './iommu.ts';
@@ -66,6 +67,7 @@ function widthOf(machine: Machine, step: Step): number {
     case 'filemap_lock_folio':
     case 'hva_to_pfn':
     case 'iommu_iova_to_phys':
+    case 'iopt_dmabuf_phys':
     case 'read_host_pte':
     case 'xas_load':
       return machine.pfns + 1;
@@ -74,6 +76,8 @@ function widthOf(machine: Machine, step: Step): number {
       return machine.pages + 1;
     case 'get_invalidate_filter':
       return 4;
+    case 'dma_buf_attachments':
+      return 2 ** machine.pages;
     case 'filemap_get_folios':
       return 2 ** (step.end - step.start);
     case 'compute_work':
@@ -133,6 +137,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const vmsa = makeVmsa(exec, kvm.isStale);
   const iommu = makeIommu(exec, memory, bracket, makeAts(exec));
   const access = makeAccess(exec);
+  const dmabuf = makeDmabuf(exec);
 
   const lock = (m: State, thread: number, name: LockName, mode: 'write' | 'read'): number => {
     const { writer, readers } = lockAt[name];
@@ -157,7 +162,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   };
   const lockThere = (name: LockName): void => {
     if (!machine.locks.includes(name))
-      throw new NotAStep(`lock '${name}' is there with --cast domains or access only`);
+      throw new NotAStep(`lock '${name}' is there with --cast domains, access or dmabuf only`);
   };
   const registerSlot = (register: string, slot: number): number => {
     const declared = registerAt[register];
@@ -385,13 +390,21 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'guest_accept':
         return (m) => pageState.accept(m, s.index);
       case 'iopt_insert_area':
-        return (m) => iommu.insertArea(m, s.start, s.end);
+        if (s.dmabuf !== true) return (m) => iommu.insertArea(m, s.start, s.end);
+        return (m, t) => {
+          const answer = iommu.insertArea(m, s.start, s.end, false);
+          if (answer === 0) dmabuf.enter(m, t, s.start);
+          return answer;
+        };
       case 'iopt_area_ready':
         return (m) => iommu.areaReady(m, s.start, s.end);
       case 'iopt_area_begin_unmap':
         return (m) => iommu.beginUnmap(m, s.start, s.end);
       case 'iopt_abort_area':
-        return (m) => iommu.abortArea(m, s.start, s.end);
+        return (m, t) => {
+          dmabuf.leave(m, t, s.start);
+          return iommu.abortArea(m, s.start, s.end);
+        };
       case 'iopt_area_iter':
         return (m) => iommu.areaIter(m, s.start, s.end);
       case 'iopt_has_domain':
@@ -422,10 +435,38 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => access.copy(m, s.iova, s.pfn, s.write);
       case 'iopt_area_of':
         return (m) => iommu.areaOf(m, s.iova);
+      case 'vfio_pci_dma_buf_attach':
+        return dmabuf.attach;
+      case 'dma_buf_dynamic_attach':
+        return dmabuf.listAdd;
+      case 'dma_buf_detach':
+        return dmabuf.listDel;
+      case 'vfio_pci_dma_buf_iommufd_map':
+        return dmabuf.iommufdMap;
+      case 'iopt_is_dmabuf':
+        return (m) => dmabuf.isDmabuf(m, s.iova);
+      case 'iopt_dmabuf_phys':
+        return (m) => dmabuf.phys(m, s.iova);
+      case 'iopt_dmabuf_tracker':
+        return (m) => dmabuf.tracker(m, s.iova);
+      case 'iopt_dmabuf_track_domain':
+        return (m) => dmabuf.track(m, s.iova);
+      case 'iopt_dmabuf_untrack_domain':
+        return (m) => dmabuf.untrack(m, s.iova);
+      case 'iopt_dmabuf_set_revoked':
+        return (m) => dmabuf.setRevoked(m, s.iova);
+      case 'dma_buf_attachments':
+        return (m) => dmabuf.attachments(m, s.fault ?? '');
+      case 'dma_buf_revoked':
+        return dmabuf.revoked;
+      case 'dma_buf_set_revoked':
+        return (m) => dmabuf.revoke(m, s.revoked);
+      case 'vfio_pci_set_power_state':
+        return (m) => dmabuf.power(m, s.state);
       case 'iommu_map':
         return (m, t) => iommu.map(m, t, s.iova, s.pfn, s.pages);
       case 'iommu_unmap_fast':
-        return (m, t) => iommu.unmap(m, t, s.start, s.end);
+        return (m, t) => iommu.unmap(m, t, s.start, s.end, s.nofail === true);
       case 'iotlb_gather_sync':
         return (m, t) =>
           iommu.sync(m, t, s.start, s.end, s.op === 'iotlb_gather_sync' ? (s.fault ?? '') : '');

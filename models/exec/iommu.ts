@@ -120,8 +120,9 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       ? null
       : { pfn, leafHuge };
   };
+  const areas = makeArea(machine);
   return {
-    ...makeArea(machine),
+    ...areas,
     map: (m: State, thread: number, iova: number, pfn: number, count: number): number => {
       if (memory.failsNow(m, 'iommu_map')) return 0;
       for (let k = 0; k < count; k++)
@@ -133,6 +134,7 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       for (let k = 0; k < count; k++) {
         m[iopte + iova + k] = pfn + k + 1;
         m[iopte_huge + iova + k] = isHuge ? 1 : 0;
+        if (areas.isDmabuf(m, iova)) continue;
         if (snp) m[at.iopte_private + iova + k] = m[at.private + iova + k];
         if (((m[at.gmem_zapped] >> (iova + k)) & 1) === 1 && !ownsBracket(m, thread))
           note('iommu-map-in-bracket');
@@ -141,11 +143,12 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       if (isHuge) note('iommu-mapped-huge');
       return 1;
     },
-    unmap: (m: State, thread: number, start: number, end: number): number => {
+    unmap: (m: State, thread: number, start: number, end: number, nofail: boolean): number => {
       if (m[at.gmem_in_progress] > 0 && ownsBracket(m, thread))
         m[at.gmem_zapped] |= maskOf(start, end) & m[at.gmem_range];
       for (let iova = start; iova < end; iova++) {
-        if (m[iopte + iova] === 0) continue;
+        if (nofail && m[iopte + iova] === 0) note('unmap-found-less');
+        if (m[iopte + iova] === 0 || (!nofail && areas.isDmabuf(m, iova))) continue;
         const first = m[iopte_huge + iova] === 1 ? block(iova) : iova;
         const last = m[iopte_huge + iova] === 1 ? first + huge : iova + 1;
         for (let i = first; i < last; i++) {

@@ -2,7 +2,7 @@
 
 import type { Arch } from '../../api/index.ts';
 import type { Assumptions, Config, PlatformName } from '../bounds.ts';
-import { hasAccess, hasDomains, hasSlots, hasVmsa, inPlace, memslotsOf } from '../machine.ts';
+import { hasAccess, hasDmabuf, hasDomains, hasSlots, hasVmsa, inPlace, memslotsOf } from '../machine.ts';
 import { bareVerdicts } from './bare.ts';
 import { type Verdicts, verdictTable } from './outcomes.ts';
 import { sevSnpVerdicts, uncheckedSnpVerdict } from './sev-snp.ts';
@@ -50,6 +50,7 @@ export function archOf(config: Config): Arch {
     ...(hasSlots(config) ? { memslots: memslotsOf(config) } : {}),
     ...(hasDomains(config) ? { attaches: true } : {}),
     ...(hasAccess(config) ? { accesses: true } : {}),
+    ...(hasDmabuf(config) ? { dmabuf: true } : {}),
     /* the hook is of Linux 7.2 */
     ...(hasVmsa(config) && config.base !== 'rfc-v2' ? { guest_vmsa: true } : {}),
   };

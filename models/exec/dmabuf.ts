@@ -1,0 +1,72 @@
+// A dma-buf (cast `dmabuf`): what the exporter, iommufd's attachments and their areas hold.
+// MODEL: one exporter (vfio-pci) of one page of device memory, which never refuses for another reason than a revoke.
+// dma_buf_pin() and the wait for fences and for users of an sg_table do nothing: iommufd has neither.
+// MODEL: what a policy clears by index are IOPTEs of areas of the file, none of a dma-buf that is at such an IOVA.
+// MODEL: memory that the exporter has taken back is somebody else's: a BAR in D3hot answers nobody, a device that was
+// closed may be the next user's.
+
+import { AREA, DMABUF } from '../machine.ts';
+import type { Exec, State } from './context.ts';
+
+export function makeDmabuf({ machine, note }: Exec) {
+  const { at, pages, threads, device_memory } = machine;
+  const { dmabuf_revoked, dmabuf_taken, dmabuf_attached, dmabuf_pages, dmabuf_tracked, area } = at;
+  const on = dmabuf_pages !== undefined;
+
+  const put = (slot: number, value: number) => (m: State, k: number) => {
+    m[slot + k] = value;
+    return 0;
+  };
+  return {
+    attach: (m: State): number => 1 - m[dmabuf_revoked],
+    /* what a thread has outside of an area */
+    listAdd: put(dmabuf_attached, DMABUF.empty),
+    listDel: put(dmabuf_attached, DMABUF.none),
+    iommufdMap: (m: State, thread: number): number => {
+      if (m[dmabuf_revoked] === 1) return 0;
+      m[dmabuf_attached + thread] = DMABUF.filled;
+      return 1;
+    },
+    /** The iopt_pages of the thread become those of its new area, and back. */
+    enter: (m: State, thread: number, iova: number): void => {
+      m[dmabuf_pages + iova] = m[dmabuf_attached + thread];
+      m[dmabuf_attached + thread] = DMABUF.none;
+    },
+    leave: (m: State, thread: number, iova: number): void => {
+      if (!on || m[dmabuf_pages + iova] === DMABUF.none) return;
+      m[dmabuf_attached + thread] = m[dmabuf_pages + iova];
+      m[dmabuf_pages + iova] = DMABUF.none;
+    },
+    isDmabuf: (m: State, iova: number): number => (m[dmabuf_pages + iova] === DMABUF.none ? 0 : 1),
+    phys: (m: State, iova: number): number => {
+      if (m[dmabuf_pages + iova] === DMABUF.filled) return device_memory + 1;
+      if (m[area + iova] === AREA.filling) note('revoke-meets-map');
+      if (m[area + iova] === AREA.leaving) note('revoke-meets-unmap');
+      return 0;
+    },
+    tracker: (m: State, iova: number): number => {
+      if (m[dmabuf_tracked + iova] === 1) note('revoke-finds-area');
+      return m[dmabuf_tracked + iova];
+    },
+    track: put(dmabuf_tracked, 1),
+    untrack: put(dmabuf_tracked, 0),
+    setRevoked: put(dmabuf_pages, DMABUF.empty),
+    attachments: (m: State, fault: string): number => {
+      for (let t = 0; t < threads.length; t++)
+        if (m[dmabuf_attached + t] === DMABUF.filled && fault !== 'len-kept')
+          m[dmabuf_attached + t] = DMABUF.empty;
+      let found = 0;
+      for (let iova = 0; iova < pages; iova++) if (m[dmabuf_pages + iova] !== DMABUF.none) found |= 1 << iova;
+      return found;
+    },
+    revoked: (m: State): number => m[dmabuf_revoked],
+    revoke: (m: State, revoked: boolean): number => {
+      m[dmabuf_revoked] = revoked ? 1 : 0;
+      return 0;
+    },
+    power: (m: State, state: 'PCI_D0' | 'PCI_D3hot'): number => {
+      m[dmabuf_taken] = state === 'PCI_D0' ? 0 : 1;
+      return 0;
+    },
+  };
+}
