@@ -105,6 +105,11 @@ import { iovaFreedBeforeUnmap } from './iova-freed-before-unmap.ts';
 import { notifiedUnderIovaRwsem } from './notified-under-iova-rwsem.ts';
 import { numAccessesKeptOnError } from './num-accesses-kept-on-error.ts';
 import { numAccessesReadUnlocked } from './num-accesses-read-unlocked.ts';
+import { revokeWithoutFlush } from './revoke-without-flush.ts';
+import { fillDropsMutex } from './fill-drops-mutex.ts';
+import { physLenKept } from './phys-len-kept.ts';
+import { revokedUnmappedAgain } from './revoked-unmapped-again.ts';
+import { dmaResvUnderPagesMutex } from './dma-resv-under-pages-mutex.ts';
 
 export const BROKEN: readonly Policy[] = [
   noRecheck,
@@ -211,4 +216,9 @@ export const BROKEN: readonly Policy[] = [
   notifiedUnderIovaRwsem,
   numAccessesReadUnlocked,
   numAccessesKeptOnError,
+  revokeWithoutFlush,
+  fillDropsMutex,
+  physLenKept,
+  revokedUnmappedAgain,
+  dmaResvUnderPagesMutex,
 ];

@@ -229,7 +229,7 @@ export const FAULTS: readonly Fault[] = [
     'K28d',
     'concurrent',
     'revoke of an area that is tracked and not filled yet',
-    'planted in the machine, for a guest_memfd: check revoke-not-rechecked --platform bare: no-mapping-to-freed-page; a map, and a hole between lookup and fill: 2 calls, 4 switches, 31 steps, certified',
+    'planted in the machine: check fill-drops-mutex --cast dmabuf --platform bare: no-access-after-revoke; a map, and a revoke between its look at phys and its fill: 2 calls, 4 switches, 30 steps, certified. For a guest_memfd: check revoke-not-rechecked',
   ),
   { id: 'K30', says: 'flush queue: counter compared with <=', by: 'flush queue' },
   { id: 'K30b', says: 'flush queue: a full ring is emptied without a flush', by: 'flush queue' },
