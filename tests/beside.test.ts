@@ -128,7 +128,7 @@ describe('a worker that does not get there', () => {
   test('that is told to stop says how far it came', async () => {
     const [named] = await policiesOf(['none']);
     const { beside } = besideOf(named, undefined);
-    const wholeDay = { ...config, bounds: { ...config.bounds, calls: 5 } };
+    const wholeDay: Config = { ...config, base: 'rfc-v2', bounds: boundsOf('large') };
     /* one that has not begun says nothing: on a busy machine it takes longer to begin */
     const toldAfter = (milliseconds: number): Part | null => {
       const told = Date.now() + milliseconds;
