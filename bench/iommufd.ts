@@ -2,9 +2,9 @@
 // `npm run bench:iommufd`.
 
 import { valuesOf } from './args.ts';
-import { batches, drawnBatches, sequences } from '../properties/iommufd/rate.ts';
 
 valuesOf('npm run bench:iommufd', {});
+const { batches, drawnBatches, sequences } = await import('../properties/iommufd/rate.ts');
 
 /** Operations a second of processor time. */
 function rate(name: string, run: () => number): void {
