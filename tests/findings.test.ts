@@ -10,7 +10,7 @@ import { withPlaceBits } from '../engine/system.ts';
 import { none } from '../policies/none.ts';
 import { BASE_FINDINGS, findingConfig } from '../properties/findings.ts';
 import { OBJECTIONS } from '../properties/objections.ts';
-import { keyOf } from '../properties/properties.ts';
+import { doesTheSame } from '../properties/search.ts';
 import type { Survey } from '../properties/survey.ts';
 import { freeEnvironment, makeModel } from '../properties/system.ts';
 import { decodeFinding, findingOf } from '../properties/token.ts';
@@ -31,10 +31,11 @@ function quoted(id: string): string {
   return new RegExp(`^## ${id}\\n[^]*?\`\`\`\\n([^]*?)\`\`\``, 'm').exec(page)?.[1] ?? '';
 }
 
+const tokenOf = (id: string): string => /GC1-[0-9A-Z-]+/.exec(quoted(id))?.[0] ?? '';
+
 describe.each(BASE_FINDINGS.map((found) => [found.id, found] as const))('%s', (id, found) => {
   test('its token is of this configuration, and its schedule breaks the invariant', () => {
-    const token = /GC1-[0-9A-Z-]+/.exec(quoted(id))?.[0] ?? '';
-    const decoded = decodeFinding(token, [none], tokenText);
+    const decoded = decodeFinding(tokenOf(id), [none], tokenText);
     expect(decoded.stale).toEqual([]);
     expect(decoded.config).toEqual(findingConfig(found));
     expect(decoded.key?.name).toBe(`${found.invariant} (${found.outcome})`);
@@ -45,16 +46,19 @@ describe.each(BASE_FINDINGS.map((found) => [found.id, found] as const))('%s', (i
 const elsewhere = BASE_FINDINGS.flatMap((found) =>
   (found.alsoOn ?? []).map((base) => [found.id, base, found] as const),
 );
-test.each(elsewhere)('%s is found on %s', (_id, base, found) => {
-  const key = keyOf(found.invariant, found.outcome);
-  const only = key === undefined ? [] : [key];
-  const until = only.map(({ property }) => property);
-  const model = makeModel({ ...findingConfig(found), base }, none, { only });
+test.each(elsewhere)('%s is found on %s', (id, base, found) => {
+  const finding = findingOf(decodeFinding(tokenOf(id), [none], tokenText), PLACE_BITS);
+  if (finding === null) throw new Error('the token has no path');
+  const { property, name } = finding.key;
+  expect(name).toBe(`${found.invariant} (${found.outcome})`);
+  const model = makeModel({ ...findingConfig(found), base }, none, { only: [finding.key] });
+  /* with the same calls, else with any */
+  if (doesTheSame(model, { ...finding, certified: false, certifiedStates: 0 })) return;
   const { hits } = withPlaceBits(
     (bits) => model.system(freeEnvironment(model, model.config.bounds.calls), bits),
-    (system) => explore(system, { eager: true, until }),
+    (system) => explore(system, { eager: true, until: [property] }),
   );
-  expect(until.filter((property) => hits[property] > 0)).toHaveLength(1);
+  expect(hits[property]).toBeGreaterThan(0);
 });
 
 test('the page of findings is written from the list', () => {
