@@ -24,6 +24,10 @@ const text = { encodeToken, decodeToken, encodeDigits, makeReader };
 const TOKEN_MAX = 60;
 const FREED = 'no-mapping-to-freed-page (IOPTE)';
 
+/** What most of this file is about. */
+const bare = modelOf('vmm-remap', { platform: 'bare' });
+const freed = find(bare, FREED);
+
 describe.each([
   ['vmm-remap', 'bare', 'no-mapping-to-freed-page (IOPTE)'],
   ['vmm-remap', 'sev-snp', 'zeroed-before-first-use (stale data)'],
@@ -87,8 +91,7 @@ test('numbers of their own, changed assumptions and a failing step are kept', ()
 });
 
 describe('no token', () => {
-  const model = modelOf('vmm-remap', { platform: 'bare' });
-  const finding = find(model, FREED);
+  const [model, finding] = [bare, freed];
 
   test('where a number is beyond its limit', () => {
     const bounds = { ...model.config.bounds, maxStates: BOUND_LIMITS.maxStates + 2 };
@@ -106,8 +109,8 @@ describe('no token', () => {
 });
 
 describe('what is stale is said', () => {
-  const model = modelOf('vmm-remap', { platform: 'bare' });
-  const token = encodeFinding(model, find(model, FREED), { blame: 'policy' }, text) ?? '';
+  const model = bare;
+  const token = encodeFinding(model, freed, { blame: 'policy' }, text) ?? '';
   const namesake = (base: string): Policy => {
     const policy = POLICIES.find(({ name }) => name === base);
     if (policy === undefined) throw new Error(`there is no policy ${base}`);
@@ -121,7 +124,7 @@ describe('what is stale is said', () => {
   });
 
   test('of a policy that has not even the calls', () => {
-    const { system, ...rest } = find(model, FREED);
+    const { system, ...rest } = freed;
     const device = model.machine.threads.findIndex(({ kind }) => kind === 'device');
     const path = { initial: 0, moves: [system.startMove(device, 0)] };
     const dma = encodeFinding(model, { ...rest, system, path }, { blame: 'policy' }, text) ?? '';
@@ -166,9 +169,7 @@ test('a fingerprint is of what a policy does, not of how it is written', () => {
 });
 
 test('a token of a policy that is not here says so', () => {
-  const model = modelOf('vmm-remap', { platform: 'bare' });
-  const token =
-    encodeFinding(model, find(model, 'no-mapping-to-freed-page (IOPTE)'), { blame: 'base' }, text) ?? '';
+  const token = encodeFinding(bare, freed, { blame: 'base' }, text) ?? '';
   const decoded = decodeFinding(
     token,
     POLICIES.filter(({ name }) => name !== 'vmm-remap'),
