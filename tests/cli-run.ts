@@ -79,3 +79,6 @@ void [counter, iommu_map, gmem_invalidate_seq, lock, unlock];
   );
 
 export const QUICK = '--platform bare --vmm adversarial --pages 1 --calls 2 --vmm-threads 1'.split(' ');
+
+/** Where what is told apart is seen without sampling. */
+export const ALONE = [...QUICK, '--runs', '0'];

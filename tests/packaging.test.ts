@@ -60,8 +60,8 @@ afterAll(() => {
   rmSync(place, { recursive: true, force: true });
 });
 
-function run(args: readonly string[], env: { readonly [name: string]: string } = {}) {
-  const options = { cwd: place, encoding: 'utf8', env: { ...process.env, ...env } } as const;
+function run(args: readonly string[], env: { readonly [name: string]: string } = {}, input = '') {
+  const options = { cwd: place, encoding: 'utf8', env: { ...process.env, ...env }, input } as const;
   return spawnSync(process.execPath, [join(installed, 'bin', 'gmem-conform.js'), ...args], options);
 }
 
@@ -83,7 +83,7 @@ function load(...policies: readonly string[]): string[] {
          return error.name + ': ' + error.message;
        }
      };
-     console.log((await Promise.all(process.argv.slice(2).map(tell))).join('\\n'));`,
+     for (const file of process.argv.slice(2)) console.log(await tell(file));`,
   );
   return execFileSync(process.execPath, [file, ...policies], { encoding: 'utf8' })
     .trim()
@@ -147,6 +147,9 @@ describe('the package', () => {
 
   test('has the exit status of its usage errors', () => {
     expect(run(['no-such-command']).status).toBe(2);
+    const empty = run(['replay', '-'], {}, 'hello');
+    expect(empty.stderr).toBe('gmem-conform: standard input: there is no replay token in it\n');
+    expect(empty.status).toBe(2);
   });
 
   test('says in one line that it is broken, with the stack on request', () => {
