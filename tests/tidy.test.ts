@@ -1,7 +1,7 @@
 // Style as a test. Each rule is first shown a text that breaks it, because a rule that cannot fail says
 // nothing.
 
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { modelList, writtenList } from './model-list.ts';
 import { importDirections } from './tidy/imports.ts';
 import {
@@ -18,6 +18,11 @@ import {
 import { type Finding, type Source, sourceOf, trackedSources } from './tidy/source.ts';
 
 const sources = trackedSources();
+
+/* The files that follow in this process would have the syntax trees in each of their garbage collections. */
+afterAll(() => {
+  sources.length = 0;
+});
 
 /* Set when npm runs the test; the host itself is written nowhere. */
 const registry = process.env['npm_config_registry'];

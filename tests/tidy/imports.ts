@@ -70,7 +70,7 @@ const IMPORTING =
   /^(ImportDeclaration|ExportNamedDeclaration|ExportAllDeclaration|ImportExpression|TSImportType)$/;
 
 function importsOf(tree: Node): Import[] {
-  return [...nodes(tree)].flatMap((node) => {
+  return nodes(tree).flatMap((node) => {
     if (!IMPORTING.test(node.type)) return [];
     const from = isNode(node['argument']) ? node['argument'] : node['source'];
     const literal = isNode(from) && isNode(from['literal']) ? from['literal'] : from;

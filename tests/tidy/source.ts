@@ -29,16 +29,30 @@ export function isNode(value: unknown): value is Node {
 }
 
 function children(node: Node): Node[] {
-  return Object.values(node).flatMap((value: unknown) => {
-    if (Array.isArray(value)) return value.filter(isNode);
-    return isNode(value) ? [value] : [];
-  });
+  const found: Node[] = [];
+  for (const name in node) {
+    const value = node[name];
+    if (typeof value !== 'object' || value === null) continue;
+    if (Array.isArray(value)) found.push(...value.filter(isNode));
+    else if (isNode(value)) found.push(value);
+  }
+  return found;
 }
 
+const walked = new WeakMap<Node, readonly Node[]>();
+
 /** Every node below and including this one, parents first. */
-export function* nodes(node: Node): Generator<Node> {
-  yield node;
-  for (const child of children(node)) yield* nodes(child);
+export function nodes(node: Node): readonly Node[] {
+  const known = walked.get(node);
+  if (known !== undefined) return known;
+  const all: Node[] = [];
+  const add = (each: Node): void => {
+    all.push(each);
+    children(each).forEach(add);
+  };
+  add(node);
+  walked.set(node, all);
+  return all;
 }
 
 export function isFunction(node: Node): boolean {
@@ -46,11 +60,8 @@ export function isFunction(node: Node): boolean {
 }
 
 /** The outermost functions inside a function. */
-export function* functionsIn(node: Node): Generator<Node> {
-  for (const child of children(node)) {
-    if (isFunction(child)) yield child;
-    else yield* functionsIn(child);
-  }
+export function functionsIn(node: Node): Node[] {
+  return children(node).flatMap((child) => (isFunction(child) ? [child] : functionsIn(child)));
 }
 
 export function lineAt(source: Source, offset: number): number {
