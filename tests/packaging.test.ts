@@ -38,6 +38,10 @@ function pack(): string {
   const skipped = new Set(['node_modules', 'dist', '.git', 'tests', 'bench'].map((name) => join(root, name)));
   cpSync(root, copy, { recursive: true, filter: (from) => !skipped.has(from) });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  /* the types are checked by `npm run lint` */
+  const options = join(copy, 'tsconfig.build.json');
+  const text = readFileSync(options, 'utf8');
+  writeFileSync(options, text.replace('"noEmit": false', '"noEmit": false, "noCheck": true'));
   execFileSync('npm', ['pack', '--silent', '--pack-destination', place], {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],
