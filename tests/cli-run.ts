@@ -31,7 +31,7 @@ export async function run(...argv: string[]): Promise<Ran> {
 
 /** With less patience for loops without an end. */
 export async function runHurried(...argv: string[]): Promise<Ran> {
-  vi.stubEnv('GMEM_YIELD_MS', '500');
+  vi.stubEnv('GMEM_YIELD_MS', '300');
   try {
     return await run(...argv);
   } finally {
