@@ -16,10 +16,13 @@ import {
   iotlb_sync,
   lock,
   unlock,
+  vfio_pci_dma_buf_iommufd_map,
 } from './steps.ts';
 import type { Iova, Range } from './units.ts';
 
 export interface DmabufParts {
+  /** The exporter's half of a map. Under dma_resv. */
+  readonly vfio_pci_dma_buf_iommufd_map: (fault?: string) => Steps<boolean>;
   /** Of a new area; of an area that is there, where a domain is attached: iopt_fill_domain(). */
   readonly iopt_area_fill_domains: (area: Range) => Steps<Result>;
   readonly iopt_area_unfill_domains: (area: Range) => Steps<void>;
@@ -63,6 +66,7 @@ function* iopt_revoke_notify(area: Range): Steps<void> {
 
 /** Linux 7.2. */
 export const iommufd_dmabuf: DmabufParts = {
+  vfio_pci_dma_buf_iommufd_map,
   iopt_area_fill_domains,
   iopt_area_unfill_domains,
   iopt_revoke_notify,

@@ -235,7 +235,8 @@ export type Step =
   | { readonly op: 'iopt_pages_xa_store'; readonly iova: Iova; readonly pfn: Pfn }
   | { readonly op: 'batch_rw'; readonly iova: Iova; readonly pfn: Pfn; readonly write: boolean }
   /* a dma-buf: only with the cast `dmabuf` */
-  | { readonly op: 'vfio_pci_dma_buf_attach' | 'vfio_pci_dma_buf_iommufd_map' }
+  | { readonly op: 'vfio_pci_dma_buf_attach' }
+  | { readonly op: 'vfio_pci_dma_buf_iommufd_map'; readonly fault?: string }
   | { readonly op: 'dma_buf_dynamic_attach' | 'dma_buf_detach' }
   | {
       readonly op: 'iopt_is_dmabuf' | 'iopt_dmabuf_phys' | 'iopt_dmabuf_tracker' | 'iopt_dmabuf_set_revoked';
@@ -900,8 +901,8 @@ export const dma_buf_list_add = (): Steps<void> => tell({ op: 'dma_buf_dynamic_a
 /** list_del() of what the thread has outside of an area. Under dma_resv. */
 export const dma_buf_list_del = (): Steps<void> => tell({ op: 'dma_buf_detach' });
 /** pages->dmabuf.phys is filled in; false where it is revoked: -ENODEV. Under dma_resv. */
-export const vfio_pci_dma_buf_iommufd_map = (): Steps<boolean> =>
-  askFlag({ op: 'vfio_pci_dma_buf_iommufd_map' });
+export const vfio_pci_dma_buf_iommufd_map = (fault?: string): Steps<boolean> =>
+  askFlag({ op: 'vfio_pci_dma_buf_iommufd_map', ...(fault === undefined ? {} : { fault }) });
 export const iopt_is_dmabuf = (iova: Iova): Steps<boolean> => askFlag({ op: 'iopt_is_dmabuf', iova });
 /** pages->dmabuf.phys of the area; null where its len is 0: iopt_dmabuf_revoked(). Under pages->mutex. */
 export const iopt_dmabuf_phys = (iova: Iova): Steps<Pfn | null> => askPfn({ op: 'iopt_dmabuf_phys', iova });

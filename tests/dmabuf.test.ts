@@ -151,6 +151,7 @@ describe('planted', () => {
     ['phys-len-kept', 'no-access-after-revoke (IOPTE)'],
     ['revoked-unmapped-again', 'unmap-returns-its-size (size)'],
     ['dma-resv-under-pages-mutex', 'every-call-returns (stuck)'],
+    ['revoked-asked-at-attach', 'no-access-after-revoke (IOPTE)'],
   ])('%s', (name, key) => {
     const scenario = 'A: map_dmabuf 0; unmap 0 | E: revoke';
     expect(seenIn(scenario, plantedNamed(name)).broken).toContain(key);

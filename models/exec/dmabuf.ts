@@ -22,8 +22,8 @@ export function makeDmabuf({ machine, note }: Exec) {
     /* what a thread has outside of an area */
     listAdd: put(dmabuf_attached, DMABUF.empty),
     listDel: put(dmabuf_attached, DMABUF.none),
-    iommufdMap: (m: State, thread: number): number => {
-      if (m[dmabuf_revoked] === 1) return 0;
+    iommufdMap: (m: State, thread: number, fault: string): number => {
+      if (m[dmabuf_revoked] === 1 && fault !== 'not-asked') return 0;
       m[dmabuf_attached + thread] = DMABUF.filled;
       return 1;
     },

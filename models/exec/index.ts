@@ -442,7 +442,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'dma_buf_detach':
         return dmabuf.listDel;
       case 'vfio_pci_dma_buf_iommufd_map':
-        return dmabuf.iommufdMap;
+        return (m, t) => dmabuf.iommufdMap(m, t, s.fault ?? '');
       case 'iopt_is_dmabuf':
         return (m) => dmabuf.isDmabuf(m, s.iova);
       case 'iopt_dmabuf_phys':

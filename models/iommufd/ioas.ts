@@ -28,7 +28,6 @@ import {
   up_read,
   up_write,
   vfio_pci_dma_buf_attach,
-  vfio_pci_dma_buf_iommufd_map,
 } from '../../api/index.ts';
 
 /** iopt_map_pages(), where the IOVA is reserved: fill the domain, publish the area. */
@@ -75,24 +74,25 @@ function* iopt_release_dmabuf_pages(): Steps<void> {
   yield* unlock('dma_resv');
 }
 
-/** dma_buf_dynamic_attach() puts it on the list; the memory comes, or not, in a second section of dma_resv. */
-function* iopt_map_dmabuf(): Steps<Result> {
-  if (!(yield* vfio_pci_dma_buf_attach())) return '-ENODEV';
-  yield* lock('dma_resv');
-  yield* dma_buf_list_add();
-  yield* unlock('dma_resv');
-  yield* lock('dma_resv');
-  const mapped = yield* vfio_pci_dma_buf_iommufd_map();
-  yield* unlock('dma_resv');
-  if (mapped) return 0;
-  yield* call(iopt_release_dmabuf_pages);
-  return '-ENODEV';
-}
-
 /** The same for a dma-buf: iopt_alloc_dmabuf_pages() comes first. */
-export function makeMapDmabuf({ iopt_area_fill_domains }: DmabufParts, arch: Arch) {
+export function makeMapDmabuf(parts: DmabufParts, arch: Arch) {
+  const { iopt_area_fill_domains, vfio_pci_dma_buf_iommufd_map } = parts;
   const attaches = arch.attaches === true;
   const iopt_map_pages = mapPages(arch);
+
+  /** dma_buf_dynamic_attach() puts it on the list; the memory comes, or not, in a second section of dma_resv. */
+  function* iopt_map_dmabuf(): Steps<Result> {
+    if (!(yield* vfio_pci_dma_buf_attach())) return '-ENODEV';
+    yield* lock('dma_resv');
+    yield* dma_buf_list_add();
+    yield* unlock('dma_resv');
+    yield* lock('dma_resv');
+    const mapped = yield* vfio_pci_dma_buf_iommufd_map();
+    yield* unlock('dma_resv');
+    if (mapped) return 0;
+    yield* call(iopt_release_dmabuf_pages);
+    return '-ENODEV';
+  }
 
   function* fill(range: Range): Steps<Result> {
     if (attaches && !(yield* iopt_has_domain())) return 0;

@@ -108,6 +108,7 @@ import { numAccessesReadUnlocked } from './num-accesses-read-unlocked.ts';
 import { revokeWithoutFlush } from './revoke-without-flush.ts';
 import { fillDropsMutex } from './fill-drops-mutex.ts';
 import { physLenKept } from './phys-len-kept.ts';
+import { revokedAskedAtAttach } from './revoked-asked-at-attach.ts';
 import { revokedUnmappedAgain } from './revoked-unmapped-again.ts';
 import { dmaResvUnderPagesMutex } from './dma-resv-under-pages-mutex.ts';
 
@@ -221,4 +222,5 @@ export const BROKEN: readonly Policy[] = [
   physLenKept,
   revokedUnmappedAgain,
   dmaResvUnderPagesMutex,
+  revokedAskedAtAttach,
 ];
