@@ -87,6 +87,7 @@ export const EVENTS = [
   'revoke-finds-area',
   'revoke-meets-map',
   'revoke-meets-unmap',
+  'revoke-meets-attach',
   'iommu-mapped',
   'iommu-mapped-huge',
   'iommu-unmapped',

@@ -1201,6 +1201,11 @@ export const SOMETIMES = [
     event: 'revoke-meets-unmap',
     says: 'An unmap found its area revoked (with --cast dmabuf).',
   },
+  {
+    name: 'revoke-meets-attach',
+    event: 'revoke-meets-attach',
+    says: 'An attach or a detach of the domain found an area revoked (with --cast domains,dmabuf).',
+  },
   { name: 'iommu-mapped', event: 'iommu-mapped', says: 'An IOPTE was installed.' },
   {
     name: 'invalidation-meets-iopte',

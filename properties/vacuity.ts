@@ -12,7 +12,9 @@ const adversarial: Where = ({ vmm }) => vmm === 'adversarial';
 const maps: Where = (_config, policy) => policy.ioas_map_file !== undefined;
 /** Not where the guest alone asks for it, and has to be launched first. */
 const early: Where = (config) => config.vmm === 'adversarial' || !hasLaunch(config);
-const takesBack: Where = (config) => hasDmabuf(config) && !hasDomains(config);
+/** With cast domains the attach is a call as well. */
+const takesBack: Where = (config) =>
+  hasDmabuf(config) && (!hasDomains(config) || config.bounds.calls > CALLS_MIN);
 const accesses: Where = (config, policy) => hasAccess(config) && policy.access_page !== undefined;
 const and =
   (...all: readonly Where[]): Where =>
@@ -39,10 +41,11 @@ const EXPECTED: { readonly [K in SometimesName]?: Where } = {
   'access-pinned': accesses,
   'access-copied': accesses,
   'access-meets-unmap': and(accesses, (config) => config.bounds.calls > CALLS_MIN),
-  /* with cast domains the attach is a call as well */
   'revoke-finds-area': takesBack,
   'revoke-meets-map': takesBack,
-  'revoke-meets-unmap': and(takesBack, (config) => config.bounds.calls > CALLS_MIN),
+  'revoke-meets-unmap': (config) =>
+    hasDmabuf(config) && !hasDomains(config) && config.bounds.calls > CALLS_MIN,
+  'revoke-meets-attach': and(takesBack, (config) => hasDomains(config)),
   'map-meets-invalidation': and(maps, adversarial, (config) => inPlace(config)),
   populated: (config) => hasLaunch(config),
   'host-pinned': and(

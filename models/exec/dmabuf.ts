@@ -5,7 +5,7 @@
 // MODEL: memory that the exporter has taken back is somebody else's: a BAR in D3hot answers nobody, a device that was
 // closed may be the next user's.
 
-import { AREA, DMABUF } from '../machine.ts';
+import { DMABUF } from '../machine.ts';
 import type { Exec, State } from './context.ts';
 
 export function makeDmabuf({ machine, note }: Exec) {
@@ -13,6 +13,9 @@ export function makeDmabuf({ machine, note }: Exec) {
   const { dmabuf_revoked, dmabuf_taken, dmabuf_attached, dmabuf_pages, dmabuf_tracked, area } = at;
   const on = dmabuf_pages !== undefined;
 
+  const exporter = threads.findIndex(({ kind }) => kind === 'exporter');
+  /** Who asks finds it revoked. An area that is mapped is asked about by an attach or a detach. */
+  const met = [null, 'revoke-meets-map', 'revoke-meets-attach', 'revoke-meets-unmap'] as const;
   const put = (slot: number, value: number) => (m: State, k: number) => {
     m[slot + k] = value;
     return 0;
@@ -38,10 +41,10 @@ export function makeDmabuf({ machine, note }: Exec) {
       m[dmabuf_pages + iova] = DMABUF.none;
     },
     isDmabuf: (m: State, iova: number): number => (m[dmabuf_pages + iova] === DMABUF.none ? 0 : 1),
-    phys: (m: State, iova: number): number => {
+    phys: (m: State, thread: number, iova: number): number => {
       if (m[dmabuf_pages + iova] === DMABUF.filled) return device_memory + 1;
-      if (m[area + iova] === AREA.filling) note('revoke-meets-map');
-      if (m[area + iova] === AREA.leaving) note('revoke-meets-unmap');
+      const race = met[m[area + iova]];
+      if (thread !== exporter && race !== null) note(race);
       return 0;
     },
     tracker: (m: State, iova: number): number => {
@@ -50,7 +53,11 @@ export function makeDmabuf({ machine, note }: Exec) {
     },
     track: put(dmabuf_tracked, 1),
     untrack: put(dmabuf_tracked, 0),
-    setRevoked: put(dmabuf_pages, DMABUF.empty),
+    /** The area may have gone in between: who releases its iopt_pages does not look at phys any more. */
+    setRevoked: (m: State, iova: number): number => {
+      if (m[dmabuf_pages + iova] !== DMABUF.none) m[dmabuf_pages + iova] = DMABUF.empty;
+      return 0;
+    },
     attachments: (m: State, fault: string): number => {
       for (let t = 0; t < threads.length; t++)
         if (m[dmabuf_attached + t] === DMABUF.filled && fault !== 'len-kept')

@@ -446,7 +446,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'iopt_is_dmabuf':
         return (m) => dmabuf.isDmabuf(m, s.iova);
       case 'iopt_dmabuf_phys':
-        return (m) => dmabuf.phys(m, s.iova);
+        return (m, t) => dmabuf.phys(m, t, s.iova);
       case 'iopt_dmabuf_tracker':
         return (m) => dmabuf.tracker(m, s.iova);
       case 'iopt_dmabuf_track_domain':
