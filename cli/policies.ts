@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs';
 import type { Policy } from '../api/index.ts';
 import { PolicyError } from '../engine/errors.ts';
 import { BASES } from '../models/bounds.ts';
-import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { none } from '../policies/none.ts';
 import { type LoadOptions, loadPolicyModule, pickPolicies } from './load-policy.ts';
@@ -17,6 +16,16 @@ export interface Named {
   readonly bundled: boolean;
   /** The file it came from. */
   readonly file?: string;
+}
+
+/** A hundred files, which are read in where one of them is asked for. */
+export async function plantedFaults(): Promise<readonly Policy[]> {
+  return (await import('../policies/broken/index.ts')).BROKEN;
+}
+
+export async function bundledNamed(name: string): Promise<Policy | undefined> {
+  const isIt = (policy: Policy): boolean => policy.name === name;
+  return POLICIES.find(isIt) ?? (await plantedFaults()).find(isIt);
 }
 
 const isFile = (word: string): boolean => /[\\/]|\.[mc]?[jt]s$/.test(word);
@@ -76,16 +85,19 @@ async function fromFile(file: string, options: LoadOptions): Promise<Named[]> {
     throw new PolicyError(
       `${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`,
     );
-  return found.map((candidate) => {
+  const named: Named[] = [];
+  for (const candidate of found) {
     const policy = checked(candidate, file);
+    named.push({ policy, bundled: false, file });
+    if (options.tried === true) continue;
     if (policy.name === none.name)
       throw new PolicyError(
         `${file}: policy.name is '${none.name}', which means no policy at all; choose another name`,
       );
-    if ([...POLICIES, ...BROKEN].some(({ name }) => name === policy.name))
+    if ((await bundledNamed(policy.name)) !== undefined)
       complain(`${file}: a bundled policy is named '${policy.name}' too; this is about the one of the file`);
-    return { policy, bundled: false, file };
-  });
+  }
+  return named;
 }
 
 /** The policies that the words name; all bundled proposals for no word at all. */
@@ -97,7 +109,7 @@ export async function policiesOf(words: readonly string[], options: LoadOptions 
       found.push(...(await fromFile(word, options)));
       continue;
     }
-    const policy = [...POLICIES, ...BROKEN].find(({ name }) => name === word);
+    const policy = await bundledNamed(word);
     if (policy === undefined)
       throw new UsageError(
         `there is no policy '${word}'; known: ${POLICIES.map(({ name }) => name).join(', ')}; a file of your own is ` +

@@ -1,29 +1,30 @@
 // faults: each planted fault, which invariant catches it, its shortest trace, and in how many seeds sampling
 // finds it.
 
-import { BROKEN } from '../../policies/broken/index.ts';
 import { SEEDS, judgeFault } from '../../properties/faults.ts';
 import { faults } from '../../reports/faults.ts';
 import { faultsJson } from '../../reports/json.ts';
+import { plantedFaults } from '../policies.ts';
 import { openSession, print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, UsageError, formatOf, numberOf } from '../usage.ts';
 
 const SEEDS_MAX = 1000;
 
-export function faultsCommand(
+export async function faultsCommand(
   names: readonly string[],
   options: RawOptions & { readonly seeds?: string },
-): number {
+): Promise<number> {
   const format = formatOf(options);
-  const unknown = names.find((name) => BROKEN.every((policy) => policy.name !== name));
+  const planted = await plantedFaults();
+  const unknown = names.find((name) => planted.every((policy) => policy.name !== name));
   if (unknown !== undefined)
     throw new UsageError(
-      `there is no planted fault '${unknown}'; known: ${BROKEN.map((policy) => policy.name).join(', ')}`,
+      `there is no planted fault '${unknown}'; known: ${planted.map((policy) => policy.name).join(', ')}`,
     );
   const seeds = options.seeds === undefined ? SEEDS : numberOf('--seeds', options.seeds, 0, SEEDS_MAX);
   const session = openSession(null);
-  const chosen = BROKEN.filter((policy) => names.length === 0 || names.includes(policy.name));
+  const chosen = planted.filter((policy) => names.length === 0 || names.includes(policy.name));
   const results = [];
   for (const policy of chosen) {
     if (session.interrupted()) break;

@@ -13,10 +13,10 @@ import {
   boundsOf,
 } from '../../models/bounds.ts';
 import { callTable } from '../../models/calls.ts';
-import { BROKEN } from '../../policies/broken/index.ts';
 import { POLICIES } from '../../policies/index.ts';
 import { INVARIANTS, SOMETIMES } from '../../properties/invariants.ts';
 import { hang } from '../../reports/layout.ts';
+import { plantedFaults } from '../policies.ts';
 import { print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { oneOf } from '../usage.ts';
@@ -59,11 +59,12 @@ function callsText(): string[] {
   return [...words].map(([word, name]) => entry(word, name));
 }
 
-export function listCommand(what: string): number {
+export async function listCommand(what: string): Promise<number> {
+  const faults = what === 'policies' ? await plantedFaults() : [];
   const lines: { readonly [K in (typeof WHAT)[number]]: () => string[] } = {
     policies: () => [
       ...POLICIES.map(({ name, title, base, source }) => entry(name, `${title}; base ${base}; ${source}`)),
-      ...BROKEN.map(({ name, planted }) =>
+      ...faults.map(({ name, planted }) =>
         entry(name, `planted fault: ${planted?.fault ?? ''} Must be caught by ${planted?.invariant ?? ''}.`),
       ),
     ],

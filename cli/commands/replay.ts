@@ -2,10 +2,8 @@
 // elsewhere.
 
 import { existsSync } from 'node:fs';
-import type { Policy } from '../../api/index.ts';
 import { ASSUMPTIONS, type Config, PLATFORMS, assumptions, boundsOf } from '../../models/bounds.ts';
 import type { Blame, Result, RunReport } from '../../models/results.ts';
-import { BROKEN } from '../../policies/broken/index.ts';
 import { POLICIES } from '../../policies/index.ts';
 import { type CheckOptions, makeBaseFindings, recertify, replayed } from '../../properties/check.ts';
 import {
@@ -23,7 +21,7 @@ import { decodeFinding, findingOf } from '../../properties/token.ts';
 import { TokenError } from '../../reports/token.ts';
 import { besideOf } from '../beside.ts';
 import { readText } from '../files.ts';
-import { policiesOf } from '../policies.ts';
+import { bundledNamed, plantedFaults, policiesOf } from '../policies.ts';
 import { complain, openSession, prepareOut, print, writeOut } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, UsageError, formatOf, oneOf, parseAssumptions } from '../usage.ts';
@@ -33,7 +31,6 @@ import { render, seedOf, timeOf, tokenText, writeReplays } from './check.ts';
 type Options = RawOptions & { readonly policy?: string };
 
 const PLACE_BITS = 16;
-const BUNDLED: readonly Policy[] = [...POLICIES, ...BROKEN];
 
 interface Subject {
   readonly model: Model;
@@ -46,9 +43,11 @@ interface Subject {
   readonly bundled: boolean;
 }
 
-function fromToken(text: string): Subject {
+async function fromToken(text: string): Promise<Subject> {
   try {
-    const decoded = decodeFinding(text, BUNDLED, tokenText);
+    const proposed = decodeFinding(text, POLICIES, tokenText);
+    const decoded =
+      proposed.policy === null ? decodeFinding(text, await plantedFaults(), tokenText) : proposed;
     if (decoded.model === null || decoded.key === null)
       throw new UsageError(`the token cannot be replayed here: ${decoded.stale.join('; ')}`);
     const written = findingOf(decoded, PLACE_BITS);
@@ -92,20 +91,20 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
     if (error instanceof CorpusError) throw new UsageError(error.message);
     throw error;
   }
-  const candidates =
-    options.policy === undefined ? BUNDLED : (await policiesOf([options.policy])).map(({ policy }) => policy);
-  const policy = candidates.find(({ name }) => name === entry.policy);
+  const candidates = options.policy === undefined ? [] : await policiesOf([options.policy]);
+  const given = candidates.find(({ policy: { name } }) => name === entry.policy);
+  const policy = options.policy === undefined ? await bundledNamed(entry.policy) : given?.policy;
   if (policy === undefined) {
     const where =
       options.policy === undefined
         ? `which is not bundled: name its file with --policy ./${entry.policy}.ts`
-        : `and ${options.policy} has ${candidates.map(({ name }) => name).join(', ')}`;
+        : `and ${options.policy} has ${candidates.map((each) => each.policy.name).join(', ')}`;
     throw new UsageError(`${file} is about the policy '${entry.policy}', ${where}`);
   }
   const key = keyOf(entry.invariant, entry.outcome);
   if (key === undefined)
     throw new UsageError(`${file}: there is no invariant ${keyName(entry.invariant, entry.outcome)} here`);
-  const bundled = BUNDLED.includes(policy);
+  const bundled = given?.bundled ?? true;
   const config = configOfEntry(entry, {
     base: entry.base,
     platform: entry.platform,
@@ -176,7 +175,7 @@ export async function replayCommand(words: readonly string[], options: Options):
   const isMail = words.length === 1 && (first === '-' || (existsSync(first) && !first.endsWith('.json')));
   const named = isMail ? replayIn(readText(first === '-' ? STDIN : first), first) : words.join(' ');
   const isFile = named.endsWith('.json');
-  const start = isFile ? await fromFile(named, options) : fromToken(named);
+  const start = isFile ? await fromFile(named, options) : await fromToken(named);
   if (options.out !== undefined) prepareOut(options.out);
   const moved = options.platform !== undefined || options.assume !== undefined;
   const subject = elsewhere(start, options);
