@@ -28,7 +28,7 @@ const MODEL_OPTIONS = [
   ['--device <T0|T1>', 'untrusted or trusted device streams only; default: both'],
   ['--ats', 'untrusted devices cache translations themselves (device TLB)'],
   ['--guest <name>', 'honest or malicious; default: honest with a cooperative VMM, else malicious'],
-  ['--cast <names>', 'further actors: host, slots, launch, vmsa, domains, access'],
+  ['--cast <names>', 'further actors: host, slots, launch, vmsa, domains, access, dmabuf'],
   ['--assume <name=value,..>', 'flip an assumption; see list assumptions'],
   ['--bounds <name>', 'quick, small, medium, large'],
   ['--pages <n>', 'pages of guest_memfd'],
