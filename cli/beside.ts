@@ -4,8 +4,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type MessagePort, MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
-import type { Config } from '../models/bounds.ts';
-import type { Beside, Part, Running } from '../properties/parts.ts';
+import { none } from '../policies/none.ts';
+import type { Beside, Part, Running, Wanted } from '../properties/parts.ts';
 import type { Named } from './policies.ts';
 import { packageRoot } from './root.ts';
 
@@ -15,8 +15,7 @@ export interface Task {
   readonly file: string | null;
   /** Names of the keys to judge; null: all. */
   readonly only: readonly string[] | null;
-  readonly config: Config;
-  readonly initial: readonly number[];
+  readonly wanted: Wanted;
   readonly port: MessagePort;
   readonly flags: Int32Array;
 }
@@ -52,15 +51,10 @@ function resultOf(worker: Worker, port: MessagePort, flags: Int32Array, stop: ()
   return Atomics.load(flags, FLAG.ended) === ENDED.done && found !== undefined ? found.message : null;
 }
 
-function start(
-  { policy, file }: Named,
-  only: Task['only'],
-  config: Config,
-  initial: readonly number[],
-): Running {
+function start({ policy, file }: Named, only: Task['only'], wanted: Wanted): Running {
   const flags = new Int32Array(new SharedArrayBuffer(FLAGS * Int32Array.BYTES_PER_ELEMENT));
   const { port1, port2 } = new MessageChannel();
-  const task: Task = { policy: policy.name, file: file ?? null, only, config, initial, port: port2, flags };
+  const task: Task = { policy: policy.name, file: file ?? null, only, wanted, port: port2, flags };
   const worker = new Worker(join(packageRoot(), 'cli', 'part-worker.mjs'), {
     workerData: task,
     transferList: [port2],
@@ -88,5 +82,8 @@ export function besideOf(
 ): { readonly beside?: Beside } {
   if (availableParallelism() < 2) return {};
   const names = only?.map(({ name }) => name) ?? null;
-  return { beside: (config, initial) => start(named, names, config, initial) };
+  const base: Named = { policy: none, bundled: true };
+  return {
+    beside: (wanted) => (wanted.base === true ? start(base, null, wanted) : start(named, names, wanted)),
+  };
 }

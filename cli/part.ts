@@ -8,13 +8,14 @@ import { policiesOf } from './policies.ts';
 import { guardOf } from './watchdog.ts';
 
 /** Whatever goes wrong here goes wrong again, and with words, where the part is searched instead. */
-export async function runPart({ policy, file, only, config, initial, port, flags }: Task): Promise<void> {
+export async function runPart({ policy, file, only, wanted, port, flags }: Task): Promise<void> {
   let ended: number = ENDED.failed;
   try {
     const named = (await policiesOf([file ?? policy], { tried: true })).find(
       (each) => each.policy.name === policy,
     );
     if (named === undefined) return;
+    const { config, calls, initial, until } = wanted;
     const model = makeModel(config, named.policy, {
       ...guardOf(named.bundled),
       ...(only === null ? {} : { only: KEYS.filter(({ name }) => only.includes(name)) }),
@@ -23,7 +24,7 @@ export async function runPart({ policy, file, only, config, initial, port, flags
       Atomics.add(flags, FLAG.beats, 1);
       return Atomics.load(flags, FLAG.stop) !== 0;
     };
-    port.postMessage(searchPart(model, config.bounds.calls, initial, { stop }));
+    port.postMessage(searchPart(model, calls, initial, { stop, ...(until === undefined ? {} : { until }) }));
     ended = ENDED.done;
   } catch {
     /* see above */

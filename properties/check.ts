@@ -7,6 +7,7 @@ import { type Config, settingsOf, shownAssumptions } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import type { Blame, InvariantResult, Result, Verdict } from '../models/results.ts';
 import { none } from '../policies/none.ts';
+import type { BaseFindings } from './blame.ts';
 import { runCorpus } from './corpus.ts';
 import { INVARIANTS, SOMETIMES } from './invariants.ts';
 import { PARTED_CALLS } from './parts.ts';
@@ -18,7 +19,6 @@ import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
 import { expectedPartners } from './vacuity.ts';
 import {
-  type BaseFindings,
   type CheckOptions,
   type Searched,
   minimised,
@@ -28,7 +28,8 @@ import {
   search,
 } from './search.ts';
 import { toViolation } from './violation.ts';
-export { type BaseFindings, type CheckOptions, type Progress, makeBaseFindings } from './search.ts';
+export { type BaseFindings, makeBaseFindings } from './blame.ts';
+export type { CheckOptions, Progress } from './search.ts';
 
 function invariantResults(model: Model, hits: Float64Array): InvariantResult[] {
   const always = INVARIANTS.map(({ name }): InvariantResult => {
@@ -96,7 +97,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const ofBase =
     policy.name === none.name || keys.length === 0
       ? searched.hits
-      : base.of(config, options, keys, sampled?.shrunk);
+      : base.of(config, options, keys, { model, origins: searched.origins, sampled: sampled?.shrunk });
   const blameOf = (key: Key): Blame =>
     policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';

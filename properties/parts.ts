@@ -26,8 +26,19 @@ export interface Running {
   readonly stop: () => void;
 }
 
-/** Starts the search of one policy from these initial states, or says that it cannot: null. */
-export type Beside = (config: Config, initial: readonly number[]) => Running | null;
+/** What is to be searched elsewhere. */
+export interface Wanted {
+  readonly config: Config;
+  readonly calls: number;
+  readonly initial: readonly number[];
+  /** End where these properties were hit. */
+  readonly until?: readonly number[] | undefined;
+  /** Not the policy but what its base does by itself. */
+  readonly base?: boolean | undefined;
+}
+
+/** Starts the search of one policy, or says that it cannot: null. */
+export type Beside = (wanted: Wanted) => Running | null;
 
 /* A search of fewer calls is over before another one has begun. */
 export const PARTED_CALLS = 3;
@@ -94,28 +105,28 @@ function added(a: Part, b: Part): Part {
 export function searchParts(
   model: Model,
   calls: number,
-  options: Pick<ExploreOptions, 'stop'> & {
-    readonly beside: Beside | undefined;
-    readonly meanwhile: () => void;
-  },
+  options: Pick<ExploreOptions, 'stop' | 'until'> &
+    Pick<Wanted, 'base'> & {
+      readonly beside: Beside | undefined;
+      readonly meanwhile: () => void;
+    },
 ): Part {
-  const { beside, meanwhile } = options;
+  const { beside, meanwhile, until, base } = options;
   const [first, second] = partsOf(model.config, calls);
-  if (second === undefined)
-    return searchPart(model, calls, first, options.stop === undefined ? {} : { stop: options.stop });
-  const running = beside?.(model.config, second) ?? null;
   const stop: NonNullable<ExploreOptions['stop']> = (progress) => options.stop?.(progress) === true;
+  const how = { stop, ...(until === undefined ? {} : { until }) };
+  if (second === undefined) return searchPart(model, calls, first, how);
+  const running = beside?.({ config: model.config, calls, initial: second, until, base }) ?? null;
   try {
-    const one = searchPart(model, calls, first, { stop });
-    if (!one.complete) {
+    const one = searchPart(model, calls, first, how);
+    if (!one.complete || until?.every((property) => one.hits[property] > 0) === true) {
       running?.stop();
       return one;
     }
     if (running !== null) meanwhile();
     const { states, transitions } = one;
     const other =
-      running?.result(() => stop({ states, transitions, depth: 0 })) ??
-      searchPart(model, calls, second, { stop });
+      running?.result(() => stop({ states, transitions, depth: 0 })) ?? searchPart(model, calls, second, how);
     return added(one, other);
   } catch (error) {
     running?.stop();

@@ -1,5 +1,4 @@
-// The searches behind one result: exhaustive, bounded by preemptions, sampled; what the base does alone;
-// the lowest path to a key.
+// The searches behind one result: exhaustive, bounded by preemptions, sampled; the lowest path to a key.
 
 import type { Guard } from '../engine/tries.ts';
 import { type ExploreOptions, explore } from '../engine/explore.ts';
@@ -7,15 +6,13 @@ import { certifyAll } from '../engine/minimise.ts';
 import type { Origins } from '../engine/origins.ts';
 import { ranked } from '../engine/ranked.ts';
 import type { Selection } from '../engine/selection.ts';
-import { type CallOffer, type System, withPlaceBits } from '../engine/system.ts';
-import { type Config } from '../models/bounds.ts';
-import { none } from '../policies/none.ts';
+import { type System, withPlaceBits } from '../engine/system.ts';
 import type { CorpusEntry } from './corpus.ts';
-import { type Beside, PARTED_CALLS, type Part, partsOf, searchPart, searchParts } from './parts.ts';
-import { type Key, PROPERTIES } from './properties.ts';
+import { type Beside, PARTED_CALLS, searchParts } from './parts.ts';
+import type { Key } from './properties.ts';
 import { type Sampling, sample } from './sampling.ts';
 import type { Finding } from './suite-types.ts';
-import { type Model, freeEnvironment, makeModel, offersOf } from './system.ts';
+import { type Model, freeEnvironment } from './system.ts';
 import type { TokenText } from './token.ts';
 
 export interface Progress {
@@ -72,17 +69,11 @@ export function build(model: Model, calls: number): (bits: number, selection?: S
   };
 }
 
-function stopOf(options: CheckOptions, calls: number): NonNullable<ExploreOptions['stop']> {
+export function stopOf(options: CheckOptions, calls: number): NonNullable<ExploreOptions['stop']> {
   return ({ states }) => {
     options.progress?.({ phase: `exhaustive, ${calls} calls`, states, runs: 0, found: 0 });
     return options.stop?.() === true;
   };
-}
-
-/** All of it, whatever the calls; ends where the properties were hit. */
-function exhaustUntil(model: Model, options: CheckOptions, calls: number, until: readonly number[]): Part {
-  const [all] = partsOf(model.config, 0);
-  return searchPart(model, calls, all, { until, stop: stopOf(options, calls) });
 }
 
 /**
@@ -139,78 +130,7 @@ export const sampleOf = (model: Model, options: CheckOptions): Sampling =>
   });
 
 /** The sampled finding about a property, shrunk only where it is asked for. */
-type Shrunk = (property: number) => Finding | null;
-
-/**
- * What the base does without any IOMMU consumer: searched for each configuration until the keys are hit, and
- * at most once to the end.
- */
-export interface BaseFindings {
-  /** By property: above 0 for those of the keys that the base hits. Of other keys it says nothing. */
-  readonly of: (
-    config: Config,
-    options: CheckOptions,
-    keys: readonly Key[],
-    sampled?: Shrunk,
-  ) => Float64Array;
-}
-
-const SCENARIO_STATES = 1_000_000;
-
-/**
- * The model breaks the key with the calls of the finding that it has itself, in any order; what a call of the IOMMU
- * allocates, an fallocate() does.
- */
-export function doesTheSame(model: Model, { key, system, path }: Finding): boolean {
-  const { threads } = model.machine;
-  const lists = threads.map((): CallOffer[] => []);
-  for (const move of path.moves) {
-    const thread = system.actorOf(move);
-    const started = system.environment.offers[thread]?.[system.offerOf(move)];
-    if (started === undefined) continue;
-    const offers = offersOf(model.table, threads[thread].kind);
-    const allocates = model.table.calls.find(
-      ({ word, args }) => word === 'allocate' && JSON.stringify(args) === JSON.stringify(started.args),
-    );
-    const own =
-      offers.find(({ name }) => name === started.name) ?? offers.find(({ name }) => name === allocates?.name);
-    if (own !== undefined) lists[thread].push(own);
-  }
-  return withPlaceBits(
-    (bits) => model.system({ kind: 'scenario', offers: lists }, bits),
-    (scenario) =>
-      explore(scenario, { until: [key.property], statesMax: SCENARIO_STATES }).hits[key.property] > 0,
-  );
-}
-
-export function makeBaseFindings(): BaseFindings {
-  const known = new Map<string, { readonly hits: Float64Array; searchedAll: boolean }>();
-  return {
-    of: (config, options, keys, sampled = () => null) => {
-      const name = JSON.stringify(config);
-      const found = known.get(name) ?? { hits: new Float64Array(PROPERTIES.length), searchedAll: false };
-      known.set(name, found);
-      const { hits } = found;
-      const add = (more: Float64Array): void => more.forEach((count, property) => (hits[property] += count));
-      const missing = (): number[] =>
-        keys.map((key) => key.property).filter((property) => hits[property] === 0);
-      if (found.searchedAll || missing().length === 0) return hits;
-      const model = makeModel(config, none);
-      const { calls } = config.bounds;
-      /* what fewer calls reach, more calls reach as well: most keys are found in a search that is small */
-      if (calls > 1) add(exhaustUntil(model, options, calls - 1, missing()).hits);
-      /* what only longer runs have met: the same calls without those of the IOMMU, in every order */
-      for (const property of missing()) {
-        const finding = sampled(property);
-        if (finding !== null && doesTheSame(model, finding)) hits[property]++;
-      }
-      if (missing().length > 0) add(exhaustUntil(model, options, calls, missing()).hits);
-      found.searchedAll = missing().length > 0;
-      if (found.searchedAll && options.runs > 0) add(sampleOf(model, options).hits);
-      return hits;
-    },
-  };
-}
+export type Shrunk = (property: number) => Finding | null;
 
 /** What `search` would find out. */
 export function originsAgain(model: Model, options: CheckOptions): ReadonlyMap<number, Origins> {

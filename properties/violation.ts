@@ -18,7 +18,8 @@ import { judgementOf } from './severity.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
 import { encodeFinding } from './token.ts';
-import { type CheckOptions, build, doesTheSame, modelOptions } from './search.ts';
+import { doesTheSame } from './blame.ts';
+import { type CheckOptions, build, modelOptions } from './search.ts';
 import { whyOf } from './why.ts';
 
 /** Sentences of why. */

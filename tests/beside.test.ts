@@ -7,6 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { besideOf } from '../cli/beside.ts';
 import { policiesOf } from '../cli/policies.ts';
 import { type Config, assumptions, boundsOf } from '../models/bounds.ts';
+import { EVENT } from '../models/events.ts';
+import { none } from '../policies/none.ts';
 import { type Part, partsOf, searchParts } from '../properties/parts.ts';
 import { KEYS } from '../properties/properties.ts';
 import { makeModel } from '../properties/system.ts';
@@ -76,6 +78,21 @@ describe('the same with a worker as without', () => {
     expect(both.complete).toBe(true);
   });
 
+  test('what the base does, until it is found', async () => {
+    await withFile('return 0;', async (file) => {
+      const [named] = await policiesOf([file]);
+      const model = makeModel(config, none);
+      const { beside } = besideOf(named, undefined);
+      /* the first part is enough for one of them */
+      for (const until of [[EVENT['page-freed']], [EVENT['page-freed'], EVENT.stuck]]) {
+        const how = { base: true, until, meanwhile };
+        const both = searchParts(model, CALLS, { ...how, beside });
+        expect(both).toEqual(searchParts(model, CALLS, { ...how, beside: undefined }));
+        expect(both.complete).toBe(until.includes(EVENT.stuck));
+      }
+    });
+  });
+
   test('one of a file, and some of the invariants', async () => {
     await withFile('return 0;', async (file) => {
       const [named] = await policiesOf([file]);
@@ -93,7 +110,7 @@ describe('a worker that does not get there', () => {
   test('that fails says null', async () => {
     const [named] = await policiesOf(['none']);
     const { beside } = besideOf({ ...named, policy: { ...named.policy, name: 'nobody' } }, undefined);
-    const running = beside?.(config, [1]);
+    const running = beside?.({ config, calls: CALLS, initial: [1] });
     expect(running?.result(() => false)).toBeNull();
   });
 
@@ -106,7 +123,7 @@ describe('a worker that does not get there', () => {
       );
       expect(
         besideOf(named, undefined)
-          .beside?.(config, [1])
+          .beside?.({ config, calls: CALLS, initial: [1] })
           ?.result(() => false),
       ).toBeNull();
     });
@@ -132,7 +149,11 @@ describe('a worker that does not get there', () => {
     /* one that has not begun says nothing: on a busy machine it takes longer to begin */
     const toldAfter = (milliseconds: number): Part | null => {
       const told = Date.now() + milliseconds;
-      return beside?.(wholeDay, [1])?.result(() => Date.now() > told) ?? null;
+      return (
+        beside?.({ config: wholeDay, calls: wholeDay.bounds.calls, initial: [1] })?.result(
+          () => Date.now() > told,
+        ) ?? null
+      );
     };
     const part = toldAfter(500) ?? toldAfter(5000) ?? toldAfter(50_000);
     expect(part?.complete).toBe(false);
