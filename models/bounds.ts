@@ -69,7 +69,7 @@ export const ASSUMPTIONS = [
     platform: 'sev-snp',
     says:
       'RMPUPDATE and PSMASH drop IOTLB entries of the page, and what was translated through them is checked again ' +
-      '(of RMPUPDATE: A. Kardashevskiy, 26 Jun 2025; of PSMASH nothing was found; no manual read).',
+      '(of RMPUPDATE: A. Kardashevskiy, 24 Jun 2025; of PSMASH nothing was found; no manual read).',
   },
   {
     name: 'snp.io-read-of-private-faults',

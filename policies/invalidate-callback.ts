@@ -1,7 +1,6 @@
-// Vishal Annapurve, Re: [RFC PATCH v2 04/51], 27 Jun 2025: no page references by the IOMMU, pfns directly
-// from guest_memfd,
-// an invalidation callback on conversion and truncation, and a way to keep IOPTEs from being installed in
-// between.
+// Vishal Annapurve, Re: [RFC PATCH v2 04/51], 24 Jun 2025: no page references by the IOMMU, pfns directly from
+// guest_memfd, an invalidation callback on conversion, and a way to keep IOPTEs from being installed in between; on
+// truncation as well, says his mail of 27 Jun 2025.
 
 import {
   type Arch,
@@ -88,9 +87,9 @@ export const callbackHooks = (parts: CallbackParts) =>
 
 export const invalidateCallback: Policy = {
   name: 'invalidate-callback',
-  title: 'invalidate-callback (Annapurve, 27 Jun 2025)',
+  title: 'invalidate-callback (Annapurve, 24 Jun 2025)',
   source:
-    'Vishal Annapurve, 27 Jun 2025, Re: [RFC PATCH v2 04/51], items 1) to 3) and the bracket; PSMASH for a 4K leaf is ours: the mail says nothing of sizes',
+    'Vishal Annapurve, 24 Jun 2025, Re: [RFC PATCH v2 04/51], items 1) to 3) and the bracket; on truncation too: the same, 27 Jun 2025; PSMASH for a 4K leaf is ours: the mail says nothing of sizes',
   base: 'rfc-v2',
   /* ours as well: the mail says nothing of locks, see docs/iommufd.md */
   own_mutex_class: true,

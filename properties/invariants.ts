@@ -204,7 +204,7 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'iopte-pfn-is-gmem-pfn',
     says: 'With nothing going on, an IOPTE of a consumer without pins points to the page that guest_memfd holds there now.',
     source:
-      'Vishal Annapurve, 27 Jun 2025: "Directly query pfns from guest_memfd"; IOMMU_TEST_OP_MD_CHECK_MAP',
+      'Vishal Annapurve, 24 Jun 2025: "Directly query pfns from guest_memfd"; IOMMU_TEST_OP_MD_CHECK_MAP',
     partner: 'iommu-mapped',
     breaches: [
       {
@@ -247,7 +247,7 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'no-stale-private-iopte',
     says: 'Once a change to shared has committed and its bracket is closed, no S-EPT leaf is left: neither vCPU nor T=1 device reaches the page as private.',
-    source: 'Vishal Annapurve, 27 Jun 2025: kvm_gmem_convert_should_proceed() unmaps the S-EPT',
+    source: 'Vishal Annapurve, 24 Jun 2025: kvm_gmem_convert_should_proceed() unmaps the S-EPT',
     partner: 'converted-to-shared',
     breaches: [
       {
@@ -322,7 +322,7 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'no-iopte-installed-in-bracket',
     says: 'Between the zap of a range and the end of its bracket only the owner of the bracket installs IOPTEs for it.',
     source:
-      'Vishal Annapurve, 27 Jun 2025: "a way to block external IOMMU pagetable updates" while converting',
+      'Vishal Annapurve, 24 Jun 2025: "a way to block external IOMMU pagetable updates" while converting',
     partner: 'map-meets-invalidation',
     breaches: [
       {

@@ -371,7 +371,7 @@ export const OBJECTIONS: readonly Objection[] = [
     d: 44,
     kind: 'R',
     says: 'A mapping by user address pins the memory behind shared gfns and not gmem.',
-    source: 'Alexey Kardashevskiy, 24 Jun 2025',
+    source: 'Alexey Kardashevskiy, 26 Jun 2025',
     answers: [
       notExpressible(
         'a mapping by user address is another area of memory: IOMMU_IOAS_MAP never sees gmem, which is the objection itself',

@@ -1,5 +1,5 @@
 // KVM_GMEM_CONVERT_SHARED and _PRIVATE of RFC v2 (Ackerley Tng, 14 May 2025): kvm_gmem_convert_range(), in
-// the order that Vishal Annapurve's mail of 27 Jun 2025 describes: bracket, should_proceed, execute_work,
+// the order that Vishal Annapurve's mail of 24 Jun 2025 describes: bracket, should_proceed, execute_work,
 // bracket.
 
 import {
