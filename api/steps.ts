@@ -525,7 +525,7 @@ export const snp_lookup_rmpentry = (pfn: Pfn): Steps<boolean> => askFlag({ op: '
 /** The kernel copies a page of the initial image in. */
 export const copy_to_page = (pfn: Pfn): Steps<void> => tell({ op: 'copy_to_page', pfn });
 export const folio_mark_uptodate = (pfn: Pfn): Steps<void> => tell({ op: 'folio_mark_uptodate', pfn });
-/** rmp_make_private(), immutable, and the firmware's LAUNCH_UPDATE. False: refused, and the page reclaimed. */
+/** rmp_make_private(), immutable, and the firmware's LAUNCH_UPDATE. False: refused, and the page reclaimed: shared. */
 export const snp_launch_update = (index: Index, pfn: Pfn): Steps<boolean> =>
   askFlag({ op: 'snp_launch_update', index, pfn });
 /** TDH.MR.EXTEND measures the page through its leaf. False: there is none. */

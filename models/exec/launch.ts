@@ -2,7 +2,7 @@
 // image.
 
 import { CONTENT, SEPT } from '../machine.ts';
-import type { Exec, State } from './context.ts';
+import { BLOCKED, type Exec, type State } from './context.ts';
 import type { PageState } from './page-state.ts';
 
 export type Launch = ReturnType<typeof makeLaunch>;
@@ -29,10 +29,19 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
       m[at.content + pfn] = CONTENT.host;
       return 0;
     },
-    /** RMPUPDATE to private, 4K, immutable, then LAUNCH_UPDATE; firmware refuses once the launch is finished. */
+    /* MODEL: RMPUPDATE, the command and what follows its refusal are one step: nobody sees the immutable entry. */
+    /**
+     * rmp_make_private(), 4K and immutable, whatever the entry was: loops for ever on FAIL_OVERLAP. Then
+     * SNP_LAUNCH_UPDATE; firmware refuses once the launch is finished, and snp_page_reclaim() leaves the page shared,
+     * also where a fault had assigned it to the running guest.
+     */
     launchUpdate: (m: State, gfn: number, pfn: number): number => {
       if (m[at.rmp_assigned + pfn] === 1) note('populated-assigned');
-      if (m[at.launched] === 1) return 0;
+      if (m[at.rmp_2m + pfn] === 1) return BLOCKED;
+      if (m[at.launched] === 1) {
+        pageState.reclaim(m, pfn);
+        return 0;
+      }
       pageState.assignOne(m, pfn, gfn);
       m[at.rmp_validated + pfn] = 1;
       measured(m, gfn, pfn);

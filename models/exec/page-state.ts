@@ -74,6 +74,13 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       note('rmp-assigned');
       assign(m, pfn, gfn, 0);
     },
+    /** snp_page_reclaim(): SNP_PAGE_RECLAIM, then kvm_rmp_make_shared(). */
+    reclaim: (m: State, pfn: number): void => {
+      /* what the guest has written reads as ciphertext */
+      if (m[at.rmp_assigned + pfn] === 1 && m[at.rmp_validated + pfn] === 1)
+        m[at.content + pfn] = CONTENT.scrambled;
+      unassign(m, pfn);
+    },
     /** rmp_make_shared(), 4K: loops for ever on FAIL_OVERLAP. */
     makeShared: (m: State, thread: number, index: number): number => {
       const pfn = m[at.page_cache + index] - 1;

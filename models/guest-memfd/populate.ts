@@ -40,7 +40,7 @@ import type { MayFail } from './failure.ts';
 function* sev_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
   if (yield* snp_lookup_rmpentry(pfn)) return '-EEXIST';
   yield* copy_to_page(pfn);
-  /* where firmware refuses, snp_page_reclaim() takes the RMP entry back in the same step */
+  /* nobody has looked at the RMP entry again; where firmware refuses, the page is shared after this step */
   return (yield* snp_launch_update(gfn, pfn)) ? 0 : '-EIO';
 }
 

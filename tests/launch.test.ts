@@ -1,0 +1,58 @@
+// The launch of a guest (cast `launch`): what populate comes to when the guest runs already.
+
+import { describe, expect, test } from 'vitest';
+import { explore } from '../engine/explore.ts';
+import { type CallOffer, withPlaceBits } from '../engine/system.ts';
+import { type Base, assumptions, boundsOf } from '../models/bounds.ts';
+import { none } from '../policies/none.ts';
+import { makeModel } from '../properties/system.ts';
+import { parseScenario } from '../properties/try-parse.ts';
+
+/** What is broken in any interleaving, and whether the SPTE of a guest may end at a page that is shared in the RMP. */
+function runOf(base: Base, text: string): { readonly broken: readonly string[]; readonly lost: boolean } {
+  const config = {
+    base,
+    platform: 'sev-snp',
+    vmm: 'adversarial',
+    bounds: boundsOf('small'),
+    device: null,
+    assumptions: assumptions(),
+    fail: null,
+    cast: ['launch'],
+  } as const;
+  const model = makeModel(config, none);
+  const { at } = model.machine;
+  const groups = parseScenario(text, model.table, model.machine);
+  const offers = model.machine.threads.map((_, thread) =>
+    (groups.find((group) => group.thread === thread)?.calls ?? []).map(
+      ({ name, fn, args }) => ({ name, fn, args }) as CallOffer,
+    ),
+  );
+  let lost = false;
+  const { hits } = withPlaceBits(
+    (bits) => model.system({ kind: 'scenario', offers }, bits),
+    (system) =>
+      explore(system, {
+        onFinal: (m) => {
+          const pfn = m[at.spte_private] - 1;
+          if (pfn >= 0 && m[at.rmp_assigned + pfn] === 0 && m[at.host_dead] === 0) lost = true;
+        },
+      }),
+  );
+  return { broken: model.keys.filter(({ property }) => hits[property] > 0).map(({ name }) => name), lost };
+}
+
+describe('populate after the launch is finished meets a fault', () => {
+  const CALLS = 'A: launch_finish; populate 0 | V: fault_private 0';
+
+  test('linux-7.2: the kernel writes to an assigned page, or the guest loses it', () => {
+    expect(runOf('linux-7.2', CALLS)).toEqual({
+      broken: ['populate-of-unassigned-private (assigned page)', 'no-host-fatal (CPU)'],
+      lost: true,
+    });
+  });
+
+  test('v8: kvm_gmem_get_pfn() waits for invalidate_lock', () => {
+    expect(runOf('v8', CALLS)).toEqual({ broken: [], lost: false });
+  });
+});
