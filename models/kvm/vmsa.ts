@@ -33,9 +33,9 @@ export function* __sev_snp_reload_vmsa(gfn: number, arch: Arch): Steps<boolean> 
   const slot = yield* gfn_to_memslot(gfn);
   if (slot === 'none') return false;
   const seq = yield* mmu_invalidate_seq();
+  /* -EFAULT: kvm_copy_memslot() leaves gmem.file of the invalid copy NULL */
+  if (slot === 'invalid') return false;
   if (!(yield* get_file_active(gfn))) return false;
-  /* -EIO: the binding leads to the slot, and not to the invalid copy of it */
-  if (slot === 'invalid') return yield* fput();
   const pfn = yield* call(kvm_gmem_get_pfn, kvm_gmem_get_index(gfn, arch), arch);
   const last = yield* fput();
   if (typeof pfn !== 'number') return last;
