@@ -48,6 +48,8 @@ export function moverOf(step: Step): Mover {
     /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */
     case 'iommu_unmap_fast':
     case 'rmp_make_private':
+    case 'snp_launch_update':
+    case 'tdh_mem_page_add':
     case 'clear_highpage':
     case 'store_attributes':
     /* and an LRU batch is drained just before these */
@@ -60,14 +62,26 @@ export function moverOf(step: Step): Mover {
   }
 }
 
+/** The page with which the step may change what becomes of a translation, or -1. */
+function changedBy(step: Step): number {
+  switch (step.op) {
+    case 'rmp_make_private':
+    case 'snp_launch_update':
+    case 'tdh_mem_page_add':
+    case 'clear_highpage':
+      return step.pfn;
+    default:
+      return -1;
+  }
+}
+
 /**
  * Steps before which an IOTLB fill or the drain of an LRU batch is tried, see timelyOf(), also where a call begins
  * with them.
  */
 export const mayForbid = (step: Step): boolean =>
   step.op === 'iommu_unmap_fast' ||
-  step.op === 'rmp_make_private' ||
-  step.op === 'clear_highpage' ||
+  changedBy(step) >= 0 ||
   step.op === 'store_attributes' ||
   step.op === 'safe_refcount' ||
   step.op === 'folio_ref_count' ||
@@ -88,8 +102,7 @@ export function timelyOf(
   const forbids = (m: State, iova: number, op: number): boolean => {
     const step = steps[op];
     if (step.op === 'iommu_unmap_fast') return true;
-    if (step.op === 'rmp_make_private' || step.op === 'clear_highpage')
-      return step.pfn === m[iopte + iova] - 1;
+    if (changedBy(step) >= 0) return changedBy(step) === m[iopte + iova] - 1;
     if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
     return step.op === 'dma_translate' && step.iova === iova;
   };
