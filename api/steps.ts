@@ -72,7 +72,8 @@ export type Step =
   | { readonly op: 'filemap_remove_folio'; readonly index: Index; readonly fault?: string }
   | { readonly op: 'lru_add_drain_all' }
   | {
-      readonly op: 'folio_unlock' | 'folio_put' | 'folio_test_hwpoison' | 'clear_highpage';
+      readonly op:
+        'folio_unlock' | 'folio_put' | 'folio_test_hwpoison' | 'folio_test_uptodate' | 'clear_highpage';
       readonly pfn: Pfn;
     }
   | { readonly op: 'pin_folio' | 'unpin_folio'; readonly pfn: Pfn }
@@ -400,6 +401,7 @@ export const folio_unlock = (pfn: Pfn): Steps<void> => tell({ op: 'folio_unlock'
 /** Drop a lookup reference; the last one gives the page back to the allocator. */
 export const folio_put = (pfn: Pfn): Steps<void> => tell({ op: 'folio_put', pfn });
 export const folio_test_hwpoison = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'folio_test_hwpoison', pfn });
+export const folio_test_uptodate = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'folio_test_uptodate', pfn });
 /** clear_highpage() and folio_mark_uptodate() of a folio that is not up to date yet; under the folio lock. */
 export const clear_highpage = (pfn: Pfn): Steps<void> => tell({ op: 'clear_highpage', pfn });
 /** FOLL_PIN: one pin on one page. */

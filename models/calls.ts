@@ -165,7 +165,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     bind: onFd(makeBind()),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
-    populate_page: populatePage,
+    populate_page: populatePage(arch),
     gup_fast: user.gup_fast,
     access_pin: iommufd_access_of(policy, arch).access_pin,
     create_vmsa: makeVmsa(arch, __fput).create,

@@ -44,6 +44,7 @@ export const HOST_WORDS = {
     either('not assigned', 'assigned'),
   ],
   copy_to_page: (s: AtPfn): Words => [`memcpy() of the initial image to pfn ${s.pfn}`],
+  folio_test_uptodate: (s: AtPfn): Words => [`folio_test_uptodate() pfn ${s.pfn}`, truth],
   folio_mark_uptodate: (s: AtPfn): Words => [`folio_mark_uptodate() pfn ${s.pfn}`],
   snp_launch_update: (s: AtPfn & AtIndex): Words => [
     `SNP_LAUNCH_UPDATE pfn ${s.pfn}, gfn ${s.index}`,

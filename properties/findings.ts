@@ -1,46 +1,8 @@
 // What the bases break by themselves, with policy none: a maintainer's list of defects, each reproduced by the
 // suite. docs/findings.md is written from it: npm run findings.
 
-import {
-  type AssumptionName,
-  type Base,
-  type BoundName,
-  type Cast,
-  type Config,
-  type Failable,
-  type PlatformName,
-  assumptions,
-  boundsOf,
-} from '../models/bounds.ts';
-import type { Bounds, Vmm } from '../models/results.ts';
-
-export interface BaseFinding {
-  /** Kebab-case: the heading of docs/findings.md, and how objections.ts speaks of it. */
-  readonly id: string;
-  readonly base: Base;
-  readonly platform: PlatformName;
-  readonly vmm: Vmm;
-  readonly invariant: string;
-  readonly outcome: string;
-  /** What happens, in a sentence or two. */
-  readonly says: string;
-  /** Who has said so before, or `found here`. */
-  readonly source: string;
-  /** Since when, or until which version, it holds. */
-  readonly holds: string;
-  readonly bounds?: BoundName;
-  /** What differs from those. */
-  readonly numbers?: Partial<Bounds>;
-  /** The calls, as `try` takes them, where a search of all calls is too large: then it is not certified. */
-  readonly calls?: string;
-  readonly fail?: Failable;
-  readonly cast?: readonly Cast[];
-  readonly assume?: { readonly [K in AssumptionName]?: boolean };
-  /** Further keys that the same defect breaks. */
-  readonly also?: readonly string[];
-  /** Bases that break the invariant in the same way; a test searches them. */
-  readonly alsoOn?: readonly Base[];
-}
+import { type Config, assumptions, boundsOf } from '../models/bounds.ts';
+import type { BaseFinding } from './base-finding.ts';
 
 /** Those on code that is in the kernel or on its way there first. */
 export const BASE_FINDINGS: readonly BaseFinding[] = [
@@ -271,6 +233,27 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     holds:
       'RFC v2, where the steps of the reload are those of __sev_snp_reload_vmsa() of 7.2. That released kernels before 7.2 have it is inferred from the new hook; their source was not read',
     cast: ['vmsa'],
+  },
+  {
+    id: 'populate-without-lock-meets-a-hole',
+    base: 'rfc-v2',
+    platform: 'sev-snp',
+    vmm: 'adversarial',
+    invariant: 'no-mapping-to-freed-page',
+    outcome: 'RMP entry',
+    says: 'kvm_gmem_populate() of RFC v2 drops invalidate_lock as soon as it has the folio, before it looks at the shareability and calls post_populate(). A hole takes the folio out of the page cache in between, and its free_folio() finds nothing in the RMP; then the firmware is given the page, and the last folio_put() gives it to the allocator while it is assigned. A conversion to shared, which looks at no references, comes in between as well, and the image has a page that user space may map. On TDX the same ends in an S-EPT leaf that leads to a freed page, or that is gone when it is to be measured.',
+    source: 'found here, by reading and in the models; not run on a kernel',
+    holds: 'RFC v2; Linux 7.2 and v8 hold invalidate_lock until the folio is put',
+    also: [
+      'populate-of-unassigned-private (shared gfn)',
+      'populate-of-unassigned-private (assigned page)',
+      'populate-keeps-its-leaf (S-EPT)',
+      'no-mapping-to-freed-page (TD page)',
+      'no-stale-private-iopte (S-EPT)',
+      'no-host-fatal (CPU)',
+    ],
+    bounds: 'quick',
+    cast: ['launch'],
   },
 ];
 

@@ -4,7 +4,7 @@ import { LOCKS } from '../api/index.ts';
 import { type Calls, makeCalls } from '../engine/calls.ts';
 import { ASSUMPTIONS } from '../models/bounds.ts';
 import { STEP_NAMES } from '../models/describe.ts';
-import { hasAccess, hasDmabuf } from '../models/machine.ts';
+import { hasAccess, hasDmabuf, hasLaunch } from '../models/machine.ts';
 import { PROPERTIES } from './properties.ts';
 import type { Model } from './system.ts';
 
@@ -83,6 +83,9 @@ const isOfAccess = (name: string): boolean => OF_ACCESS.test(name) || JUDGED_OF_
 const OF_DMABUF =
   /^(memory_lock$|vfio_pci_|dma_buf_|iopt_(is_)?dmabuf|unmap-(found|returns)-|revoke-(finds|meets)-|no-access-after-)/;
 
+/* And of cast launch, as far as it came later than the others. */
+const OF_LAUNCH = /^folio_test_uptodate$/;
+
 /** Of the fields, the steps, the properties and the assumptions. 12 bits. */
 export function modelFingerprint(model: Model): number {
   const { machine, interpreter } = model;
@@ -90,7 +93,8 @@ export function modelFingerprint(model: Model): number {
     names.filter(
       (name) =>
         (hasAccess(machine.config) || !isOfAccess(name)) &&
-        (hasDmabuf(machine.config) || !OF_DMABUF.test(name)),
+        (hasDmabuf(machine.config) || !OF_DMABUF.test(name)) &&
+        (hasLaunch(machine.config) || !OF_LAUNCH.test(name)),
     );
   const parts = [
     MODEL_VERSION,

@@ -29,6 +29,7 @@ export const STEPS: readonly Said[] = [
   ofPfn('folio_unlock'),
   ofPfn('folio_put'),
   ofPfn('folio_test_hwpoison', 0, 1),
+  ofPfn('folio_test_uptodate', 0, 1),
   ofPfn('clear_highpage'),
   ofPfn('pin_folio'),
   ofPfn('unpin_folio'),

@@ -3,16 +3,20 @@
 import { describe, expect, test } from 'vitest';
 import { explore } from '../engine/explore.ts';
 import { type CallOffer, withPlaceBits } from '../engine/system.ts';
-import { type Base, assumptions, boundsOf } from '../models/bounds.ts';
+import { type Base, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import { makeModel } from '../properties/system.ts';
 import { parseScenario } from '../properties/try-parse.ts';
 
 /** What is broken in any interleaving, and whether the SPTE of a guest may end at a page that is shared in the RMP. */
-function runOf(base: Base, text: string): { readonly broken: readonly string[]; readonly lost: boolean } {
+function runOf(
+  base: Base,
+  text: string,
+  platform: PlatformName = 'sev-snp',
+): { readonly broken: readonly string[]; readonly lost: boolean } {
   const config = {
     base,
-    platform: 'sev-snp',
+    platform,
     vmm: 'adversarial',
     bounds: boundsOf('small'),
     device: null,
@@ -54,5 +58,23 @@ describe('populate after the launch is finished meets a fault', () => {
 
   test('v8: kvm_gmem_get_pfn() waits for invalidate_lock', () => {
     expect(runOf('v8', CALLS)).toEqual({ broken: [], lost: false });
+  });
+});
+
+describe('populate meets a hole, a conversion to shared', () => {
+  const HOLE = 'A: populate 0 | B: punch_hole 0';
+  const SHARED = 'A: populate 0 | B: convert_shared 0';
+
+  test('rfc-v2 has dropped invalidate_lock: an assigned page is freed, a shared gfn populated', () => {
+    expect(runOf('rfc-v2', HOLE).broken).toContain('no-mapping-to-freed-page (RMP entry)');
+    expect(runOf('rfc-v2', SHARED).broken).toEqual(['populate-of-unassigned-private (shared gfn)']);
+    expect(runOf('rfc-v2', HOLE, 'tdx').broken).toEqual(
+      expect.arrayContaining(['no-mapping-to-freed-page (TD page)', 'populate-keeps-its-leaf (S-EPT)']),
+    );
+  });
+
+  test.each(['linux-7.2', 'v8'] as const)('%s holds it', (base) => {
+    for (const platform of ['sev-snp', 'tdx'] as const)
+      for (const text of [HOLE, SHARED]) expect(runOf(base, text, platform).broken).toEqual([]);
   });
 });

@@ -199,6 +199,8 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
         return (m) => memory.put(m, s.pfn);
       case 'folio_test_hwpoison':
         return (m) => memory.isPoisoned(m, s.pfn);
+      case 'folio_test_uptodate':
+        return (m) => m[at.uptodate + s.pfn];
       case 'clear_highpage':
         return (m) => memory.clear(m, s.pfn);
       case 'gmem_zero_range':

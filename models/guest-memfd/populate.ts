@@ -3,12 +3,10 @@
 
 import {
   type Arch,
-  type Pfn,
   type Range,
   type Result,
   type Steps,
   call,
-  copy_to_page,
   down_write,
   each_page,
   clear_highpage,
@@ -25,30 +23,13 @@ import {
   launch_finish,
   launch_finished,
   lock,
-  snp_launch_update,
-  snp_lookup_rmpentry,
-  tdh_mem_page_add,
-  tdh_mr_extend,
   unlock,
   up_write,
 } from '../../api/index.ts';
 import { kvm_gmem_get_index } from '../kvm/memslots.ts';
 import type { MayFail } from './failure.ts';
-
-/* MODEL: the source of populate is memory of the VMM's own, pinned before invalidate_lock, and always there. */
-/** sev_gmem_post_populate() */
-function* sev_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
-  if (yield* snp_lookup_rmpentry(pfn)) return '-EEXIST';
-  yield* copy_to_page(pfn);
-  /* nobody has looked at the RMP entry again; where firmware refuses, the page is shared after this step */
-  return (yield* snp_launch_update(gfn, pfn)) ? 0 : '-EIO';
-}
-
-/** tdx_gmem_post_populate(): TDH.MEM.PAGE.ADD through the S-EPT, and the measurement that user space may ask for. */
-function* tdx_gmem_post_populate(gfn: number, pfn: Pfn): Steps<Result> {
-  if (!(yield* tdh_mem_page_add(gfn, pfn))) return '-EIO';
-  return (yield* tdh_mr_extend(gfn)) ? 0 : '-EIO';
-}
+import { postPopulate } from './post-populate.ts';
+import { populateUnlocked } from './rfc-v2/populate.ts';
 
 /** One page, under invalidate_lock. The attribute is looked at with the folio unlocked; slots_lock or it keeps it. */
 function* __kvm_gmem_populate(gfn: number, arch: Arch): Steps<Result> {
@@ -62,12 +43,7 @@ function* __kvm_gmem_populate(gfn: number, arch: Arch): Steps<Result> {
     yield* folio_unlock(pfn);
     if (result === 0 && !(yield* arch.in_place ? gmem_is_private(index) : kvm_mem_is_private(gfn)))
       result = '-EINVAL';
-    if (result === 0)
-      result = yield* call(
-        arch.platform === 'tdx' ? tdx_gmem_post_populate : sev_gmem_post_populate,
-        gfn,
-        pfn,
-      );
+    if (result === 0) result = yield* postPopulate(gfn, pfn, arch);
     if (result === 0 && arch.base !== 'v8') yield* folio_mark_uptodate(pfn);
     yield* folio_put(pfn);
   }
@@ -127,4 +103,5 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
   };
 }
 
-export const populatePage: PopulatePage = __kvm_gmem_populate;
+export const populatePage = ({ base }: Arch): PopulatePage =>
+  base === 'rfc-v2' ? populateUnlocked : __kvm_gmem_populate;
