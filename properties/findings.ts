@@ -13,7 +13,7 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     vmm: 'adversarial',
     invariant: 'every-call-returns',
     outcome: 'stuck',
-    says: 'memory_failure() calls error_remove_folio() with the folio locked, and kvm_gmem_error_folio() waits for invalidate_lock; kvm_gmem_punch_hole() holds invalidate_lock and waits for the lock of the folio (second pass of truncate_inode_pages_range()). Both wait for ever.',
+    says: 'memory_failure() calls error_remove_folio() with the folio locked, and kvm_gmem_error_folio() waits for invalidate_lock; kvm_gmem_punch_hole() holds invalidate_lock and waits for the lock of the folio: truncate_inode_pages_range() waits for those at the ends of the hole in __filemap_get_folio(FGP_LOCK), as here, and for others in its second pass. Both wait for ever.',
     source: 'found here, by reading and in the models; not run on a kernel',
     holds:
       'linux-7.2 and v8; not RFC v2, whose folios are not on the LRU, so that memory_failure() gives up before',

@@ -30,6 +30,10 @@ export function* truncate_inode_folio(index: number, inPlace: boolean): Steps<vo
   yield* folio_put(pfn);
 }
 
+/*
+ * MODEL: page by page, and each folio lock is waited for. The kernel first takes out, in batches, what it can lock
+ * without waiting (find_lock_entries()), then waits for the folios at both ends of the range, then for the rest.
+ */
 /** truncate_inode_pages_range() */
 export function* truncate_inode_pages_range(range: Range, arch: Arch): Steps<void> {
   for (const index of each_page(range)) yield* call(truncate_inode_folio, index, arch.in_place);
