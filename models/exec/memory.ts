@@ -10,6 +10,12 @@ const FREE = OWNER.free;
 
 export type Memory = ReturnType<typeof makeMemory>;
 
+/*
+ * MODEL: a huge folio is allocated, added and split in one step. kvm_gmem_get_folio() of RFC v2 adds it unlocked, puts
+ * its reference and splits then, under invalidate_lock shared: another fault may find it in between, with a shared
+ * index in it. Not seen here is that a user's fault is then a WARN and SIGBUS, that a KVM fault may map all of it, and
+ * that the split waits until that one has put its reference.
+ */
 export function makeMemory(
   exec: Exec,
   releasePageState: (m: State, pfn: number) => void,
