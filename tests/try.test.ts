@@ -123,6 +123,29 @@ describe('a write that meets a conversion', () => {
   });
 });
 
+describe('an untrusted device at a private page', () => {
+  const from = (text: string, changed: Partial<Assumptions>): string[] =>
+    tryScenario(modelOf(invalidateCallback, 'sev-snp', changed), text, {
+      initial: 1,
+      flip: false,
+    }).outcomes.map(({ outcome }) => outcome);
+  const READ = 'A: map 0 | D: read 0';
+  const exempt = { 'snp.io-read-of-private-faults': false };
+
+  test('faults', () => expect(from(READ, {})).toEqual(['A: 0; D: contained fault']));
+
+  test('reads ciphertext where reads are not checked', () => {
+    expect(from(READ, exempt)).toEqual(['A: 0; D: ciphertext read', 'A: 0; D: contained fault']);
+  });
+
+  test('does not write there, also after it has read', () => {
+    expect(from('A: map 0 | D: read 0; write 0', exempt)).toEqual([
+      'A: 0; D: ciphertext read, contained fault',
+      'A: 0; D: contained fault, contained fault',
+    ]);
+  });
+});
+
 test('calls that were refused say why, and those that never return are told from those of a dead host', () => {
   const model = modelOf(vmmRemap, 'sev-snp');
   const [only, ...others] = tryScenario(model, 'A: map 0; map 0; close; map 1', { flip: false }).outcomes;

@@ -7,55 +7,36 @@ import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
 import type { Bracket } from './bracket.ts';
 import type { Memory } from './memory.ts';
 import { makeArea } from './area.ts';
+import { FAULT, makeVerdict } from './verdict.ts';
 import { type Ats, ORDER } from './ats.ts';
 
 export type Iommu = ReturnType<typeof makeIommu>;
 
 const EVENTS_BY_OUTCOME = OUTCOMES.map((outcome) => EVENT_OF[outcome]);
 const OK = OUTCOMES.indexOf('ok');
-const FAULT = OUTCOMES.indexOf('contained fault');
 const FATAL = OUTCOMES.indexOf('host fatal');
 const LOST = OUTCOMES.indexOf('DMA lost silently');
 
+interface Translation {
+  readonly pfn: number;
+  readonly leafHuge: number;
+  readonly uncached?: true;
+}
+
 export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats) {
-  const { machine, view, tables, snp, tdx, note } = exec;
+  const { machine, snp, tdx, note } = exec;
   const { at, pages, huge, devices, config, threads, lockAt } = machine;
   const { iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
   const firstDevice = threads.findIndex((t) => t.kind === 'device');
   const checksTranslated = config.assumptions['snp.translated-requests-are-checked'];
   const drains = config.assumptions['iommu.sync-drains-dma'];
+  const { verdict, mayFill } = makeVerdict(exec);
 
   const ownsBracket = (m: State, thread: number): boolean =>
     m[lockAt.invalidate_lock.writer] === thread + 1 ||
     ((m[lockAt.invalidate_lock.readers] >> thread) & 1) === 1;
   const block = (iova: number): number => iova - (iova % huge);
 
-  const verdict = (
-    m: State,
-    iova: number,
-    pfn: number,
-    leafHuge: number,
-    trusted: number,
-    isPrivate: number,
-    write: number,
-    checked: number,
-  ): number => {
-    /* a hypervisor-type access through a 2M leaf: no RMP entry of the whole region may be assigned */
-    if (snp && checked === 0 && leafHuge === 1 && isPrivate === 0 && view.blockHasGuestPage(m, pfn))
-      return FAULT;
-    return (checked === 1 ? tables.unchecked : tables.checked)[
-      view.verdictIndex(view.pageClass(m, pfn, iova), leafHuge, trusted, isPrivate, write)
-    ];
-  };
-  /** The RMP check that goes with an IOTLB fill; elsewhere nothing is checked at that point. */
-  const mayFill = (
-    m: State,
-    iova: number,
-    pfn: number,
-    leafHuge: number,
-    trusted: number,
-    isPrivate: number,
-  ): boolean => !snp || verdict(m, iova, pfn, leafHuge, trusted, isPrivate, 1, 0) !== FAULT;
   const fill = (m: State, iova: number, isPrivate: number): void => {
     const isHuge = m[iopte_huge + iova] === 1;
     const first = isHuge ? block(iova) : iova;
@@ -88,13 +69,15 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       if (m[at.dma + d] !== 0 && ((mask >> m[at.dma_iova + d]) & 1) === 1) return true;
     return false;
   };
+  /* MODEL: where a read passes the RMP check and a write would not, the read leaves nothing in IOTLB or device TLB. */
   /** What the IOMMU answers to an access, or null: a fault. */
   const translation = (
     m: State,
     iova: number,
     trusted: number,
     isPrivate: number,
-  ): { readonly pfn: number; readonly leafHuge: number } | null => {
+    write: number,
+  ): Translation | null => {
     if (tdx && isPrivate === 1)
       return m[at.sept + iova] === SEPT.mapped ? { pfn: m[at.sept_pfn + iova] - 1, leafHuge: 0 } : null;
     if (m[iotlb + iova] !== 0 && (!snp || m[at.iotlb_private + iova] === isPrivate))
@@ -102,9 +85,12 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
     if (m[iopte + iova] === 0) return null;
     const pfn = m[iopte + iova] - 1;
     const leafHuge = m[iopte_huge + iova];
-    if (!mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)) return null;
-    fill(m, iova, isPrivate);
-    return { pfn, leafHuge };
+    if (mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)) {
+      fill(m, iova, isPrivate);
+      return { pfn, leafHuge };
+    }
+    const passes = write === 0 && mayFill(m, iova, pfn, leafHuge, trusted, isPrivate, 0);
+    return passes ? { pfn, leafHuge, uncached: true } : null;
   };
   /** A translated request: the page tables are not asked again, the RMP is where it is checked. */
   const translated = (
@@ -113,12 +99,12 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
     iova: number,
     trusted: number,
     isPrivate: number,
-  ): { readonly pfn: number; readonly leafHuge: number } | null => {
+    write: number,
+  ): Translation | null => {
     const pfn = m[at.device_tlb + slot] - 1;
     const leafHuge = m[at.device_tlb_huge + slot];
-    return checksTranslated && !mayFill(m, iova, pfn, leafHuge, trusted, isPrivate)
-      ? null
-      : { pfn, leafHuge };
+    const passes = !checksTranslated || mayFill(m, iova, pfn, leafHuge, trusted, isPrivate, write);
+    return passes ? { pfn, leafHuge } : null;
   };
   const areas = makeArea(machine);
   return {
@@ -204,7 +190,7 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
     /** Agent: a device asks for a translation before it needs it. */
     ask: (m: State, device: number, iova: number, trusted: number, isPrivate: number): boolean => {
       if (ats.isCached(m, device, iova)) return false;
-      const found = translation(m, iova, trusted, isPrivate);
+      const found = translation(m, iova, trusted, isPrivate, 1);
       if (found === null) return false;
       ats.fill(m, device, iova, found.pfn, found.leafHuge, isPrivate);
       return true;
@@ -231,14 +217,15 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       const cached = tdx && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
       const found =
         cached < 0
-          ? translation(m, iova, trusted, isPrivate)
-          : translated(m, cached, iova, trusted, isPrivate);
+          ? translation(m, iova, trusted, isPrivate, write)
+          : translated(m, cached, iova, trusted, isPrivate, write);
       if (found === null) {
         note('access.contained-fault');
         return 0;
       }
-      const { pfn, leafHuge } = found;
-      if (ats.on && cached < 0 && !(tdx && isPrivate === 1)) ats.fill(m, d, iova, pfn, leafHuge, isPrivate);
+      const { pfn, leafHuge, uncached } = found;
+      if (ats.on && cached < 0 && !(tdx && isPrivate === 1) && uncached !== true)
+        ats.fill(m, d, iova, pfn, leafHuge, isPrivate);
       if (ats.on) m[at.dma_translated + d] = cached < 0 ? 0 : 1;
       m[at.dma + d] = pfn + 1;
       m[at.dma_iova + d] = iova;

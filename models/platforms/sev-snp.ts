@@ -30,7 +30,10 @@ export const sevSnpVerdicts =
         assumed['snp.io-read-of-private-faults'] ? 'contained fault' : 'ciphertext read',
       )
       .with({ page: PRIVATE, write: true }, () => 'contained fault')
-      .with({ page: 'shared in mixed 2M', leaf: '2M' }, () => 'contained fault')
+      .with({ page: 'shared in mixed 2M', leaf: '2M', write: false }, () =>
+        assumed['snp.io-read-of-private-faults'] ? 'contained fault' : 'ok',
+      )
+      .with({ page: 'shared in mixed 2M', leaf: '2M', write: true }, () => 'contained fault')
       .with({ page: 'shared in mixed 2M', leaf: '4K' }, () => 'ok')
       .with({ page: 'shared', leaf: '2M' }, () =>
         assumed['snp.2m-iopte-over-4k-shared-rmp-is-ok'] ? 'ok' : 'contained fault',
