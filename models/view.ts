@@ -77,8 +77,10 @@ export function makeView(machine: Machine): View {
   const guestPageClass = (m: MachineState, pfn: number, gfn: number): number => {
     if (!snp) return PAGE_CLASS['private 4K'];
     if (m[at.rmp_gfn + pfn] !== gfn) return PAGE_CLASS['private elsewhere'];
-    if (m[at.rmp_validated + pfn] === 0) return PAGE_CLASS['private unaccepted'];
-    return m[at.rmp_2m + pfn] === 1 ? PAGE_CLASS['private 2M'] : PAGE_CLASS['private 4K'];
+    const is2m = m[at.rmp_2m + pfn] === 1;
+    if (m[at.rmp_validated + pfn] === 0)
+      return PAGE_CLASS[is2m ? 'private unaccepted 2M' : 'private unaccepted'];
+    return PAGE_CLASS[is2m ? 'private 2M' : 'private 4K'];
   };
   const pageClass = (m: MachineState, pfn: number, iova: number): number => {
     if (isGuestOwned(m, pfn)) return guestPageClass(m, pfn, iova);

@@ -19,8 +19,9 @@ export const PAGE_CLASSES = [
   'private 2M',
   /* private, but at another gfn */
   'private elsewhere',
-  /* private, not accepted by the guest yet */
+  /* private, not accepted by the guest yet; RMP size as above */
   'private unaccepted',
+  'private unaccepted 2M',
   /* taken from the guest, caches not written back yet */
   'private removed',
   /* host-owned, and what backs this gfn now */

@@ -6,13 +6,8 @@ import { P, match } from 'ts-pattern';
 import type { Assumptions } from '../bounds.ts';
 import type { DmaCase, Outcome, Verdicts } from './outcomes.ts';
 
-const PRIVATE = P.union(
-  'private 4K',
-  'private 2M',
-  'private elsewhere',
-  'private unaccepted',
-  'private removed',
-);
+const OF_ITS_GFN = P.union('private 4K', 'private 2M', 'private unaccepted', 'private unaccepted 2M');
+const PRIVATE = P.union(OF_ITS_GFN, 'private elsewhere', 'private removed');
 
 export const sevSnpVerdicts =
   (assumed: Assumptions): Verdicts =>
@@ -21,8 +16,10 @@ export const sevSnpVerdicts =
       /* a trusted device's private-type access: assigned, ASID, gfn and size must match */
       .with({ trusted: true, private: true, page: 'private 4K', leaf: '4K' }, () => 'ok')
       .with({ trusted: true, private: true, page: 'private 2M', leaf: '2M' }, () => 'ok')
-      .with({ trusted: true, private: true, page: 'private unaccepted' }, () =>
-        assumed['snp.dma-to-unvalidated-faults'] ? 'contained fault' : 'ok',
+      .with(
+        { trusted: true, private: true, page: 'private unaccepted', leaf: '4K' },
+        { trusted: true, private: true, page: 'private unaccepted 2M', leaf: '2M' },
+        () => (assumed['snp.dma-to-unvalidated-faults'] ? 'contained fault' : 'ok'),
       )
       .with({ trusted: true, private: true }, () => 'contained fault')
       /* every other access is the hypervisor's: no page in the region may be assigned */
@@ -51,10 +48,7 @@ export const sevSnpVerdicts =
  */
 export const uncheckedSnpVerdict = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
-    .with(
-      { trusted: true, private: true, page: P.union('private 4K', 'private 2M', 'private unaccepted') },
-      () => 'ok',
-    )
+    .with({ trusted: true, private: true, page: OF_ITS_GFN }, () => 'ok')
     .with({ page: PRIVATE, write: true }, () => 'integrity violation')
     .with({ page: PRIVATE, write: false }, () => 'ciphertext read')
     .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
