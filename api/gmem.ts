@@ -16,6 +16,12 @@ import {
 } from './steps.ts';
 import type { Index, Pfn } from './units.ts';
 
+/*
+ * MODEL: that slot->gmem.file is still this file (-EFAULT) and that the binding leads to the slot (-EIO) is not looked
+ * at. Under SRCU or slots_lock, with a reference to the file, neither can fail: release needs the last reference, an
+ * unbind clears both after synchronize_srcu(), a bind stores both before the slot is seen, and refuses what is bound.
+ * An IOMMU consumer comes with the file alone and no slot.
+ */
 /**
  * Zero once, prepare the page state, unlock; the caller gets the page with one lookup reference: folio_put()
  * it.
