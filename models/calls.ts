@@ -162,7 +162,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
       arch.accesses === true
         ? unmapWithAccess(policy, arch, iopt_put_pages)
         : makeUnmap(policy, arch, iopt_put_pages, dmabuf),
-    bind: onFd(makeBind()),
+    bind: makeBind(__fput),
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
     populate_page: populatePage(arch),

@@ -32,19 +32,29 @@ import { type TruncateOptions, zapFilter } from './truncate.ts';
  * MODEL: binding and parting are those of Linux 7.2 on every base; the unbinding from a dying file (ae431059e75d) and
  * -EEXIST of an overlap are younger than RFC v2.
  */
-/** KVM_SET_USER_MEMORY_REGION2, new slot, on the gmem fd. The slot is seen once it is bound. */
-export function makeBind() {
-  function* kvm_gmem_bind(gfn: number): Steps<Result> {
+/**
+ * KVM_SET_USER_MEMORY_REGION2, new slot. The file is held while it is bound; the slot is seen after that, also where
+ * the reference was the last one: task work releases the file when slots_lock is dropped.
+ */
+export function makeBind(release: () => Steps<void>) {
+  function* kvm_gmem_bind(gfn: number): Steps<{ result: Result; last: boolean }> {
+    if (!(yield* fget())) return { result: '-EBADF', last: false };
     yield* down_write('invalidate_lock');
     const stored = yield* kvm_gmem_store_bindings(gfn);
     yield* up_write('invalidate_lock');
-    return stored ? 0 : '-EEXIST';
+    return { result: stored ? 0 : '-EEXIST', last: yield* fput() };
+  }
+  function* bind_locked(gfn: number): Steps<{ result: Result; last: boolean }> {
+    if ((yield* gfn_to_memslot(gfn)) !== 'none') return { result: '-EEXIST', last: false };
+    const bound = yield* call(kvm_gmem_bind, gfn);
+    if (bound.result === 0) yield* slot_state('valid', gfn);
+    return bound;
   }
   return function* kvm_create_memslot({ start: gfn }: Range): Steps<Result> {
     yield* lock('slots_lock');
-    const result = (yield* gfn_to_memslot(gfn)) === 'none' ? yield* call(kvm_gmem_bind, gfn) : '-EEXIST';
-    if (result === 0) yield* slot_state('valid', gfn);
+    const { result, last } = yield* call(bind_locked, gfn);
     yield* unlock('slots_lock');
+    if (last) yield* call(release);
     return result;
   };
 }
