@@ -200,6 +200,8 @@ describe('by hand', () => {
       return certifyAll(buildOf(toy), [0], 3, { origins, statesMax }).get(0)?.certificate;
     };
     const { system: _, ...first } = at(true) ?? expect.fail('not found');
+    /* those of both searches */
+    expect(first.states).toBe(explore(buildOf(toy)(3, 16), { eager: true }).states + 4);
     expect(at(false)).toMatchObject(first);
     /* too many for the search with fewer calls */
     expect(at(false, 5)).toMatchObject(first);
