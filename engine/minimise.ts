@@ -170,10 +170,13 @@ export function certify(
 /** A scenario: the calls of each thread, in order. */
 export type Scenario = readonly (readonly CallOffer[])[];
 
+/* A call too many in the scenario costs more. */
+const LAST_STATES = 10;
+
 export interface ShrinkOptions {
   /** The same call with smaller arguments, the smallest first. */
   readonly shorter?: (offer: CallOffer) => readonly CallOffer[];
-  /** Of each of the searches. */
+  /** Of each search for a hit, with steps reduced. The last one, for the lowest hit, is not reduced and has more. */
   readonly statesMax?: number;
   /** Selections of calls tried; beyond, calls are only dropped one by one. */
   readonly attemptsMax?: number;
@@ -249,7 +252,7 @@ export function shrinkScenario(
   const hits = (calls: Scenario): boolean => {
     attempts++;
     const { hits: counts, complete } = run(calls, (system) =>
-      explore(system, { until: [property], statesMax }),
+      explore(system, { eager: true, until: [property], statesMax }),
     );
     if (counts[property] === 0 && !complete) minimal = false;
     return counts[property] > 0;
@@ -268,7 +271,8 @@ export function shrinkScenario(
   for (let next: Scenario | null = best; next !== null; next = first(smaller(best, shorter), Infinity))
     best = next;
   return run(best, (system) => {
-    const hit = ranked(system, { by: 'switches', until: [property], statesMax }).found.get(property);
+    const last = { until: [property], statesMax: statesMax * LAST_STATES };
+    const hit = ranked(system, { by: 'switches', ...last }).found.get(property);
     if (hit === undefined) return null;
     return {
       scenario: best,
