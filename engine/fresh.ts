@@ -6,13 +6,16 @@ let copies = 0;
 
 /**
  * The same function, compiled again. It may use its parameters, globals and nothing else from outside.
- * `__name` is what tsx wraps around nested functions.
+ * `__name`, or `__name2` where a file went through it twice, is what tsx wraps around nested functions.
  */
 export function fresh<F extends (...args: never[]) => unknown>(fn: F): F {
   copies++; /* texts must differ: equal ones are compiled once */
+  const text = String(fn);
+  const wrappers = [...new Set(text.match(/\b__name\d*\b/g))];
+  const asIs = <T>(named: T): T => named;
   // oxlint-disable-next-line no-new-func, no-implied-eval
-  const make = new Function('__name', `/* copy ${copies} */ return (${String(fn)});`) as (
-    name: <T>(named: T) => T,
+  const make = new Function(...wrappers, `/* copy ${copies} */ return (${text});`) as (
+    ...wrap: readonly (typeof asIs)[]
   ) => F;
-  return make((named) => named);
+  return make(...wrappers.map(() => asIs));
 }
