@@ -21,11 +21,12 @@ const threeCalls = { ...onePage, calls: 3 };
 type Case = readonly [policy: string, Config['base'], Config['platform'], Config['vmm'], Config['bounds']];
 
 const CASES: readonly Case[] = [
-  ['vmm-remap', 'rfc-v2', 'sev-snp', 'adversarial', quick],
-  ['vmm-remap', 'linux-7.2', 'tdx', 'adversarial', quick],
-  ['revoke-on-truncate', 'linux-7.2', 'tdx', 'adversarial', quick],
+  ['vmm-remap', 'rfc-v2', 'sev-snp', 'adversarial', onePage],
+  ['vmm-remap', 'linux-7.2', 'tdx', 'adversarial', onePage],
+  ['revoke-on-truncate', 'linux-7.2', 'tdx', 'adversarial', onePage],
   ['folio-pin', 'rfc-v2', 'bare', 'cooperative', quick],
-  ['vmm-remap', 'v8', 'tdx', 'adversarial', quick],
+  ['vmm-remap', 'rfc-v2', 'sev-snp', 'cooperative', quick],
+  ['vmm-remap', 'v8', 'tdx', 'adversarial', onePage],
   ['none', 'rfc-v2', 'tdx', 'cooperative', quick],
   ...BROKEN.filter(({ name }) => /stale-snapshot|recheck|mutex|device-tlb/.test(name)).map(
     ({ name, base, planted }): Case => [
@@ -36,7 +37,7 @@ const CASES: readonly Case[] = [
       onePage,
     ],
   ),
-  ['revoke-on-truncate', 'linux-7.2', 'tdx', 'adversarial', threeCalls],
+  ['revoke-on-truncate', 'linux-7.2', 'tdx', 'adversarial', { ...threeCalls, vmmThreads: 1 }],
   ['vmm-remap', 'linux-7.2', 'bare', 'cooperative', { ...threeCalls, vmmThreads: 1 }],
 ];
 
