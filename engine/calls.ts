@@ -146,7 +146,9 @@ export function makeCalls(language: Language, tries: Tries = makeTries(language)
       const at = places[place];
       if (at === undefined || at.top.done) continue;
       const width = Math.min(language.width(at.top.op), SCOUT_WIDTH);
-      const stood = framesOf(at).map(({ fn, answers }) => `${numberOf(fn)}:${answers.length}`);
+      const stood = framesOf(at).map(
+        ({ fn, answers }) => `${numberOf(fn)}:${answers.length}:${JSON.stringify(answers.at(-1))}`,
+      );
       const point = `${at.top.op} ${stood.join(' ')}`;
       for (let answer = 0; answer < width; answer++) {
         const key = `${point} ${answer}`;
