@@ -13,7 +13,7 @@ import { none } from '../none.ts';
 export const dmaResvUnderPagesMutex: Policy = {
   ...none,
   name: 'dma-resv-under-pages-mutex',
-  title: 'Linux 7.2: dma_resv is taken inside of pages->mutex',
+  title: 'planted in Linux 7.2: dma_resv is taken inside of pages->mutex',
   source: 'iopt_map_dmabuf(): "Lock ordering requires the mutex to be taken inside the reservation"',
   base: 'linux-7.2',
   planted: {

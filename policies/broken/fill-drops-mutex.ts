@@ -14,7 +14,7 @@ import { none } from '../none.ts';
 export const fillDropsMutex: Policy = {
   ...none,
   name: 'fill-drops-mutex',
-  title: 'Linux 7.2: iopt_area_fill_domains() drops pages->mutex after pfn_reader_dmabuf_init()',
+  title: 'planted in Linux 7.2: iopt_area_fill_domains() drops pages->mutex after pfn_reader_dmabuf_init()',
   source: 'docs/iommufd.md K28d: revoke of an area that is tracked and not filled yet',
   base: 'linux-7.2',
   planted: {

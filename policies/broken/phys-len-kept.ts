@@ -15,7 +15,7 @@ import { none } from '../none.ts';
 export const physLenKept: Policy = {
   ...none,
   name: 'phys-len-kept',
-  title: 'Linux 7.2: iopt_revoke_notify() does not set phys.len to 0',
+  title: 'planted in Linux 7.2: iopt_revoke_notify() does not set phys.len to 0',
   source: 'docs/iommufd.md K28b: revoke leaves phys.len as it was',
   base: 'linux-7.2',
   planted: {

@@ -14,7 +14,7 @@ import { none } from '../none.ts';
 export const revokeWithoutFlush: Policy = {
   ...none,
   name: 'revoke-without-flush',
-  title: 'Linux 7.2: iopt_revoke_notify() with iommu_unmap_fast(), and no sync',
+  title: 'planted in Linux 7.2: iopt_revoke_notify() with iommu_unmap_fast(), and no sync',
   source: 'docs/iommufd.md K28: dma-buf revoke without flush',
   base: 'linux-7.2',
   planted: {

@@ -6,7 +6,7 @@ import { none } from '../none.ts';
 export const revokedAskedAtAttach: Policy = {
   ...none,
   name: 'revoked-asked-at-attach',
-  title: 'Linux 7.2: vfio_pci_dma_buf_iommufd_map() does not ask whether the dma-buf is revoked',
+  title: 'planted in Linux 7.2: vfio_pci_dma_buf_iommufd_map() does not ask whether the dma-buf is revoked',
   source: 'vfio_pci_dma_buf_iommufd_map(): priv->revoked is -ENODEV, under dma_resv',
   base: 'linux-7.2',
   planted: {

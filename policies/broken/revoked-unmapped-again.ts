@@ -14,7 +14,7 @@ import { none } from '../none.ts';
 export const revokedUnmappedAgain: Policy = {
   ...none,
   name: 'revoked-unmapped-again',
-  title: 'Linux 7.2: iopt_dmabuf_revoked() is read before pages->mutex is taken',
+  title: 'planted in Linux 7.2: iopt_dmabuf_revoked() is read before pages->mutex is taken',
   source: 'docs/iommufd.md K28c: a revoked area is unmapped again',
   base: 'linux-7.2',
   planted: {
