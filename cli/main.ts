@@ -44,7 +44,7 @@ const RUN_OPTIONS = [
   ['--fail <step>', 'none, a step that fails once, or sweep; default: none'],
   ['--only <names>', 'judge these invariants only'],
   ['--seed <text>', 'seed of all sampling; default: gmem-1'],
-  ['--runs <n>', 'sampled runs where the search was not exhaustive'],
+  ['--runs <n>', 'sampled runs of more calls, after the search'],
   ['--time <seconds>', 'stop after so much wall-clock time'],
   ['--format <name>', 'text, mail, json, ktap; default: text'],
   ['--all', 'explain every violation, not only the gravest'],

@@ -83,7 +83,8 @@ async function fromFile(file: string, options: LoadOptions): Promise<Named[]> {
   const found = pickPolicies(module);
   if (found.length === 0)
     throw new PolicyError(
-      `${file}: exports no policy; write export const myPolicy: Policy = { name: ... } (see docs/writing-a-policy.md)`,
+      `${file}: exports no policy, which is an object with a name; write ` +
+        "export const myPolicy: Policy = { name: 'my-policy', ... } (see docs/writing-a-policy.md)",
     );
   const named: Named[] = [];
   for (const candidate of found) {

@@ -2,6 +2,7 @@
 
 import {
   ASSUMPTIONS,
+  TAKEN_FOR_GRANTED,
   type AssumptionName,
   type Assumptions,
   BASES,
@@ -113,6 +114,9 @@ export function parseAssumptions(text: string | undefined): Assumptions {
   const changed: { [K in AssumptionName]?: boolean } = {};
   for (const part of text === undefined ? [] : text.split(',')) {
     const [name = '', value = ''] = part.split('=').map((word) => word.trim());
+    const granted = TAKEN_FOR_GRANTED.find((each) => each.name === name);
+    if (granted !== undefined)
+      throw new UsageError(`--assume ${name}: it is taken for granted (${granted.says})`);
     const known = oneOf(
       'assumption',
       name,

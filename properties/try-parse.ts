@@ -2,6 +2,7 @@
 
 import { type Range, showRange } from '../api/index.ts';
 import type { Call, CallTable } from '../models/calls.ts';
+import type { Cast } from '../models/bounds.ts';
 import type { Machine } from '../models/machine.ts';
 
 /** The text does not say a scenario: what is wrong, and what would do. */
@@ -31,6 +32,9 @@ export function lettersOf(machine: Machine): string[] {
     return `${kind === 'vcpu' ? 'V' : 'D'}${nth === 0 ? '' : nth}`;
   });
 }
+
+/** Threads that are not there without their cast. */
+const CAST_LETTERS: { readonly [letter: string]: Cast | undefined } = { H: 'host', K: 'access', E: 'dmabuf' };
 
 const CALL = /^(\w+)(?:\s+(?:(\d+)|(\d+)\s*-\s*(\d+)|\[\s*(\d+)\s*,\s*(\d+)\s*\)))?$/;
 
@@ -75,6 +79,9 @@ export function parseScenario(text: string, table: CallTable, machine: Machine):
     if (colon < 0) throw new ScenarioError(`'${part}' names no thread: write 'A: map 0'`);
     const letter = part.slice(0, colon).trim();
     const thread = letters.indexOf(letter.replace(/^([VD])0$/, '$1'));
+    const cast = CAST_LETTERS[letter];
+    if (thread < 0 && cast !== undefined)
+      throw new ScenarioError(`thread '${letter}' is there with --cast ${cast} only`);
     if (thread < 0) throw new ScenarioError(`there is no thread '${letter}'; known: ${letters.join(', ')}`);
     if (found.some((each) => each.thread === thread))
       throw new ScenarioError(`thread '${letter}' stands here twice`);

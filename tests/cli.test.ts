@@ -33,6 +33,11 @@ describe('words that do not exist name those that do, status 2', () => {
     [['frobnicate'], /unknown command 'frobnicate'/],
     [['list', 'everything'], /no list 'everything'; known: policies/],
     [['try', 'Q: map 0'], /no thread 'Q'/],
+    [['try', 'E: revoke'], /thread 'E' is there with --cast dmabuf only/],
+    [
+      ['check', 'vmm-remap', '--assume', 'iommu_map-never-fails=false'],
+      /taken for granted .*--fail iommu_map/,
+    ],
     [['try', 'A: frob 0'], /no call 'frob'; known: map, unmap/],
     [['replay', 'GC1-AAAA-BBBB'], /token/],
     [['replay', 'nosuch.json'], /nosuch.json: cannot be read/],
