@@ -3,7 +3,15 @@
 
 import { PolicyError, assert } from './errors.ts';
 import { type Futures, type Standing, makeFutures } from './futures.ts';
-import { type Language, type Plain, type Point, type Proc, type Tries, makeTries } from './tries.ts';
+import {
+  type Language,
+  POINTS_MAX,
+  type Plain,
+  type Point,
+  type Proc,
+  type Tries,
+  makeTries,
+} from './tries.ts';
 
 const SCOUT_PLACES = 20_000;
 const SCOUT_WIDTH = 4;
@@ -44,8 +52,6 @@ interface Stack {
   readonly depth: number;
 }
 
-/* More points than there are places are not made. */
-const POINTS_MAX = 2 ** 26;
 /* Functions entered and left between two steps. */
 const ENTERED_MAX = 10_000;
 

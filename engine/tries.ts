@@ -47,6 +47,9 @@ export interface CallLimits {
   readonly nodes: number;
 }
 
+/** Functions with their answers, in all systems of a model together. */
+export const POINTS_MAX = 2 ** 26;
+
 export const CALL_LIMITS: CallLimits = { stepsPerFunction: 200, depth: 24, nodes: 1 << 20 };
 
 /** Wraps the running of protocol code, so that the command line can put a watchdog around it. */
@@ -148,6 +151,10 @@ export function makeTries(
     before: readonly number[],
     answers: readonly Plain[],
   ): Point => {
+    if (kids.length >= POINTS_MAX)
+      throw new PolicyError(
+        `functions have got more than ${POINTS_MAX} different answers in the calls of one policy`,
+      );
     const request = resume(fn, args, before, answers);
     const done = request.done === true;
     if (!done && answers.length >= limits.stepsPerFunction)

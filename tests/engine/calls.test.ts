@@ -85,6 +85,18 @@ describe('refused', () => {
     expect(run(fn)).toThrow(/more than 24 functions deep/);
   });
 
+  test('a loop that enters functions and makes no step', () => {
+    const nothing: Proc = function* (): Generator<unknown> {};
+    const loop: Proc = function* (): Generator<unknown, string> {
+      yield { op: 'call', fn: nothing, args: [] };
+      return 'again';
+    };
+    const fn: Proc = function* (): Generator<unknown> {
+      yield { op: 'call', fn: loop, args: [], repeat: true };
+    };
+    expect(run(fn)).toThrow(/again and again without a step/);
+  });
+
   test('a throw, with its cause', () => {
     const cause = new RangeError('no such page');
     const fn = function* (): Generator<ToyStep> {
