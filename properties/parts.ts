@@ -93,7 +93,7 @@ function added(a: Part, b: Part): Part {
     transitions: a.transitions + b.transitions,
     complete: a.complete && b.complete,
     origins: new Map(
-      [...a.origins.keys(), ...b.origins.keys()].flatMap((property) => {
+      [...new Set([...a.origins.keys(), ...b.origins.keys()])].flatMap((property) => {
         const origins = a.complete && b.complete ? originsIn(a, b, property) : null;
         return origins === null ? [] : [[property, origins]];
       }),

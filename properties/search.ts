@@ -24,7 +24,7 @@ export interface Progress {
 
 export interface CheckOptions {
   readonly seed: string;
-  /** Sampled runs, where the exhaustive search did not complete. */
+  /** Sampled runs of more calls, after the search. */
   readonly runs: number;
   readonly only?: readonly Key[];
   readonly corpus?: readonly CorpusEntry[];
