@@ -9,6 +9,7 @@ import {
   unlock,
 } from '../../api/index.ts';
 import { none } from '../none.ts';
+import { withDmabuf } from './dmabuf-settings.ts';
 
 export const dmaResvUnderPagesMutex: Policy = {
   ...none,
@@ -17,11 +18,8 @@ export const dmaResvUnderPagesMutex: Policy = {
   source: 'iopt_map_dmabuf(): "Lock ordering requires the mutex to be taken inside the reservation"',
   base: 'linux-7.2',
   planted: {
-    settings: { cast: ['dmabuf'] },
+    ...withDmabuf,
     invariant: 'every-call-returns',
-    platform: 'bare',
-    vmm: 'adversarial',
-    pages: 1,
     fault:
       'The map holds pages->mutex and waits for dma_resv, the revoke holds dma_resv and waits for pages->mutex.',
   },

@@ -10,6 +10,7 @@ import {
   unlock,
 } from '../../api/index.ts';
 import { none } from '../none.ts';
+import { withDmabuf } from './dmabuf-settings.ts';
 
 export const fillDropsMutex: Policy = {
   ...none,
@@ -18,11 +19,8 @@ export const fillDropsMutex: Policy = {
   source: 'docs/iommufd.md K28d: revoke of an area that is tracked and not filled yet',
   base: 'linux-7.2',
   planted: {
-    settings: { cast: ['dmabuf'] },
+    ...withDmabuf,
     invariant: 'no-access-after-revoke',
-    platform: 'bare',
-    vmm: 'adversarial',
-    pages: 1,
     fault:
       'The revoke comes when the area is tracked and empty; the map goes on with the phys that it has read.',
   },

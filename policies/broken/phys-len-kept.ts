@@ -11,6 +11,7 @@ import {
   unlock,
 } from '../../api/index.ts';
 import { none } from '../none.ts';
+import { withDmabuf } from './dmabuf-settings.ts';
 
 export const physLenKept: Policy = {
   ...none,
@@ -19,11 +20,8 @@ export const physLenKept: Policy = {
   source: 'docs/iommufd.md K28b: revoke leaves phys.len as it was',
   base: 'linux-7.2',
   planted: {
-    settings: { cast: ['dmabuf'] },
+    ...withDmabuf,
     invariant: 'no-access-after-revoke',
-    platform: 'bare',
-    vmm: 'adversarial',
-    pages: 1,
     fault: 'The revoke finds nothing to unmap, and the fill that comes after it finds nothing revoked.',
   },
   dmabuf: {

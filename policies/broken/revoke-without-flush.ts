@@ -10,6 +10,7 @@ import {
   unlock,
 } from '../../api/index.ts';
 import { none } from '../none.ts';
+import { withDmabuf } from './dmabuf-settings.ts';
 
 export const revokeWithoutFlush: Policy = {
   ...none,
@@ -18,11 +19,8 @@ export const revokeWithoutFlush: Policy = {
   source: 'docs/iommufd.md K28: dma-buf revoke without flush',
   base: 'linux-7.2',
   planted: {
-    settings: { cast: ['dmabuf'] },
+    ...withDmabuf,
     invariant: 'no-access-after-revoke',
-    platform: 'bare',
-    vmm: 'adversarial',
-    pages: 1,
     fault: 'The exporter has its memory back, and the IOTLB still leads there.',
   },
   dmabuf: {

@@ -2,6 +2,7 @@
 
 import { type Policy, vfio_pci_dma_buf_iommufd_map } from '../../api/index.ts';
 import { none } from '../none.ts';
+import { withDmabuf } from './dmabuf-settings.ts';
 
 export const revokedAskedAtAttach: Policy = {
   ...none,
@@ -10,11 +11,8 @@ export const revokedAskedAtAttach: Policy = {
   source: 'vfio_pci_dma_buf_iommufd_map(): priv->revoked is -ENODEV, under dma_resv',
   base: 'linux-7.2',
   planted: {
-    settings: { cast: ['dmabuf'] },
+    ...withDmabuf,
     invariant: 'no-access-after-revoke',
-    platform: 'bare',
-    vmm: 'adversarial',
-    pages: 1,
     fault:
       'The revoke comes between the attach and the second section of dma_resv, and tells nobody afterwards.',
   },

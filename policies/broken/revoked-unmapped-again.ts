@@ -10,6 +10,7 @@ import {
   unlock,
 } from '../../api/index.ts';
 import { none } from '../none.ts';
+import { withDmabuf } from './dmabuf-settings.ts';
 
 export const revokedUnmappedAgain: Policy = {
   ...none,
@@ -18,11 +19,8 @@ export const revokedUnmappedAgain: Policy = {
   source: 'docs/iommufd.md K28c: a revoked area is unmapped again',
   base: 'linux-7.2',
   planted: {
-    settings: { cast: ['dmabuf'] },
+    ...withDmabuf,
     invariant: 'unmap-returns-its-size',
-    platform: 'bare',
-    vmm: 'adversarial',
-    pages: 1,
     fault: 'A revoke comes between the look and the mutex, and the area is unmapped twice.',
   },
   dmabuf: {
