@@ -24,3 +24,18 @@ export const toyCase = fc.record({
   offers: fc.array(fc.array(toyOffer, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 3 }),
   bad: fc.tuple(fc.nat(3), fc.nat(3)),
 });
+
+/** Calls that meet others at the first cells, or at the last one alone. `also` is one more of their steps. */
+export const withLastCell = (also: ToyStep) =>
+  fc.array(
+    fc.constantFrom<ToyStep>(
+      { op: 'get', cell: 2 },
+      { op: 'set', cell: 2, value: 2 },
+      { op: 'add', cell: 2 },
+      { op: 'set', cell: 0 },
+      { op: 'set', cell: 1 },
+      { op: 'add', cell: 0 },
+      also,
+    ),
+    { minLength: 1, maxLength: 4 },
+  );

@@ -6,7 +6,7 @@ import { type CoreFault, coreSystem } from '../../bench/core.ts';
 import { explore } from '../../engine/explore.ts';
 import { replay } from '../../engine/replay.ts';
 import type { Environment } from '../../engine/system.ts';
-import { toyCase, toyOffer } from './arbitrary.ts';
+import { toyCase, toyOffer, withLastCell } from './arbitrary.ts';
 import {
   type NaiveEnvironment,
   type ToyOptions,
@@ -146,19 +146,7 @@ describe('toy domains', () => {
   test('taking steps at once that nobody else meets any more hits the same properties', () => {
     let fewer = 0;
     let again = 0;
-    const last = { cell: 2 } as const;
-    const withLast = fc.array(
-      fc.constantFrom<ToyStep>(
-        { op: 'get', ...last },
-        { op: 'set', ...last, value: 2 },
-        { op: 'add', ...last },
-        { op: 'set', cell: 0 },
-        { op: 'set', cell: 1 },
-        { op: 'add', cell: 0 },
-        { op: 'lock', cell: 1 },
-      ),
-      { minLength: 1, maxLength: 4 },
-    );
+    const withLast = withLastCell({ op: 'lock', cell: 1 });
     fc.assert(
       fc.property(
         fc.array(withLast, { minLength: 3, maxLength: 3 }),

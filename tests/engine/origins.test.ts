@@ -7,7 +7,7 @@ import { type Certificate, type KnownOrigins, certifyAll } from '../../engine/mi
 import { replay } from '../../engine/replay.ts';
 import type { Selection } from '../../engine/selection.ts';
 import { type CallOffer, type Domain, makeSystem } from '../../engine/system.ts';
-import { toyCase } from './arbitrary.ts';
+import { toyCase, withLastCell } from './arbitrary.ts';
 import { type ToyOptions, type ToyStep, offer, toyDomain } from './toy.ts';
 
 const PROPERTIES = [0, 1];
@@ -130,19 +130,7 @@ describe('the same certificates, in fewer states', () => {
 
   test('what nobody meets any more is taken at once, or forgotten', () => {
     let found = 0;
-    const last = { cell: 2 } as const;
-    const withLast = fc.array(
-      fc.constantFrom<ToyStep>(
-        { op: 'get', ...last },
-        { op: 'set', ...last, value: 2 },
-        { op: 'add', ...last },
-        { op: 'set', cell: 0 },
-        { op: 'set', cell: 1 },
-        { op: 'add', cell: 0 },
-        { op: 'hit', cell: 0 },
-      ),
-      { minLength: 1, maxLength: 4 },
-    );
+    const withLast = withLastCell({ op: 'hit', cell: 0 });
     fc.assert(
       fc.property(
         fc.array(fc.array(withLast, { minLength: 1, maxLength: 2 }), { minLength: 2, maxLength: 3 }),
