@@ -94,7 +94,7 @@ export function map_range(
     }
     const leaves = pt_pgsz_count(domain.pgsizes, va, last_va, paddr + mapped, lg2);
     for (let i = 0; i < leaves && rc === 0; i++) {
-      const leaf: Leaf = { type: 'oa', iova: iova + mapped, oa: paddr + mapped, lg2, prot };
+      const leaf: Leaf = { type: 'oa', iova: iova + mapped, oa: paddr + mapped, lg2, prot, dirty: false };
       rc = installLeaf(k, domain, leaf, gather);
       if (rc === 0) mapped += 2 ** lg2;
     }

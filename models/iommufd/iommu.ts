@@ -19,6 +19,9 @@ export interface iommu_domain {
   readonly aperture_end: number;
   /** PT_FEAT_FLUSH_RANGE_NO_GAPS. */
   readonly noGaps: boolean;
+  /** dirty_ops, of which AMD has both functions: IOMMU_HWPT_ALLOC_DIRTY_TRACKING. */
+  readonly dirty_ops: boolean;
+  dirty_tracking: boolean;
   readonly top: pt_table;
   readonly iotlb: Iotlb;
   readonly iommu: amd_iommu;
@@ -36,6 +39,7 @@ export interface DomainOptions {
   readonly pgsizes?: readonly number[];
   readonly aperture?: readonly [number, number];
   readonly noGaps?: boolean;
+  readonly dirty_ops?: boolean;
 }
 
 /** Without options that of the selftest, but for a table of four levels from the start. */
@@ -47,6 +51,8 @@ export function iommu_domain_alloc(k: Kernel, options: DomainOptions = {}): iomm
     aperture_start: options.aperture?.[0] ?? 2 ** 24,
     aperture_end: options.aperture?.[1] ?? 2 ** 31 - 1,
     noGaps: options.noGaps ?? false,
+    dirty_ops: options.dirty_ops ?? false,
+    dirty_tracking: false,
     top: newTable(TOP_LEVEL),
     iotlb: iotlbOf(),
     iommu: amdIommuOf(),

@@ -10,6 +10,8 @@ interface CachedLeaf {
   readonly oa: number;
   readonly size: number;
   readonly leaf: Leaf;
+  /** The next write sets the D bit of the leaf; not where it was set, or nothing was tracked, when it was read. */
+  marks: boolean;
 }
 
 /** A cached item of a table that leads to the next. */
@@ -43,7 +45,8 @@ export interface amd_iommu {
 export const amdIommuOf = (): amd_iommu => ({ queue: [], cmd_sem_val: 0, cmd_sem: 0, need_sync: false });
 
 export function iotlb_translated(domain: iommu_domain, leaf: Leaf): void {
-  domain.iotlb.leaves.push({ iova: leaf.iova, oa: leaf.oa, size: 2 ** leaf.lg2, leaf });
+  const marks = domain.dirty_tracking && !leaf.dirty;
+  domain.iotlb.leaves.push({ iova: leaf.iova, oa: leaf.oa, size: 2 ** leaf.lg2, leaf, marks });
 }
 
 export function iotlb_walked(domain: iommu_domain, va: number, lg2: number, table: pt_table): void {

@@ -79,6 +79,14 @@ export type Breach =
   | 'wrong-page'
   | 'log-flood'
   | 'beyond-i_size'
+  | 'divide-error'
+  | 'undefined-result'
+  | 'endless-loop'
+  | 'pin-left'
+  | 'dirty-page-lost'
+  | 'dirty-page-invented'
+  | 'user-memory-overwritten'
+  | 'wrong-errno'
   | 'not-undone';
 
 export interface Finding {

@@ -4,15 +4,18 @@ import * as access from './access.ts';
 import * as iova from './area-iova.ts';
 import * as batch from './batch.ts';
 import * as source from './batch-source.ts';
+import * as dirty from './dirty.ts';
 import * as dmabuf from './dmabuf.ts';
 import * as domain from './domain.ts';
 import * as table from './io-page-table.ts';
 import * as iommu from './iommu.ts';
 import * as iotlb from './iotlb.ts';
+import * as bitmap from './iova-bitmap.ts';
 import * as pages from './pages.ts';
 import * as user from './pfn-reader-user.ts';
 import * as reader from './pfn-reader.ts';
 import * as changeProcess from './process.ts';
+import * as ptDirty from './pt-dirty.ts';
 import * as iopt from './table.ts';
 import * as unmap from './unmap.ts';
 import * as vfio from './vfio-compat.ts';
@@ -72,4 +75,11 @@ export const LINUX_7_2 = {
   amd_iommu_iotlb_sync: iotlb.amd_iommu_iotlb_sync,
   amd_iommu_domain_flush_pages: iotlb.amd_iommu_domain_flush_pages,
   iommu_completion_wait: iotlb.iommu_completion_wait,
+  dirty_last_iova: dirty.dirty_last_iova,
+  is_no_page_size: dirty.is_no_page_size,
+  result_of_for_each: dirty.result_of_for_each,
+  flush_dirty: dirty.flush_dirty,
+  contig_end_index: ptDirty.contig_end_index,
+  record_dirty: ptDirty.record_dirty,
+  iova_bitmap_offset_to_index: bitmap.iova_bitmap_offset_to_index,
 };

@@ -12,6 +12,8 @@ export interface Leaf {
   readonly oa: number;
   readonly lg2: number;
   readonly prot: number;
+  /** The D bit; of a contiguous entry, that of any of its items. */
+  dirty: boolean;
 }
 
 export interface pt_table {
