@@ -7,6 +7,9 @@ import { type Kernel, EINVAL, load } from './kernel.ts';
 import { LINUX_7_2 } from './linux-7.2.ts';
 import { deref, gup_put_folio } from './memory.ts';
 import { iopt_is_dmabuf } from './objects.ts';
+import { iommu_iotlb_gather_add_range } from './iotlb.ts';
+import { iova_bitmap_set } from './iova-bitmap.ts';
+import { IOMMU_DIRTY_NO_CLEAR, contig_end_index, dirtyLength } from './pt-dirty.ts';
 import { pfn_reader_fill_dmabuf, pfn_reader_fill_span } from './pfn-reader.ts';
 import type { pfn_reader_user } from './pfn-reader-user.ts';
 
@@ -41,6 +44,17 @@ const fill_span: Functions['pfn_reader_fill_span'] = (k, pfns) =>
     ? pfn_reader_fill_dmabuf(k, pfns.pages, pfns.batch, pfns.batch_end_index, pfns.span.last)
     : pfn_reader_fill_span(k, pfns);
 
+/** U13: no more than was asked for, and a leaf stays dirty of which a part was not read. */
+const record_dirty: Functions['record_dirty'] = (k, pts, dirty, flags) => {
+  const { va, last, leaf } = pts;
+  const all = va === leaf.iova && last >= leaf.iova + 2 ** leaf.lg2 - 1;
+  const length = Math.min(dirtyLength(k, pts), last - va + 1);
+  if (dirty.bitmap !== null) iova_bitmap_set(k, dirty.bitmap, BigInt(va), BigInt(length));
+  if ((flags & IOMMU_DIRTY_NO_CLEAR) !== 0 || !all) return;
+  leaf.dirty = false;
+  iommu_iotlb_gather_add_range(dirty.gather, leaf.iova, 2 ** leaf.lg2);
+};
+
 export const REPAIRS: Readonly<Record<string, Partial<Functions>>> = {
   U1: { unpin_rest_of_folios },
   U4: { needs_mmget: (user) => user === null || user.file !== null || user.upages === null },
@@ -53,6 +67,9 @@ export const REPAIRS: Readonly<Record<string, Partial<Functions>>> = {
       (pages.account_mode === 'USER' && pages.source.user !== k.current.user),
   },
   U11: { mm_is_gone: (inc) => (inc ? EINVAL : 0) },
+  U12: { contig_end_index: (pts) => contig_end_index(pts) + 1 },
+  U13: { record_dirty },
+  U14: { result_of_for_each: (rc) => rc },
 };
 
 /** All repairs but one. */

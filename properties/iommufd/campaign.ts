@@ -1,6 +1,12 @@
 // Finds a minimal trace for each row: of the RFC of 25 Feb 2026, of Linux 7.2, of the planted faults.
 
 import fc from 'fast-check';
+import {
+  DIRTY_UNITS,
+  type DirtyData,
+  type DirtyOp,
+  dirtyArbitrary,
+} from '../../arbitraries/iommufd-dirty.ts';
 import { type SequenceData, fileSequenceArbitrary, sequenceArbitrary } from '../../arbitraries/iommufd.ts';
 import {
   type DomainOp,
@@ -9,9 +15,12 @@ import {
   flushQueueOps,
 } from '../../arbitraries/iommufd-iotlb.ts';
 import { FLUSH_QUEUE, type FlushQueueFunctions, fq_ring_free } from '../../models/iommufd/flush-queue.ts';
+import type { Functions } from '../../models/iommufd/functions.ts';
 import { REPAIRS, repairedBut } from '../../models/iommufd/repaired.ts';
+import { runDirty } from './dirty-run.ts';
 import { FAULTS, type Fault, faulty } from './faults.ts';
 import { hunt } from './hunt.ts';
+import { invariantOf } from './invariants.ts';
 import { runDomain, runFlushQueue } from './iotlb-run.ts';
 import { ROWS, blamePolicy, variantOf } from './rows.ts';
 
@@ -25,6 +34,7 @@ export interface Trace {
   readonly domain?: readonly DomainOp[];
   readonly noGaps?: boolean;
   readonly queue?: readonly FlushQueueOp[];
+  readonly dirty?: DirtyData;
 }
 
 const RUNS = 20_000;
@@ -96,6 +106,42 @@ function huntDomain(fault: Fault, seed: number): Trace | null {
   return null;
 }
 
+const PLAIN = { layout: [{ order: 0, gap: false }], large: true, tracked: true, offset: 0 };
+
+const READS = [{ range: 'units', at: 0, length: DIRTY_UNITS }, { page: 12 }, { page: 11 }] as const;
+
+/** Reads of all that is there, of the usual page size, where they do as well. */
+function plainReads(
+  ops: readonly DirtyOp[],
+  shows: (ops: readonly DirtyOp[]) => boolean,
+): readonly DirtyOp[] {
+  let best = ops;
+  for (const i of ops.keys())
+    for (const fields of READS) {
+      const next = best.map((op, j): DirtyOp => (j === i && op.op === 'get' ? { ...op, ...fields } : op));
+      if (shows(next)) best = next;
+    }
+  return best;
+}
+
+function huntDirty(id: string, fn: Functions, seed: number): Trace | null {
+  const shows = (data: DirtyData): boolean => runDirty(data, fn).length > 0;
+  const showsIn = (data: DirtyData) => (ops: readonly DirtyOp[]) => shows({ ...data, ops });
+  const result = fc.check(
+    fc.property(dirtyArbitrary, (data) => !shows(data)),
+    { seed, numRuns: RUNS },
+  );
+  if (!result.failed || result.counterexample === null) return null;
+  let [data] = result.counterexample;
+  for (const plain of Object.entries(PLAIN)) {
+    const next: DirtyData = { ...data, ...Object.fromEntries([plain]) };
+    if (shows(next)) data = next;
+  }
+  const dirty = { ...data, ops: plainReads(dropOps(data.ops, showsIn(data)), showsIn(data)) };
+  const [{ breach, detail }] = runDirty(dirty, fn);
+  return { id, runs: result.numRuns, invariant: invariantOf(breach), detail, dirty };
+}
+
 function huntQueue(fault: Fault, seed: number): Trace | null {
   const fn = FLUSH_QUEUE_FAULTS[fault.id];
   const result = fc.check(
@@ -111,16 +157,21 @@ function huntQueue(fault: Fault, seed: number): Trace | null {
 export function huntFault(fault: Fault, seed: number): Trace | null {
   if (fault.by === 'sequences') return huntIn(fault.id, faulty(fault), seed);
   if (fault.by === 'domain') return huntDomain(fault, seed);
+  if (fault.by === 'dirty tracking') return huntDirty(fault.id, faulty(fault), seed);
   return fault.by === 'flush queue' ? huntQueue(fault, seed) : null;
 }
+
+/** Weaknesses of dirty tracking. */
+const OF_DIRTY: ReadonlySet<string> = new Set(['U12', 'U13', 'U14']);
 
 /** Each id that generated sequences are to find, and how. */
 export function hunters(seed: number): ReadonlyMap<string, () => Trace | null> {
   const out = new Map<string, () => Trace | null>();
   for (const { id, shows } of ROWS) if (shows !== undefined) out.set(id, () => huntRow(id, seed));
-  for (const id of Object.keys(REPAIRS)) out.set(id, () => huntIn(id, repairedBut(id), seed));
+  for (const id of Object.keys(REPAIRS))
+    out.set(id, () => (OF_DIRTY.has(id) ? huntDirty : huntIn)(id, repairedBut(id), seed));
   for (const fault of FAULTS)
-    if (['sequences', 'domain', 'flush queue'].includes(fault.by))
+    if (['sequences', 'domain', 'dirty tracking', 'flush queue'].includes(fault.by))
       out.set(fault.id, () => huntFault(fault, seed));
   return out;
 }

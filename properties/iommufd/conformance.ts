@@ -54,7 +54,11 @@ export const CONFORMANCE: readonly ConformanceRow[] = [
   row('S26', 'all_aligns_copy', 'the same with a second domain that comes and goes'),
   row('S27', 'user_copy', 'access in an IOAS without a domain, copied to one with, replaced'),
   none('S28', 'replace, hwpt_attach, alloc_hwpt', 'HWPTs and devices are not modelled'),
-  none('S29', 'dirty_tracking', 'dirty bits are not modelled'),
+  row(
+    'S29',
+    'dirty_tracking',
+    'in part: get_dirty_bitmap, get_dirty_bitmap_no_clear, set_dirty_tracking; no devices, so no capability of one',
+  ),
   row(
     'S30',
     'vfio_compat map, huge_map',

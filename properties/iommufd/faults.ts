@@ -20,12 +20,20 @@ import { PAGE_SIZE, warn_on } from '../../models/iommufd/kernel.ts';
 import { iopt_area_iova, iopt_area_last_iova, iopt_area_index } from '../../models/iommufd/objects.ts';
 import { tablesOf } from '../../models/iommufd/pt-table.ts';
 import { LINUX_7_2_REPAIRED } from '../../models/iommufd/repaired.ts';
+import { DIRTY_FAULTS } from './dirty-faults.ts';
 
 export interface Fault {
   readonly id: string;
   readonly says: string;
   readonly by:
-    'sequences' | 'domain' | 'flush queue' | 'conformance' | 'equivalent' | 'concurrent' | 'not modelled';
+    | 'sequences'
+    | 'domain'
+    | 'dirty tracking'
+    | 'flush queue'
+    | 'conformance'
+    | 'equivalent'
+    | 'concurrent'
+    | 'not modelled';
   readonly change?: Partial<Functions>;
   readonly because?: string;
 }
@@ -41,6 +49,12 @@ const dom = (id: string, says: string, change: Partial<Functions>): Fault => ({
   says,
   by: 'domain',
   change,
+});
+const dirty = (id: string, says: string): Fault => ({
+  id,
+  says,
+  by: 'dirty tracking',
+  change: DIRTY_FAULTS[id] ?? {},
 });
 const test = (id: string, file: string, says: string, change: Partial<Functions>): Fault => ({
   id,
@@ -247,7 +261,10 @@ export const FAULTS: readonly Fault[] = [
   test('K33b', 'conformance.test.ts, S08', 'an automatic IOVA ignores the allowed list', {
     allowed_spans: () => [[PAGE_SIZE, Number.MAX_SAFE_INTEGER - PAGE_SIZE]],
   }),
-  other('K35', 'not modelled', 'dirty bitmap with page_size 0', 'dirty tracking is not part of this level'),
+  dirty('K35', 'a dirty bitmap is indexed by a division: page_size 2^61 and more divide by 0'),
+  dirty('K35b', 'a dirty bitmap with page_size 0 is not refused'),
+  dirty('K35c', 'iova + length - 1 of a dirty bitmap is not checked for overflow'),
+  dirty('K35d', 'dirty bits are cleared without a flush'),
   dom('K36', 'the gather is not made anew after a sync', { iommu_iotlb_sync: gatherStays }),
   dom('K36b', 'tables are freed before the flush', { amd_iommu_iotlb_sync: freesBeforeFlush }),
   other(

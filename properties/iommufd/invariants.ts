@@ -68,6 +68,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
     name: 'pinned-exactly-once',
     says: 'A folio has one FOLL_PIN for each index that an iopt_pages holds in it, and no other.',
     source: `${PAGES_C}: header comment, "pinned exactly once"; selftest MD_CHECK_REFS`,
+    breaches: ['pin-left'],
     judge: pinsDiffer,
   },
   {
@@ -236,6 +237,24 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
     says: 'A table page is freed once, after the walk caches have dropped it, and none is lost.',
     source: 'Linux 7.2 drivers/iommu/generic_pt/iommu_pt.h: gather_range_pending()',
     breaches: ['table-freed-while-cached', 'table-double-free', 'table-leaked'],
+  },
+  {
+    name: 'dirty-bits-are-the-writes',
+    says: 'GET_DIRTY_BITMAP sets the bit of each page that a device has written to since it was read and cleared, of no leaf without a write, and of nothing outside of the bitmap.',
+    source: 'include/uapi/linux/iommufd.h: struct iommu_hwpt_get_dirty_bitmap; selftest dirty_tracking',
+    breaches: ['dirty-page-lost', 'dirty-page-invented', 'user-memory-overwritten'],
+  },
+  {
+    name: 'every-call-returns',
+    says: 'No argument divides by 0, has an undefined result, or makes a loop without an end.',
+    source: 'commit cb30dfa75d55; Linux 7.2 drivers/iommu/iommufd/iova_bitmap.c',
+    breaches: ['divide-error', 'undefined-result', 'endless-loop'],
+  },
+  {
+    name: 'errno-as-documented',
+    says: 'Of several bad arguments the first in the order of the tests decides.',
+    source: 'Linux 7.2 drivers/iommu/iommufd/hw_pagetable.c, io_pagetable.c: iommufd_check_iova_range()',
+    breaches: ['wrong-errno'],
   },
   {
     name: 'all-or-nothing',

@@ -17,7 +17,9 @@ import { BROKEN } from '../../policies/broken/index.ts';
 import { POLICIES } from '../../policies/index.ts';
 import { FLUSH_QUEUE_FAULTS, type Trace, hunters } from './campaign.ts';
 import { CONFORMANCE } from './conformance.ts';
+import { runDirty } from './dirty-run.ts';
 import { FAULTS, faulty } from './faults.ts';
+import { invariantOf } from './invariants.ts';
 import { runDomain, runFlushQueue } from './iotlb-run.ts';
 import { ROWS, blamePolicy, classify, variantOf } from './rows.ts';
 import { runSequence } from './run.ts';
@@ -68,7 +70,13 @@ describe('rows of the RFC of 25 Feb 2026', () => {
 
 test('each operation of each trace is needed', () => {
   for (const trace of file.traces) {
-    const { data } = trace;
+    const { data, dirty } = trace;
+    if (dirty !== undefined) {
+      const fault = FAULTS.find(({ id }) => id === trace.id);
+      const fn = fault === undefined ? repairedBut(trace.id) : faulty(fault);
+      for (let i = 0; dirty.ops.length > 1 && i < dirty.ops.length; i++)
+        expect(runDirty({ ...dirty, ops: dirty.ops.filter((_, j) => j !== i) }, fn), trace.id).toEqual([]);
+    }
     if (data === undefined) continue;
     expect(shows(trace, data), trace.id).toBe(true);
     for (let i = 0; data.ops.length > 1 && i < data.ops.length; i++)
@@ -95,10 +103,11 @@ describe('weaknesses of Linux 7.2', () => {
     expect(found.filter((id) => traceOf(id) === undefined)).toEqual([]);
   });
   test.each(found)('%s: gone with its repair', (id) => {
-    const data = traceOf(id)?.data;
-    if (data === undefined) throw new Error(`no trace of ${id}`);
-    expect(runSequence(data, repairedBut(id)).violations.length).toBeGreaterThan(0);
-    expect(runSequence(data, LINUX_7_2_REPAIRED).violations).toEqual([]);
+    const { data, dirty } = traceOf(id) ?? {};
+    const wrong = (fn: Functions): readonly object[] =>
+      data !== undefined ? runSequence(data, fn).violations : dirty !== undefined ? runDirty(dirty, fn) : [];
+    expect(wrong(repairedBut(id)).length).toBeGreaterThan(0);
+    expect(wrong(LINUX_7_2_REPAIRED)).toEqual([]);
   });
 });
 
@@ -108,12 +117,17 @@ describe('planted faults', () => {
     const trace = traceOf(id);
     if (fault === undefined) throw new Error(id);
     if (trace === undefined) {
-      expect(['sequences', 'domain', 'flush queue']).not.toContain(fault.by);
+      expect(['sequences', 'domain', 'dirty tracking', 'flush queue']).not.toContain(fault.by);
       if (fault.by !== 'conformance') expect(fault.because ?? '').toMatch(/\w+ \w+/);
     } else if (trace.domain !== undefined) {
       const noGaps = trace.noGaps === true;
       expect(runDomain(trace.domain, faulty(fault), noGaps).findings.length).toBeGreaterThan(0);
       expect(runDomain(trace.domain, LINUX_7_2_REPAIRED, noGaps).findings).toEqual([]);
+    } else if (trace.dirty !== undefined) {
+      expect(runDirty(trace.dirty, faulty(fault)).map(({ breach }) => invariantOf(breach))).toContain(
+        trace.invariant,
+      );
+      expect(runDirty(trace.dirty, LINUX_7_2_REPAIRED)).toEqual([]);
     } else if (trace.queue !== undefined) {
       expect(runFlushQueue(trace.queue, FLUSH_QUEUE_FAULTS[id])).not.toBeNull();
       expect(runFlushQueue(trace.queue, FLUSH_QUEUE)).toBeNull();
@@ -213,7 +227,8 @@ test('what fires in a trace is listed', () => {
 });
 
 test('every covered row of the selftests has a test that begins with its id', () => {
-  const files = ['./conformance.test.ts', './conformance-files.test.ts', './fail-nth.test.ts'];
+  const names = ['conformance', 'conformance-files', 'dirty-cases', 'fail-nth'];
+  const files = names.map((name) => `./${name}.test.ts`);
   const text = files.map(read).join('');
   for (const { id, covered } of CONFORMANCE) expect([id, text.includes(`'${id} `)]).toEqual([id, covered]);
 });

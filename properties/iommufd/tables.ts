@@ -7,7 +7,7 @@ import { INVARIANTS } from './invariants.ts';
 import { ROWS } from './rows.ts';
 import { WARNS } from './warns.ts';
 import { WEAKNESSES } from './weaknesses.ts';
-import { domainInWords, inWords } from './words.ts';
+import { dirtyInWords, domainInWords, inWords } from './words.ts';
 
 export interface TraceFile {
   readonly seed: number;
@@ -26,7 +26,9 @@ function traceIn(file: TraceFile, id: string): string {
       ? inWords(trace.data)
       : trace.domain !== undefined
         ? domainInWords(trace.domain, trace.noGaps === true)
-        : (trace.queue ?? []).map(String);
+        : trace.dirty !== undefined
+          ? dirtyInWords(trace.dirty)
+          : (trace.queue ?? []).map(String);
   return `${steps.join('; ')} (${trace.invariant}; run ${trace.runs})`;
 }
 

@@ -1,4 +1,5 @@
-// What this level says of Linux 7.2 itself: U1 to U6 were found by reading, U7 to U11 by generated sequences.
+// What this level says of Linux 7.2 itself: U1 to U6 were found by reading, U7 to U11 by generated sequences,
+// U12 to U15 in writing down dirty tracking.
 
 import type { Violation } from './invariants.ts';
 
@@ -94,5 +95,35 @@ export const WEAKNESSES: readonly Weakness[] = [
     because:
       'RLIMIT_MODE 1 and an exit or exec: WARN_ON() in IOAS_CHANGE_PROCESS, which is meant for exec; npinned and last_npinned differ.',
     shows: any,
+  },
+  {
+    id: 'U12',
+    says: 'record_dirty() of iommupt counts a contiguous entry one item short',
+    verdict: 'found',
+    because:
+      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported. A read that begins at that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held (dirty-cases.test.ts; the C of iova_bitmap.c, compiled alone, does the same). AMDv1 has such entries of any power of two; with 4K items and IOMMU_OPTION_HUGE_PAGES 0 there are none. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives.',
+    shows: any,
+  },
+  {
+    id: 'U13',
+    says: 'GET_DIRTY_BITMAP of a part of a leaf makes the whole leaf clean',
+    verdict: 'found',
+    because:
+      'What was written in the rest of it is reported neither by this call nor by the next; the flush is for the part as well. A leaf of one item is recorded with its full length from where the range begins: bits beyond the bitmap are set, as far as its last page is pinned (dirty-cases.test.ts).',
+    shows: any,
+  },
+  {
+    id: 'U14',
+    says: 'iommu_read_and_clear_dirty() drops what iova_bitmap_for_each() returns',
+    verdict: 'found',
+    because: 'A range with a hole is 0, not -EINVAL: what lies behind the hole looks clean.',
+    shows: any,
+  },
+  {
+    id: 'U15',
+    says: 'dirty bits are cleared though their bitmap cannot be pinned',
+    verdict: 'shown',
+    because:
+      'dirty-cases.test.ts: iova_bitmap_alloc() pins nothing, iova_bitmap_set() returns nothing. A bad address is 0, and the bits are gone.',
   },
 ];

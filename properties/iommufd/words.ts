@@ -1,5 +1,6 @@
 // A sequence in words, for documentation and for a failing test.
 
+import type { DirtyData, DirtyOp } from '../../arbitraries/iommufd-dirty.ts';
 import type { DomainOp } from '../../arbitraries/iommufd-iotlb.ts';
 import type { OpData, Piece, SequenceData, WorldData } from '../../arbitraries/iommufd.ts';
 
@@ -88,4 +89,27 @@ export const domainInWords = (ops: readonly DomainOp[], noGaps: boolean): string
     if (op.op === 'touch') return `map and unmap ${at}, 4K`;
     return `iommu_unmap(${at}, ${op.length * 4}K)${op.otherCpu ? ', another CPU queues the wait' : ''}`;
   }),
+];
+
+const RANGES = { all: 'iova 0, length 0', half: 'iova 0, length 2^63', wraps: 'iova 2^64 - 4K, length 8K' };
+
+function dirtyWords(op: DirtyOp): string {
+  const spoilt = 'spoil' in op && op.spoil !== 'nothing' ? `, bad ${op.spoil}` : '';
+  if (op.op === 'map') return `map +${kib(op.at)}, ${kib(op.length)}`;
+  if (op.op === 'unmap') return `unmap what is at +${kib(op.at)}`;
+  if (op.op === 'write') return `device writes to +${kib(op.at)}`;
+  if (op.op === 'track') return `tracking ${op.on ? 'on' : 'off'}${spoilt}`;
+  const range = op.range === 'units' ? `+${kib(op.at)}, ${kib(op.length)}` : RANGES[op.range];
+  const size = op.page < 0 ? '0' : `2^${op.page}`;
+  const failing = op.fail > 0 ? `, failure ${op.fail}` : '';
+  return `read ${range}, page_size ${size}${op.clear ? '' : ', NO_CLEAR'}${spoilt}${failing}`;
+}
+
+export const dirtyInWords = (data: DirtyData): string[] => [
+  ...(data.tracked ? ['64K mapped, tracking on'] : []),
+  ...layout('user', data.layout),
+  ...(data.large ? [] : ['HUGE_PAGES 0']),
+  ...(data.dirtyOps ? [] : ['no dirty_ops']),
+  ...(data.offset === 0 ? [] : [`bitmap at ${data.offset} in its page`]),
+  ...data.ops.map(dirtyWords),
 ];
