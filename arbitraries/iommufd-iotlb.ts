@@ -42,8 +42,14 @@ export const domainOps: fc.Arbitrary<readonly DomainOp[]> = fc.array(
   { minLength: 1, maxLength: 10, size: 'max' },
 );
 
-export type FlushQueueOp = 'queue' | 'begin' | 'end';
+/** Who takes the next step: the CPU that unmaps, the one that flushes, its store buffer, the IOMMU. */
+export type FlushQueueOp = 'CPU0' | 'CPU1' | 'drain' | 'walk';
 export const flushQueueOps: fc.Arbitrary<readonly FlushQueueOp[]> = fc.array(
-  fc.constantFrom<FlushQueueOp>('queue', 'queue', 'begin', 'end'),
-  { minLength: 1, maxLength: 16 },
+  fc.oneof(
+    { weight: 5, arbitrary: fc.constant<FlushQueueOp>('CPU0') },
+    { weight: 4, arbitrary: fc.constant<FlushQueueOp>('CPU1') },
+    { weight: 2, arbitrary: fc.constant<FlushQueueOp>('walk') },
+    { weight: 1, arbitrary: fc.constant<FlushQueueOp>('drain') },
+  ),
+  { minLength: 1, maxLength: 40, size: 'max' },
 );

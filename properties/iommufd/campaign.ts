@@ -14,14 +14,14 @@ import {
   domainOps,
   flushQueueOps,
 } from '../../arbitraries/iommufd-iotlb.ts';
-import { FLUSH_QUEUE, type FlushQueueFunctions, fq_ring_free } from '../../models/iommufd/flush-queue.ts';
 import type { Functions } from '../../models/iommufd/functions.ts';
 import { REPAIRS, repairedBut } from '../../models/iommufd/repaired.ts';
 import { runDirty } from './dirty-run.ts';
 import { FAULTS, type Fault, faulty } from './faults.ts';
 import { hunt } from './hunt.ts';
 import { invariantOf } from './invariants.ts';
-import { runDomain, runFlushQueue } from './iotlb-run.ts';
+import { FLUSH_QUEUE_FAULTS, runFlushQueue } from './flush-queue-run.ts';
+import { runDomain } from './iotlb-run.ts';
 import { ROWS, blamePolicy, variantOf } from './rows.ts';
 
 export interface Trace {
@@ -38,16 +38,6 @@ export interface Trace {
 }
 
 const RUNS = 20_000;
-
-export const FLUSH_QUEUE_FAULTS: Readonly<Record<string, FlushQueueFunctions>> = {
-  K30: { ...FLUSH_QUEUE, is_flushed: (fq, entry) => entry.counter <= fq.fq_flush_finish_cnt },
-  K30b: {
-    ...FLUSH_QUEUE,
-    when_full: (fq) => {
-      fq_ring_free(fq, { ...FLUSH_QUEUE, is_flushed: () => true });
-    },
-  },
-};
 
 /** Drops what is not needed. */
 export function dropOps<T>(ops: readonly T[], shows: (ops: readonly T[]) => boolean): readonly T[] {
@@ -144,13 +134,14 @@ function huntDirty(id: string, fn: Functions, seed: number): Trace | null {
 
 function huntQueue(fault: Fault, seed: number): Trace | null {
   const fn = FLUSH_QUEUE_FAULTS[fault.id];
+  const shows = (ops: readonly FlushQueueOp[]): boolean => runFlushQueue(ops, fn).wrong !== null;
   const result = fc.check(
-    fc.property(flushQueueOps, (ops) => runFlushQueue(ops, fn) === null),
+    fc.property(flushQueueOps, (ops) => !shows(ops)),
     { seed, numRuns: RUNS },
   );
   if (!result.failed || result.counterexample === null) return null;
-  const queue = dropOps(result.counterexample[0], (ops) => runFlushQueue(ops, fn) !== null);
-  const detail = runFlushQueue(queue, fn) ?? '';
+  const queue = dropOps(result.counterexample[0], shows);
+  const detail = runFlushQueue(queue, fn).wrong ?? '';
   return { id: fault.id, runs: result.numRuns, invariant: 'flush-before-reuse', detail, queue };
 }
 

@@ -1,13 +1,6 @@
 // Operations on one domain, against a list of what must be mapped, and the oracle of models/iommufd/iotlb.ts.
 
-import type { DomainOp, FlushQueueOp } from '../../arbitraries/iommufd-iotlb.ts';
-import {
-  type FlushQueueFunctions,
-  fq_flush_begin,
-  fq_flush_end,
-  iova_fq,
-  queue_iova,
-} from '../../models/iommufd/flush-queue.ts';
+import type { DomainOp } from '../../arbitraries/iommufd-iotlb.ts';
 import type { Functions } from '../../models/iommufd/functions.ts';
 import { IOMMU_READ, iommu_domain_alloc } from '../../models/iommufd/iommu.ts';
 import { iotlb_check, otherCpuQueuesWait } from '../../models/iommufd/iotlb.ts';
@@ -115,18 +108,4 @@ function judgeDomain(k: Kernel, leaves: readonly Span[], gone: readonly Span[], 
   for (const table of seen)
     if (!table.freed && !there.has(table))
       note(k, 'table-leaked', 'iommu_unmap', `a table of level ${table.level} is neither linked nor freed`);
-}
-
-/** An IOVA that is used again while the IOTLB may still translate it; null for none. */
-export function runFlushQueue(ops: readonly FlushQueueOp[], fn: FlushQueueFunctions): string | null {
-  const fq = iova_fq(4);
-  let iova = 0;
-  for (const op of ops) {
-    if (op === 'queue') queue_iova(fq, iova++, fn);
-    else if (op === 'begin' && fq.flushing === null) fq_flush_begin(fq);
-    else if (op === 'end' && fq.flushing !== null) fq_flush_end(fq);
-    const early = fq.reused.find((each) => fq.stale.has(each));
-    if (early !== undefined) return `iova ${early} is used again before it was flushed`;
-  }
-  return null;
 }

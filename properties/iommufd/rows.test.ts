@@ -15,12 +15,13 @@ import { iopt_unmap_all, iopt_unmap_iova } from '../../models/iommufd/unmap.ts';
 import { FLUSH_QUEUE } from '../../models/iommufd/flush-queue.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
 import { POLICIES } from '../../policies/index.ts';
-import { FLUSH_QUEUE_FAULTS, type Trace, hunters } from './campaign.ts';
+import { type Trace, hunters } from './campaign.ts';
 import { CONFORMANCE } from './conformance.ts';
 import { runDirty } from './dirty-run.ts';
 import { FAULTS, faulty } from './faults.ts';
 import { invariantOf } from './invariants.ts';
-import { runDomain, runFlushQueue } from './iotlb-run.ts';
+import { FLUSH_QUEUE_FAULTS, runFlushQueue } from './flush-queue-run.ts';
+import { runDomain } from './iotlb-run.ts';
 import { ROWS, blamePolicy, classify, variantOf } from './rows.ts';
 import { runSequence } from './run.ts';
 import { type TraceFile, withTables } from './tables.ts';
@@ -129,8 +130,8 @@ describe('planted faults', () => {
       );
       expect(runDirty(trace.dirty, LINUX_7_2_REPAIRED)).toEqual([]);
     } else if (trace.queue !== undefined) {
-      expect(runFlushQueue(trace.queue, FLUSH_QUEUE_FAULTS[id])).not.toBeNull();
-      expect(runFlushQueue(trace.queue, FLUSH_QUEUE)).toBeNull();
+      expect(runFlushQueue(trace.queue, FLUSH_QUEUE_FAULTS[id]).wrong).not.toBeNull();
+      expect(runFlushQueue(trace.queue, FLUSH_QUEUE).wrong).toBeNull();
     } else if (trace.data !== undefined) {
       expect(runSequence(trace.data, LINUX_7_2_REPAIRED).violations).toEqual([]);
     }

@@ -3,11 +3,12 @@
 import { CONFORMANCE } from './conformance.ts';
 import type { Trace } from './campaign.ts';
 import { FAULTS } from './faults.ts';
+import { FLUSH_QUEUE_FAULTS, runFlushQueue } from './flush-queue-run.ts';
 import { INVARIANTS } from './invariants.ts';
 import { ROWS } from './rows.ts';
 import { WARNS } from './warns.ts';
 import { WEAKNESSES } from './weaknesses.ts';
-import { dirtyInWords, domainInWords, inWords } from './words.ts';
+import { dirtyInWords, domainInWords, inWords, queueInWords } from './words.ts';
 
 export interface TraceFile {
   readonly seed: number;
@@ -28,7 +29,7 @@ function traceIn(file: TraceFile, id: string): string {
         ? domainInWords(trace.domain, trace.noGaps === true)
         : trace.dirty !== undefined
           ? dirtyInWords(trace.dirty)
-          : (trace.queue ?? []).map(String);
+          : queueInWords(runFlushQueue(trace.queue ?? [], FLUSH_QUEUE_FAULTS[id]).steps);
   return `${steps.join('; ')} (${trace.invariant}; run ${trace.runs})`;
 }
 

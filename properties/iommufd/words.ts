@@ -113,3 +113,21 @@ export const dirtyInWords = (data: DirtyData): string[] => [
   ...(data.offset === 0 ? [] : [`bitmap at ${data.offset} in its page`]),
   ...data.ops.map(dirtyWords),
 ];
+
+const WHOLE = new RegExp(
+  [
+    'clear the PTE of (iova \\d+)',
+    'smp_mb\\(\\)',
+    'spin_lock\\(\\), fq_ring_free_locked\\(\\)',
+    '\\1 has (counter \\d+)',
+    'spin_unlock\\(\\)',
+  ]
+    .map((step) => `CPU0: ${step}`)
+    .join('; '),
+  'g',
+);
+
+/** What CPU0 does to the end without anybody in between is one step. */
+export const queueInWords = (steps: readonly string[]): string[] => [
+  steps.join('; ').replaceAll(WHOLE, 'CPU0: unmap $1 with $2'),
+];
