@@ -8,7 +8,7 @@ if (existsSync(source)) {
   const { register } = await import('tsx/esm/api');
   register();
 }
-const { runPart } = await import(
+const { serve } = await import(
   existsSync(source) ? source.href : new URL('../dist/cli/part.js', import.meta.url).href
 );
-await runPart(workerData);
+await serve(workerData);

@@ -37,8 +37,13 @@ export interface Wanted {
   readonly base?: boolean | undefined;
 }
 
-/** Starts the search of one policy, or says that it cannot: null. */
-export type Beside = (wanted: Wanted) => Running | null;
+/** Searches parts of one policy's elsewhere. */
+export interface Beside {
+  /** Starts the search, or says that it cannot: null. */
+  readonly start: (wanted: Wanted) => Running | null;
+  /** A search that was started ahead; null: it was not. */
+  readonly known: (wanted: Wanted) => Running | null;
+}
 
 /* A search of fewer calls is over before another one has begun. */
 export const PARTED_CALLS = 3;
@@ -101,6 +106,8 @@ function added(a: Part, b: Part): Part {
   };
 }
 
+const NOTHING = { states: 0, transitions: 0 };
+
 /** Both parts. `maxStates` holds for each of them; `meanwhile` is done while the second is not there yet. */
 export function searchParts(
   model: Model,
@@ -112,22 +119,24 @@ export function searchParts(
     },
 ): Part {
   const { beside, meanwhile, until, base } = options;
-  const [first, second] = partsOf(model.config, calls);
+  const { config } = model;
+  const [first, second] = partsOf(config, calls);
   const stop: NonNullable<ExploreOptions['stop']> = (progress) => options.stop?.(progress) === true;
-  const how = { stop, ...(until === undefined ? {} : { until }) };
-  if (second === undefined) return searchPart(model, calls, first, how);
-  const running = beside?.({ config: model.config, calls, initial: second, until, base }) ?? null;
+  const elsewhere = (initial: readonly number[]): Wanted => ({ config, calls, initial, until, base });
+  const resultOf = (running: Running | null, initial: readonly number[], { states, transitions } = NOTHING) =>
+    running?.result(() => stop({ states, transitions, depth: 0 })) ??
+    searchPart(model, calls, initial, { stop, ...(until === undefined ? {} : { until }) });
+  const ahead = beside?.known(elsewhere(first)) ?? null;
+  if (second === undefined) return resultOf(ahead, first);
+  const running = beside?.start(elsewhere(second)) ?? null;
   try {
-    const one = searchPart(model, calls, first, how);
+    const one = resultOf(ahead, first);
     if (!one.complete || until?.every((property) => one.hits[property] > 0) === true) {
       running?.stop();
       return one;
     }
     if (running !== null) meanwhile();
-    const { states, transitions } = one;
-    const other =
-      running?.result(() => stop({ states, transitions, depth: 0 })) ?? searchPart(model, calls, second, how);
-    return added(one, other);
+    return added(one, resultOf(running, second, one));
   } catch (error) {
     running?.stop();
     throw error;

@@ -1,15 +1,16 @@
-// Part of a search in a worker thread: what both parts add up to is the same as without one.
+// Parts of searches in a worker thread: what they add up to is the same as without one.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { besideOf } from '../cli/beside.ts';
-import { policiesOf } from '../cli/policies.ts';
+import { afterEach, describe, expect, test } from 'vitest';
+import { besideOf, searchAhead, taskOf } from '../cli/beside.ts';
+import { type Named, policiesOf } from '../cli/policies.ts';
+import { type Pool, openPool } from '../cli/pool.ts';
 import { type Config, assumptions, boundsOf } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import { none } from '../policies/none.ts';
-import { type Part, partsOf, searchParts } from '../properties/parts.ts';
+import { type Beside, type Wanted, partsOf, searchPart, searchParts } from '../properties/parts.ts';
 import { KEYS } from '../properties/properties.ts';
 import { makeModel } from '../properties/system.ts';
 
@@ -24,6 +25,34 @@ const config: Config = {
   fail: null,
 };
 const meanwhile = (): void => {};
+const never = (): boolean => false;
+
+const opened: Pool[] = [];
+const pool = (): Pool => {
+  const made = openPool(2);
+  opened.push(made);
+  return made;
+};
+afterEach(() => {
+  for (const made of opened.splice(0)) made.close();
+});
+/** The worker has begun with what is started. */
+function besideFor(named: Named, only?: typeof KEYS): Beside {
+  const beside = besideOf(pool(), named, only);
+  return { ...beside, start: (wanted) => begun(beside.start(wanted)) };
+}
+
+const second: Wanted = { config, calls: CALLS, initial: [1] };
+
+/** Waits until the worker has begun with all: what it has not begun when it is asked for is searched here. */
+function begun<T>(running: T): T {
+  const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  for (let tries = 0; opened.some((each) => each.waiting() > 0); tries++) {
+    if (tries === 1000) throw new Error('the worker does not begin');
+    Atomics.wait(nobody, 0, 0, 20);
+  }
+  return running;
+}
 
 /** A policy file, for as long as `use` runs. */
 async function withFile<T>(body: string, use: (file: string) => Promise<T>): Promise<T> {
@@ -57,24 +86,12 @@ describe('the same with a worker as without', () => {
   test('a bundled policy', async () => {
     const [named] = await policiesOf(['none']);
     const model = makeModel(config, named.policy);
-    const { beside } = besideOf(named, undefined);
-    if (beside === undefined) throw new Error('this machine has one core');
     const alone = searchParts(model, CALLS, { beside: undefined, meanwhile });
-    let from: Part | null = null;
-    const watched: typeof beside = (...args) => {
-      const running = beside(...args);
-      return (
-        running && {
-          stop: running.stop,
-          result: (stop) => (from = running.result(stop)),
-        }
-      );
-    };
-    const both = searchParts(model, CALLS, { beside: watched, meanwhile });
-    expect(from).not.toBeNull();
+    const both = searchParts(model, CALLS, { beside: besideFor(named), meanwhile });
     expect(both).toEqual(alone);
     const nothing = { stop: meanwhile, result: () => null };
-    expect(searchParts(model, CALLS, { beside: () => nothing, meanwhile })).toEqual(alone);
+    const beside = { start: () => nothing, known: () => null };
+    expect(searchParts(model, CALLS, { beside, meanwhile })).toEqual(alone);
     expect(both.complete).toBe(true);
   });
 
@@ -82,7 +99,7 @@ describe('the same with a worker as without', () => {
     await withFile('return 0;', async (file) => {
       const [named] = await policiesOf([file]);
       const model = makeModel(config, none);
-      const { beside } = besideOf(named, undefined);
+      const beside = besideFor(named);
       /* the first part is enough for one of them */
       for (const until of [[EVENT['page-freed']], [EVENT['page-freed'], EVENT.stuck]]) {
         const how = { base: true, until, meanwhile };
@@ -98,7 +115,7 @@ describe('the same with a worker as without', () => {
       const [named] = await policiesOf([file]);
       const only = KEYS.filter(({ name }) => name.startsWith('no-mapping-to-freed-page'));
       const model = makeModel(config, named.policy, { only });
-      const { beside } = besideOf(named, only);
+      const beside = besideFor(named, only);
       expect(searchParts(model, CALLS, { beside, meanwhile })).toEqual(
         searchParts(model, CALLS, { beside: undefined, meanwhile }),
       );
@@ -109,9 +126,8 @@ describe('the same with a worker as without', () => {
 describe('a worker that does not get there', () => {
   test('that fails says null', async () => {
     const [named] = await policiesOf(['none']);
-    const { beside } = besideOf({ ...named, policy: { ...named.policy, name: 'nobody' } }, undefined);
-    const running = beside?.({ config, calls: CALLS, initial: [1] });
-    expect(running?.result(() => false)).toBeNull();
+    const beside = besideFor({ ...named, policy: { ...named.policy, name: 'nobody' } });
+    expect(beside.start(second)?.result(never)).toBeNull();
   });
 
   test('the error of a policy is told by the part that is searched here', async () => {
@@ -121,11 +137,7 @@ describe('a worker that does not get there', () => {
       expect(() => searchParts(model, CALLS, { beside: undefined, meanwhile })).toThrow(
         'ioas_map_file() threw: boom',
       );
-      expect(
-        besideOf(named, undefined)
-          .beside?.({ config, calls: CALLS, initial: [1] })
-          ?.result(() => false),
-      ).toBeNull();
+      expect(besideFor(named).start(second)?.result(never)).toBeNull();
     });
   });
 
@@ -134,7 +146,7 @@ describe('a worker that does not get there', () => {
     const model = makeModel(config, named.policy);
     const begun = Date.now();
     const part = searchParts(model, CALLS, {
-      beside: besideOf(named, undefined).beside,
+      beside: besideFor(named),
       stop: () => true,
       meanwhile,
     });
@@ -144,18 +156,83 @@ describe('a worker that does not get there', () => {
 
   test('that is told to stop says how far it came', async () => {
     const [named] = await policiesOf(['none']);
-    const { beside } = besideOf(named, undefined);
+    const beside = besideFor(named);
     const wholeDay: Config = { ...config, base: 'rfc-v2', bounds: boundsOf('large') };
-    /* one that has not begun says nothing: on a busy machine it takes longer to begin */
-    const toldAfter = (milliseconds: number): Part | null => {
-      const told = Date.now() + milliseconds;
-      return (
-        beside?.({ config: wholeDay, calls: wholeDay.bounds.calls, initial: [1] })?.result(
-          () => Date.now() > told,
-        ) ?? null
-      );
-    };
-    const part = toldAfter(500) ?? toldAfter(5000) ?? toldAfter(50_000);
-    expect(part?.complete).toBe(false);
+    const wanted = { config: wholeDay, calls: wholeDay.bounds.calls, initial: [1] };
+    const running = beside.start(wanted);
+    const told = Date.now() + 500;
+    expect(running?.result(() => Date.now() > told)?.complete).toBe(false);
+  });
+
+  test('that has not begun is told nothing: it is searched here', async () => {
+    const [named] = await policiesOf(['none']);
+    const beside = besideOf(pool(), named, undefined);
+    expect(beside.start(second)?.result(never)).toBeNull();
+  });
+
+  test('that was closed starts nothing more', async () => {
+    const [named] = await policiesOf(['none']);
+    const closed = pool();
+    const task = taskOf(named, undefined, second);
+    const running = begun(closed.start(task));
+    closed.close();
+    expect(running?.result(never)).toBeNull();
+    expect(closed.start(task)).toBeNull();
+    expect(openPool(1).start(task)).toBeNull();
+  });
+});
+
+describe('what is searched ahead', () => {
+  test('is what is asked for later, whoever has searched it', async () => {
+    const [named] = await policiesOf(['none']);
+    const model = makeModel(config, named.policy);
+    const shared = pool();
+    searchAhead(shared, named, undefined, config, never);
+    const beside = besideOf(shared, named, undefined);
+    const found = partsOf(config, CALLS).map(
+      (initial) =>
+        begun(beside.known({ config, calls: CALLS, initial }))?.result(never) ??
+        searchPart(model, CALLS, initial, {}),
+    );
+    expect(found).toEqual(partsOf(config, CALLS).map((initial) => searchPart(model, CALLS, initial, {})));
+    /* it is handed out once */
+    expect(beside.known({ config, calls: CALLS, initial: [0] })).toBeNull();
+  });
+
+  test('is searched here while the worker is busy with what is waited for', async () => {
+    const [named] = await policiesOf(['none']);
+    const shared = pool();
+    const wholeDay = { ...config, bounds: { ...boundsOf('large'), name: 'custom' as const } };
+    const busy = begun(shared.start(taskOf(named, undefined, { ...second, config: wholeDay, calls: 5 })));
+    const made = searchPart(makeModel(config, named.policy), CALLS, [0], {});
+    const [fails, works] = [[0, 1], [0]].map((initial) => taskOf(named, undefined, { ...second, initial }));
+    let helped = 0;
+    shared.ahead(fails, () => {
+      throw new Error('boom');
+    });
+    shared.ahead(works, () => {
+      helped++;
+      return made;
+    });
+    expect(busy?.result(() => helped > 0)?.complete).toBe(false);
+    expect(helped).toBe(1);
+    expect(shared.known(works)?.result(never)).toEqual(made);
+    /* the error is told by the search that is made where it is asked for */
+    expect(shared.known(fails)?.result(never)).toBeNull();
+  });
+
+  test('is nothing where the search is a small one or has no end', async () => {
+    const [named] = await policiesOf(['none']);
+    const shared = pool();
+    for (const bounds of [
+      { ...config.bounds, calls: CALLS - 1 },
+      { ...config.bounds, calls: CALLS + 1 },
+      { ...config.bounds, preemptions: 2 },
+    ]) {
+      searchAhead(shared, named, undefined, { ...config, bounds }, never);
+      const initial = [0];
+      const beside = besideOf(shared, named, undefined);
+      expect(beside.known({ config: { ...config, bounds }, calls: bounds.calls, initial })).toBeNull();
+    }
   });
 });

@@ -11,12 +11,13 @@ import { mail, replayFileName } from '../../reports/mail.ts';
 import { text } from '../../reports/text.ts';
 import { decodeToken, encodeDigits, encodeToken, makeReader } from '../../reports/token.ts';
 import { byGravity, isGuilt } from '../../reports/words.ts';
-import { besideOf } from '../beside.ts';
+import { besideOf, searchAhead } from '../beside.ts';
 import { corpusFiles, readText } from '../files.ts';
 import { plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
+import { type Pool, openPool } from '../pool.ts';
 import { type Session, complain, openSession, prepareOut, print, writeOut } from '../session.ts';
-import { failuresOf } from '../../models/bounds.ts';
+import { type Config, VMMS, failuresOf } from '../../models/bounds.ts';
 import { STATUS, worstStatus } from '../status.ts';
 import {
   type Format,
@@ -55,78 +56,89 @@ export function timeOf(options: RawOptions): number | null {
   return options.time === undefined ? null : numberOf('--time', options.time, 1, SECONDS_MAX);
 }
 
+/**
+ * The searches of an adversarial VMM are long and those of a cooperative one are short: a worker begins with the former
+ * while this thread judges the latter.
+ */
+const longestFirst = (cells: readonly Config[]): Config[] =>
+  VMMS.flatMap((vmm) => cells.filter((cell) => cell.vmm === vmm));
+
 interface Ran {
+  /** In the order of the report. */
   readonly results: Result[];
   readonly statuses: number[];
 }
 
-const cellsOf = ({ policy }: Named, options: RawOptions): number =>
-  platformsOf(options).reduce(
-    (sum, platform) =>
-      sum +
-      vmmsOf(options).length * failOf(options, failuresOf(baseOf(options, policy.base), platform)).length,
-    0,
+/** In the order of the report. */
+const cellsOf = ({ policy }: Named, options: RawOptions): Config[] =>
+  platformsOf(options).flatMap((platform) =>
+    vmmsOf(options).flatMap((vmm) =>
+      failOf(options, failuresOf(baseOf(options, policy.base), platform)).map((fail) => ({
+        ...configOf(options, policy.base, platform, vmm, 'small'),
+        fail,
+      })),
+    ),
   );
 
 /** One policy on all the platforms asked for; what was found before an error of the policy is kept. */
 function runPolicy(
-  { policy, bundled, file }: Named,
+  named: Named,
   options: RawOptions,
   session: Session,
   base: BaseFindings,
   corpus: readonly CorpusEntry[],
+  pool: Pool,
   startCell: (what: string) => void,
 ): Ran {
-  const results: Result[] = [];
+  const { policy, bundled, file } = named;
+  const cells = cellsOf(named, options);
+  const found = new Map<Config, Result>();
   const statuses: number[] = [];
+  const ran = (): Ran => ({ results: cells.flatMap((config) => found.get(config) ?? []), statuses });
   const only = parseOnly(options.only);
   const runs = options.runs === undefined ? RUNS_DEFAULT : numberOf('--runs', options.runs, 0, RUNS_MAX);
-  for (const platform of platformsOf(options))
-    for (const vmm of vmmsOf(options))
-      for (const fail of failOf(options, failuresOf(baseOf(options, policy.base), platform))) {
-        if (session.interrupted()) return { results, statuses };
-        const config = { ...configOf(options, policy.base, platform, vmm, 'small'), fail };
-        startCell(
-          [policy.name, platform, `VMM ${vmm}`, ...(fail === null ? [] : [`fail ${fail}`])].join(', '),
-        );
-        try {
-          const result = check(config, policy, base, {
-            seed: seedOf(options),
-            runs,
-            corpus,
-            explain: options.all === true || formatOf(options) === 'json' ? 'all' : 'gravest',
-            flip: true,
-            token: bundled ? tokenText : null,
-            stop: session.stop,
-            progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
-            ...(only === undefined ? {} : { only }),
-            ...guardOf(bundled),
-            ...besideOf({ policy, bundled, ...(file === undefined ? {} : { file }) }, only),
-          });
-          results.push(file === undefined ? result : { ...result, policyFile: file });
-          statuses.push(
-            result.verdict === 'violated'
-              ? STATUS.violated
-              : result.verdict === 'vacuous'
-                ? STATUS.vacuous
-                : STATUS.conformant,
-          );
-        } catch (error) {
-          session.clearProgress();
-          if (error instanceof PolicyError) {
-            complain(
-              `${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: the policy breaks the API: ${error.message}`,
-            );
-            return { results, statuses: [...statuses, STATUS.policyError] };
-          }
-          if (!(error instanceof SuiteError)) throw error;
-          complain(
-            `${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: a bug of the suite: ${error.message}. Please report it.`,
-          );
-          return { results, statuses: [...statuses, STATUS.bug] };
-        }
+  for (const config of longestFirst(cells).reverse()) {
+    if (session.interrupted()) return ran();
+    const { platform, vmm, fail } = config;
+    startCell([policy.name, platform, `VMM ${vmm}`, ...(fail === null ? [] : [`fail ${fail}`])].join(', '));
+    const complainOf = (what: string): void =>
+      complain(`${policy.name} on ${config.base}, ${platform}, VMM ${vmm}: ${what}`);
+    try {
+      const result = check(config, policy, base, {
+        seed: seedOf(options),
+        runs,
+        corpus,
+        explain: options.all === true || formatOf(options) === 'json' ? 'all' : 'gravest',
+        flip: true,
+        token: bundled ? tokenText : null,
+        stop: session.stop,
+        progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
+        ...(only === undefined ? {} : { only }),
+        ...guardOf(bundled),
+        beside: besideOf(pool, named, only),
+      });
+      found.set(config, file === undefined ? result : { ...result, policyFile: file });
+      statuses.push(
+        result.verdict === 'violated'
+          ? STATUS.violated
+          : result.verdict === 'vacuous'
+            ? STATUS.vacuous
+            : STATUS.conformant,
+      );
+    } catch (error) {
+      session.clearProgress();
+      if (error instanceof PolicyError) {
+        complainOf(`the policy breaks the API: ${error.message}`);
+        statuses.push(STATUS.policyError);
+        return ran();
       }
-  return { results, statuses };
+      if (!(error instanceof SuiteError)) throw error;
+      complainOf(`a bug of the suite: ${error.message}. Please report it.`);
+      statuses.push(STATUS.bug);
+      return ran();
+    }
+  }
+  return ran();
 }
 
 /** The report in the format asked for. Mail: the gravest axiom, or every violation. */
@@ -192,10 +204,17 @@ export async function checkCommand(words: readonly string[], options: RawOptions
   const corpus = corpusEntries();
   const session = openSession(timeOf(options));
   const base = makeBaseFindings();
-  const cells = policies.reduce((sum, named) => sum + cellsOf(named, options), 0);
+  const cells = policies.reduce((sum, named) => sum + cellsOf(named, options).length, 0);
   let cell = 0;
   const startCell = (what: string): void => session.startCell(++cell, cells, what);
-  const ran = policies.map((named) => runPolicy(named, options, session, base, corpus, startCell));
+  const pool = openPool();
+  /* where time is short, what is searched ahead may never be asked for */
+  if (timeOf(options) === null)
+    for (const named of policies)
+      for (const config of longestFirst(cellsOf(named, options)))
+        searchAhead(pool, named, parseOnly(options.only), config, session.stop);
+  const ran = policies.map((named) => runPolicy(named, options, session, base, corpus, pool, startCell));
+  pool.close();
   session.clearProgress();
   session.close();
   const report: RunReport = { version: 1, seed: seedOf(options), results: ran.flatMap((r) => r.results) };

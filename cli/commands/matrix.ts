@@ -8,6 +8,7 @@ import { type CheckOptions, check, makeBaseFindings } from '../../properties/che
 import { matrixJson } from '../../reports/json.ts';
 import { type MatrixCell, matrix } from '../../reports/matrix.ts';
 import { besideOf } from '../beside.ts';
+import { openPool } from '../pool.ts';
 import { asciiOf, plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Session, openSession, prepareOut, print } from '../session.ts';
@@ -41,6 +42,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
   if (options.out !== undefined) prepareOut(options.out);
   const session: Session = openSession(null);
   const base = makeBaseFindings();
+  const pool = openPool();
   const checkOptions = (what: string, named: Named, stop: () => boolean): CheckOptions => ({
     seed: seedOf(options),
     runs: 0,
@@ -48,7 +50,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     flip: false,
     token: named.bundled ? tokenText : null,
     ...guardOf(named.bundled),
-    ...besideOf(named, undefined),
+    beside: besideOf(pool, named, undefined),
     stop,
     progress: (progress) => session.progress(what, progress),
   });
@@ -96,6 +98,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     cell.reached = `small ${word(result)}`;
   }
   session.clearProgress();
+  pool.close();
   session.close();
   const rows: MatrixCell[] = cells.map(({ named, config, result, reached }) => ({
     policy: named.policy.name,

@@ -20,6 +20,7 @@ import { type Model, freeEnvironment, makeModel } from '../../properties/system.
 import { decodeFinding, findingOf } from '../../properties/token.ts';
 import { TokenError } from '../../reports/token.ts';
 import { besideOf } from '../beside.ts';
+import { openPool } from '../pool.ts';
 import { readText } from '../files.ts';
 import { bundledNamed, plantedFaults, policiesOf } from '../policies.ts';
 import { complain, openSession, prepareOut, print, writeOut } from '../session.ts';
@@ -184,8 +185,13 @@ export async function replayCommand(words: readonly string[], options: Options):
   const checking = { ...checkOptions(options, bundled), stop: session.stop };
   const again = (): Finding | null => {
     const file = bundled || options.policy === undefined ? {} : { file: options.policy };
-    const beside = besideOf({ policy: model.policy, bundled, ...file }, undefined);
-    return recertify(model, key, { ...checking, ...beside }, written?.calls);
+    const pool = openPool();
+    const beside = besideOf(pool, { policy: model.policy, bundled, ...file }, undefined);
+    try {
+      return recertify(model, key, { ...checking, beside }, written?.calls);
+    } finally {
+      pool.close();
+    }
   };
   const finding = moved || stale.length > 0 ? written : (again() ?? written);
   for (const sentence of stale) complain(sentence);
