@@ -101,7 +101,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'record_dirty() of iommupt counts a contiguous entry one item short',
     verdict: 'found',
     because:
-      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported. A read that begins at that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held (dirty-cases.test.ts; the C of iova_bitmap.c, compiled alone, does the same). AMDv1 has such entries of any power of two; with 4K items and IOMMU_OPTION_HUGE_PAGES 0 there are none. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives.',
+      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported. A read that begins at that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held (dirty-cases.test.ts; the C of iova_bitmap.c, compiled alone, does the same). AMDv1 has such entries, of any power of two; VT-d has none, nor has AMDv1 with IOMMU_OPTION_HUGE_PAGES 0. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives.',
     shows: any,
   },
   {
