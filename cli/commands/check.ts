@@ -1,7 +1,7 @@
 // check: judge policies; print one report.
 
 import { PolicyError, SuiteError } from '../../engine/errors.ts';
-import type { Result, RunReport } from '../../models/results.ts';
+import type { Result, RunReport, Vmm } from '../../models/results.ts';
 import { type BaseFindings, check, makeBaseFindings } from '../../properties/check.ts';
 import { type CorpusEntry, CorpusError, loadCorpus } from '../../properties/corpus.ts';
 import type { TokenText } from '../../properties/token.ts';
@@ -17,7 +17,7 @@ import { plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Pool, openPool } from '../pool.ts';
 import { type Session, complain, openSession, prepareOut, print, writeOut } from '../session.ts';
-import { type Config, VMMS, failuresOf } from '../../models/bounds.ts';
+import { type Config, failuresOf } from '../../models/bounds.ts';
 import { STATUS, worstStatus } from '../status.ts';
 import {
   type Format,
@@ -60,8 +60,10 @@ export function timeOf(options: RawOptions): number | null {
  * The searches of an adversarial VMM are long and those of a cooperative one are short: a worker begins with the former
  * while this thread judges the latter.
  */
-const longestFirst = (cells: readonly Config[]): Config[] =>
-  VMMS.flatMap((vmm) => cells.filter((cell) => cell.vmm === vmm));
+const SEARCHED: readonly Vmm[] = ['adversarial', 'cooperative'];
+const JUDGED: readonly Vmm[] = ['cooperative', 'adversarial'];
+const inOrder = (cells: readonly Config[], vmms: readonly Vmm[]): Config[] =>
+  vmms.flatMap((vmm) => cells.filter((cell) => cell.vmm === vmm));
 
 interface Ran {
   /** In the order of the report. */
@@ -97,7 +99,7 @@ function runPolicy(
   const ran = (): Ran => ({ results: cells.flatMap((config) => found.get(config) ?? []), statuses });
   const only = parseOnly(options.only);
   const runs = options.runs === undefined ? RUNS_DEFAULT : numberOf('--runs', options.runs, 0, RUNS_MAX);
-  for (const config of longestFirst(cells).reverse()) {
+  for (const config of inOrder(cells, JUDGED)) {
     if (session.interrupted()) return ran();
     const { platform, vmm, fail } = config;
     startCell([policy.name, platform, `VMM ${vmm}`, ...(fail === null ? [] : [`fail ${fail}`])].join(', '));
@@ -211,7 +213,7 @@ export async function checkCommand(words: readonly string[], options: RawOptions
   /* where time is short, what is searched ahead may never be asked for */
   if (timeOf(options) === null)
     for (const named of policies)
-      for (const config of longestFirst(cellsOf(named, options)))
+      for (const config of inOrder(cellsOf(named, options), SEARCHED))
         searchAhead(pool, named, parseOnly(options.only), config, session.stop);
   const ran = policies.map((named) => runPolicy(named, options, session, base, corpus, pool, startCell));
   pool.close();
