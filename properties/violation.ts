@@ -1,7 +1,6 @@
 // A finding as a report says it: trace, consequence, reasons, assumptions it depends on, token.
 
 import type { Policy } from '../api/index.ts';
-import { explore } from '../engine/explore.ts';
 import { type System, withPlaceBits } from '../engine/system.ts';
 import {
   type Assumptions,
@@ -19,7 +18,8 @@ import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
 import { encodeFinding } from './token.ts';
 import { doesTheSame } from './blame.ts';
-import { type CheckOptions, build, modelOptions } from './search.ts';
+import { searchParts } from './parts.ts';
+import { type CheckOptions, build, modelOptions, stopOf } from './search.ts';
 import { whyOf } from './why.ts';
 
 /** Sentences of why. */
@@ -43,6 +43,17 @@ function hitsAgain(system: System, { key, path, system: foundIn }: Finding): boo
   return found.includes(key.property);
 }
 
+/** With the same moves, with the same calls in any order, or with any calls as many. */
+function isHit(model: Model, finding: Finding, options: CheckOptions): boolean {
+  const { key, calls } = finding;
+  if (withPlaceBits(build(model, calls), (system) => hitsAgain(system, finding))) return true;
+  if (doesTheSame(model, finding)) return true;
+  const until = [key.property];
+  const { beside } = options;
+  const how = { until, stop: stopOf(options, calls), beside, meanwhile: () => {} };
+  return searchParts(model, calls, how).hits[key.property] > 0;
+}
+
 /**
  * Assumptions of this platform that change whether the key is hit, and those that were tried without effect.
  */
@@ -52,22 +63,13 @@ function flips(
   finding: Finding,
   options: CheckOptions,
 ): { on: string[]; without: string[] } {
-  const { key, calls } = finding;
   const on: string[] = [];
   const without: string[] = [];
   for (const { name } of relevantAssumptions(config)) {
     if (options.stop?.() === true) break;
     const flipped = flip(config, name as AssumptionName);
     const model = makeModel(flipped, policy, modelOptions(options));
-    const isHit = withPlaceBits(build(model, calls), (system) => {
-      if (hitsAgain(system, finding)) return true;
-      const until = [key.property];
-      const { hits, complete } = explore(system, { eager: true, until, statesMax: config.bounds.maxStates });
-      if (hits[key.property] > 0) return true;
-      /* too many states: at least its own calls, in every order */
-      return !complete && doesTheSame(model, finding);
-    });
-    if (isHit) without.push(name);
+    if (isHit(model, finding, options)) without.push(name);
     /* with its value in force: the other one makes the finding go away */
     else on.push(`${name}=${String(config.assumptions[name as AssumptionName])}`);
   }
