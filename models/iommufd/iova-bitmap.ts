@@ -155,22 +155,30 @@ export function iova_bitmap_set(k: Kernel, bitmap: iova_bitmap, from: bigint, si
   const { mapped } = bitmap;
   let iova = from;
   let length = size;
-  for (;;) {
+  update_indexes: for (;;) {
     if (!iova_bitmap_mapped_range(mapped, iova, length))
       if (iova_bitmap_advance_to(k, bitmap, iova) !== 0) return;
     const skip = mapped.pgoff * BITS_PER_BYTE;
-    let cur_bit = (u64(iova - mapped.iova) >> mapped.pgshift) + skip;
-    const last_bit = (u64(iova + length - 1n - mapped.iova) >> mapped.pgshift) + skip;
-    while (cur_bit <= last_bit && cur_bit / BITS_PER_PAGE < BigInt(mapped.pages.length)) {
+    let cur_bit = u64((u64(iova - mapped.iova) >> mapped.pgshift) + skip);
+    const last_bit = u64((u64(iova + length - 1n - mapped.iova) >> mapped.pgshift) + skip);
+    do {
+      const page_idx = cur_bit / BITS_PER_PAGE;
       const offset = cur_bit % BITS_PER_PAGE;
-      const nbits = min(BITS_PER_PAGE - offset, last_bit - cur_bit + 1n);
-      setBits(k, mapped.pages[Number(cur_bit / BITS_PER_PAGE)], offset, nbits);
+      const rest = u64(last_bit - cur_bit + 1n);
+      const nbits = min(BITS_PER_PAGE - offset, rest);
+      if (page_idx >= BigInt(mapped.pages.length)) {
+        const left = u64(rest << mapped.pgshift);
+        if (left === length)
+          oops(k, 'endless-loop', 'iova_bitmap_set', 'goes back to update_indexes for ever');
+        iova = u64(iova + length - left);
+        length = left;
+        continue update_indexes;
+      }
+      if (nbits === 0n && cur_bit <= last_bit)
+        oops(k, 'endless-loop', 'iova_bitmap_set', 'sets no bit for ever');
+      setBits(k, mapped.pages[Number(page_idx)], offset, nbits);
       cur_bit += nbits;
-    }
-    if (cur_bit > last_bit) return;
-    const left = u64((last_bit - cur_bit + 1n) << mapped.pgshift);
-    if (left === length) oops(k, 'endless-loop', 'iova_bitmap_set', 'goes back to update_indexes for ever');
-    iova = u64(iova + length - left);
-    length = left;
+    } while (cur_bit <= last_bit);
+    return;
   }
 }

@@ -47,6 +47,19 @@ describe('U12: a contiguous entry of eight items', () => {
     }
     expect(read(written(LINUX_7_2_REPAIRED), last, MOCK_PAGE)).toEqual({ rc: 0, bits: [0] });
   });
+
+  test('with a bit for each byte, last_bit + 1 wraps: nothing is set, and whether it ends is by chance', () => {
+    const last = { iova: BigInt(BASE + SIZE - MOCK_PAGE), length: BigInt(MOCK_PAGE), page_size: 1n };
+    expect(() => readDirty(written(LINUX_7_2), last)).toThrow('sets no bit for ever');
+    const data = BigInt(BITMAP + 8);
+    expect(readDirty(written(LINUX_7_2), { ...last, data })).toEqual({ rc: 0, bits: [] });
+    expect(readDirty(written(LINUX_7_2_REPAIRED), last)).toEqual({ rc: 0, bits: upTo(MOCK_PAGE) });
+  });
+
+  test('a bit of two items shows the last as well', () => {
+    const asked = { length: BigInt(SIZE), page_size: BigInt(2 * MOCK_PAGE) };
+    expect(readDirty(written(LINUX_7_2), asked)).toEqual({ rc: 0, bits: upTo(4) });
+  });
 });
 
 test('U13: bits of a large leaf are set beyond the bitmap, and the rest of the leaf is clean', () => {
