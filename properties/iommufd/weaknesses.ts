@@ -101,7 +101,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'record_dirty() of iommupt counts a contiguous entry one item short',
     verdict: 'found',
     because:
-      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported. A read that begins at that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held (dirty-cases.test.ts; the C of iova_bitmap.c, compiled alone, does the same). AMDv1 has such entries, of any power of two; VT-d has none, nor has AMDv1 with IOMMU_OPTION_HUGE_PAGES 0. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives.',
+      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported, and the range that is gathered for the flush is as short. One page of 16 for an entry of 64K, 2M of one of 4M; only a page_size of two items or more hides it. A read that begins in that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held for reading (dirty-cases.test.ts). Not run on a kernel; compiled for user space, record_dirty(), the walk, fmt/amdv1.h and iova_bitmap.c do the same. Of the formats that track dirty pages VT-d has no such entry; AMDv1 has, where IOVA and memory are aligned, but not with IOMMU_OPTION_HUGE_PAGES 0, amd_iommu=nohugepages or amd_iommu=v2_pgsizes_only. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives: it has to change with record_dirty().',
     shows: any,
   },
   {
@@ -109,14 +109,15 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'GET_DIRTY_BITMAP of a part of a leaf makes the whole leaf clean',
     verdict: 'found',
     because:
-      'What was written in the rest of it is reported neither by this call nor by the next; the flush is for the part as well. A leaf of one item is recorded with its full length from where the range begins: bits beyond the bitmap are set, as far as its last page is pinned (dirty-cases.test.ts).',
+      'What was written in the rest of it is reported neither by this call nor by the next. What is recorded and flushed begins where the range does: of a contiguous entry the items of the range, of a leaf of one item its full length from there on. The flush may leave a part of the leaf out; bits beyond the bitmap are set, up to the end of the last page that is pinned for it (dirty-cases.test.ts).',
     shows: any,
   },
   {
     id: 'U14',
     says: 'iommu_read_and_clear_dirty() drops what iova_bitmap_for_each() returns',
     verdict: 'found',
-    because: 'A range with a hole is 0, not -EINVAL: what lies behind the hole looks clean.',
+    because:
+      'A range with a hole is 0, not the -EINVAL that __iommu_read_and_clear_dirty() returns: what lies behind the hole looks clean.',
     shows: any,
   },
   {
@@ -124,6 +125,6 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'dirty bits are cleared though their bitmap cannot be pinned',
     verdict: 'shown',
     because:
-      'dirty-cases.test.ts: iova_bitmap_alloc() pins nothing, iova_bitmap_set() returns nothing. A bad address is 0, and the bits are gone.',
+      'dirty-cases.test.ts: iova_bitmap_alloc() pins nothing, iova_bitmap_set() returns void, and pt_entry_make_write_clean() follows. A bad address is 0, not -EFAULT, and the bits are gone.',
   },
 ];
