@@ -114,8 +114,13 @@ function plainReads(
   return best;
 }
 
+/** A write behind a read that clears may be lost by an IOTLB that a flush has passed by: U13 needs none. */
+const writesBehindClear = (ops: readonly DirtyOp[]): boolean =>
+  ops.some(({ op }, i) => op === 'write' && ops.slice(0, i).some((each) => each.op === 'get' && each.clear));
+
 function huntDirty(id: string, fn: Functions, seed: number): Trace | null {
-  const shows = (data: DirtyData): boolean => runDirty(data, fn).length > 0;
+  const shows = (data: DirtyData): boolean =>
+    !(id === 'U13' && writesBehindClear(data.ops)) && runDirty(data, fn).length > 0;
   const showsIn = (data: DirtyData) => (ops: readonly DirtyOp[]) => shows({ ...data, ops });
   const result = fc.check(
     fc.property(dirtyArbitrary, (data) => !shows(data)),
