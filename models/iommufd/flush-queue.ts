@@ -3,7 +3,8 @@
 // a place where others may come in, and says what was done before it.
 
 // MODEL: one CPU unmaps, and has the only ring; another has the timer. Of the stores of the first only the clear of a
-// PTE can wait in its store buffer; those of the second are seen at once.
+// PTE can wait in its store buffer; those of the second are seen at once. The other pair of that smp_mb(), smp_wmb() of
+// iommu_dma_init_fq(), is not here: the queue is there from the start.
 
 export type FlushQueueSteps = Generator<string, void>;
 
