@@ -83,7 +83,7 @@ export function iopt_alloc_iova(
   addr: number,
   length: number,
 ): { readonly rc: number; readonly iova: number } {
-  if (length === 0 || length >= ULONG_MAX / 2) return { rc: EOVERFLOW, iova: 0 };
+  if (length === 0 || length >= Math.floor(ULONG_MAX / 2)) return { rc: EOVERFLOW, iova: 0 };
   const power = roundup_pow_of_two(length);
   let alignment = addr === 0 ? power : Math.min(power, lowestBit(addr));
   alignment = Math.min(alignment, HPAGE_SIZE);
