@@ -87,6 +87,8 @@ export type Breach =
   | 'dirty-page-invented'
   | 'user-memory-overwritten'
   | 'wrong-errno'
+  | 'bad-iova'
+  | 'wrong-areas'
   | 'not-undone';
 
 export interface Finding {

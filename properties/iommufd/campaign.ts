@@ -7,6 +7,7 @@ import {
   type DirtyOp,
   dirtyArbitrary,
 } from '../../arbitraries/iommufd-dirty.ts';
+import { type IovaData, type IovaOp, iovaArbitrary } from '../../arbitraries/iommufd-iova.ts';
 import { type SequenceData, fileSequenceArbitrary, sequenceArbitrary } from '../../arbitraries/iommufd.ts';
 import {
   type DomainOp,
@@ -22,6 +23,7 @@ import { hunt } from './hunt.ts';
 import { invariantOf } from './invariants.ts';
 import { FLUSH_QUEUE_FAULTS, runFlushQueue } from './flush-queue-run.ts';
 import { runDomain } from './iotlb-run.ts';
+import { runIova } from './iova-run.ts';
 import { ROWS, blamePolicy, variantOf } from './rows.ts';
 
 export interface Trace {
@@ -35,6 +37,7 @@ export interface Trace {
   readonly noGaps?: boolean;
   readonly queue?: readonly FlushQueueOp[];
   readonly dirty?: DirtyData;
+  readonly iova?: IovaData;
 }
 
 const RUNS = 20_000;
@@ -150,11 +153,58 @@ function huntQueue(fault: Fault, seed: number): Trace | null {
   return { id: fault.id, runs: result.numRuns, invariant: 'flush-before-reuse', detail, queue };
 }
 
+/** Each number goes to the first of these that will do, and is not more than it was. */
+const SMALL = [0, 1, 2, 4];
+
+function smaller<T extends object>(data: T, shows: (data: T) => boolean): T {
+  let best = data;
+  for (const name of Object.keys(data)) {
+    const put = (value: unknown): T =>
+      Object.assign(Array.isArray(best) ? best.slice() : { ...best }, { [name]: value }) as T;
+    const value: unknown = Object.entries(best).find(([key]) => key === name)?.[1];
+    if (typeof value === 'object' && value !== null) {
+      best = put(smaller(value, (next) => shows(put(next))));
+    } else if (typeof value === 'number') {
+      const least = name === 'length' ? 1 : 0;
+      const n = SMALL.find((each) => each >= least && (value < 0 || each < value) && shows(put(each)));
+      if (n !== undefined) best = put(n);
+    }
+  }
+  return best;
+}
+
+function huntIova(fault: Fault, seed: number): Trace | null {
+  const fn = faulty(fault);
+  const wanted = ({ invariant }: { readonly invariant: string }): boolean =>
+    fault.breaks === undefined || fault.breaks === invariant;
+  const shows = (data: IovaData): boolean => runIova(data, fn).violations.some(wanted);
+  const result = fc.check(
+    fc.property(iovaArbitrary, (data) => !shows(data)),
+    { seed, numRuns: RUNS },
+  );
+  if (!result.failed || result.counterexample === null) return null;
+  let [data] = result.counterexample;
+  for (const plain of [{ domain: false }, { large: true }]) {
+    const next = { ...data, ...plain };
+    if (shows(next)) data = next;
+  }
+  const world = data;
+  const ops = dropOps<IovaOp>(world.ops, (some) => shows({ ...world, ops: some }));
+  const iova = smaller({ ...world, ops }, shows);
+  const [{ invariant, detail }] = runIova(iova, fn).violations.filter(wanted);
+  return { id: fault.id, runs: result.numRuns, invariant, detail, iova };
+}
+
+const HUNTS: Partial<Record<Fault['by'], (fault: Fault, seed: number) => Trace | null>> = {
+  sequences: (fault, seed) => huntIn(fault.id, faulty(fault), seed),
+  domain: huntDomain,
+  'IOVA space': huntIova,
+  'dirty tracking': (fault, seed) => huntDirty(fault.id, faulty(fault), seed),
+  'flush queue': huntQueue,
+};
+
 export function huntFault(fault: Fault, seed: number): Trace | null {
-  if (fault.by === 'sequences') return huntIn(fault.id, faulty(fault), seed);
-  if (fault.by === 'domain') return huntDomain(fault, seed);
-  if (fault.by === 'dirty tracking') return huntDirty(fault.id, faulty(fault), seed);
-  return fault.by === 'flush queue' ? huntQueue(fault, seed) : null;
+  return HUNTS[fault.by]?.(fault, seed) ?? null;
 }
 
 /** Weaknesses of dirty tracking. */
@@ -167,8 +217,7 @@ export function hunters(seed: number): ReadonlyMap<string, () => Trace | null> {
   for (const id of Object.keys(REPAIRS))
     out.set(id, () => (OF_DIRTY.has(id) ? huntDirty : huntIn)(id, repairedBut(id), seed));
   for (const fault of FAULTS)
-    if (['sequences', 'domain', 'dirty tracking', 'flush queue'].includes(fault.by))
-      out.set(fault.id, () => huntFault(fault, seed));
+    if (HUNTS[fault.by] !== undefined) out.set(fault.id, () => huntFault(fault, seed));
   return out;
 }
 

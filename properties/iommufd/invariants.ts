@@ -6,18 +6,18 @@ import type { Breach, Finding } from '../../models/iommufd/kernel.ts';
 import {
   accountsDiffer,
   areasMeet,
-  counted,
   detachedHasLeaves,
   domainDiffers,
   domainHasMore,
   first,
   mmUsersDiffer,
+  npinnedDiffers,
   pinsDiffer,
   storageDiffers,
   trackerDiffers,
   xarrayDiffers,
 } from './judge.ts';
-import { type World, allAreas, allPages, pinnedIndexes } from './world.ts';
+import { type World, allAreas, allPages } from './world.ts';
 
 export interface IommufdInvariant {
   readonly name: string;
@@ -34,13 +34,7 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
     name: 'npinned-counts-held-indexes',
     says: 'npinned is the number of indexes in the union of access_itree and domains_itree.',
     source: `${PAGES_C}: header comment, "If no interval includes the index then it is not pinned"`,
-    judge: (world) =>
-      first(counted(world), (pages) => {
-        const held = pinnedIndexes(pages).size;
-        return held === pages.npinned
-          ? null
-          : `pages ${pages.id}: npinned ${pages.npinned}, ${held} indexes are held`;
-      }),
+    judge: npinnedDiffers,
   },
   {
     name: 'npinned-at-most-npages',
@@ -253,8 +247,20 @@ export const INVARIANTS: readonly IommufdInvariant[] = [
   {
     name: 'errno-as-documented',
     says: 'Of several bad arguments the first in the order of the tests decides.',
-    source: 'Linux 7.2 drivers/iommu/iommufd/hw_pagetable.c, io_pagetable.c: iommufd_check_iova_range()',
+    source: 'Linux 7.2 drivers/iommu/iommufd: ioas.c, io_pagetable.c, vfio_compat.c, hw_pagetable.c',
     breaches: ['wrong-errno'],
+  },
+  {
+    name: 'automatic-iova-fits',
+    says: 'An automatic IOVA is not 0, is as aligned as the address, and lies in the allowed list if there is one, apart from reserved ranges and areas.',
+    source: 'Linux 7.2 drivers/iommu/iommufd/io_pagetable.c: iopt_alloc_iova(); selftest area_auto_iova',
+    breaches: ['bad-iova'],
+  },
+  {
+    name: 'areas-as-mapped',
+    says: 'The areas are what was mapped and not unmapped, each of its memory; an unmap tells the size of what it removed.',
+    source: 'include/uapi/linux/iommufd.h: struct iommu_ioas_map, iommu_ioas_unmap',
+    breaches: ['wrong-areas'],
   },
   {
     name: 'all-or-nothing',

@@ -25,6 +25,15 @@ export function first<T>(list: readonly T[], wrong: (each: T) => string | null):
 export const counted = (world: World): iopt_pages[] =>
   allPages(world).filter((pages) => !iopt_is_dmabuf(pages));
 
+export function npinnedDiffers(world: World): string | null {
+  return first(counted(world), (pages) => {
+    const held = pinnedIndexes(pages).size;
+    return held === pages.npinned
+      ? null
+      : `pages ${pages.id}: npinned ${pages.npinned}, ${held} indexes are held`;
+  });
+}
+
 /** How many indexes of PINNED lie in each folio, over all pages. */
 export function expectedPins(world: World): Map<number, number> {
   const out = new Map<number, number>();

@@ -22,6 +22,7 @@ import { FAULTS, faulty } from './faults.ts';
 import { invariantOf } from './invariants.ts';
 import { FLUSH_QUEUE_FAULTS, runFlushQueue } from './flush-queue-run.ts';
 import { runDomain } from './iotlb-run.ts';
+import { runIova } from './iova-run.ts';
 import { ROWS, blamePolicy, classify, variantOf } from './rows.ts';
 import { runSequence } from './run.ts';
 import { type TraceFile, withTables } from './tables.ts';
@@ -34,6 +35,11 @@ const file = JSON.parse(read('./traces.json')) as TraceFile;
 const page = read('../../docs/iommufd.md');
 const traceOf = (id: string): Trace | undefined => file.traces.find((trace) => trace.id === id);
 
+const plantedIn = (id: string): Functions => {
+  const fault = FAULTS.find((each) => each.id === id);
+  return fault === undefined ? repairedBut(id) : faulty(fault);
+};
+
 /** Whether a sequence shows what the trace is for. */
 function shows(trace: Trace, data: NonNullable<Trace['data']>): boolean {
   const row = ROWS.find((each) => each.id === trace.id);
@@ -43,9 +49,7 @@ function shows(trace: Trace, data: NonNullable<Trace['data']>): boolean {
       (each) => wanted(each) && blamePolicy(data, each),
     );
   }
-  const fault = FAULTS.find((each) => each.id === trace.id);
-  const fn: Functions = fault === undefined ? repairedBut(trace.id) : faulty(fault);
-  return runSequence(data, fn).violations.length > 0;
+  return runSequence(data, plantedIn(trace.id)).violations.length > 0;
 }
 
 describe('rows of the RFC of 25 Feb 2026', () => {
@@ -71,10 +75,17 @@ describe('rows of the RFC of 25 Feb 2026', () => {
 
 test('each operation of each trace is needed', () => {
   for (const trace of file.traces) {
-    const { data, dirty } = trace;
+    const { data, dirty, iova } = trace;
+    if (iova !== undefined) {
+      const fn = plantedIn(trace.id);
+      for (let i = 0; iova.ops.length > 1 && i < iova.ops.length; i++)
+        expect(
+          runIova({ ...iova, ops: iova.ops.filter((_, j) => j !== i) }, fn).violations,
+          trace.id,
+        ).toEqual([]);
+    }
     if (dirty !== undefined) {
-      const fault = FAULTS.find(({ id }) => id === trace.id);
-      const fn = fault === undefined ? repairedBut(trace.id) : faulty(fault);
+      const fn = plantedIn(trace.id);
       for (let i = 0; dirty.ops.length > 1 && i < dirty.ops.length; i++)
         expect(runDirty({ ...dirty, ops: dirty.ops.filter((_, j) => j !== i) }, fn), trace.id).toEqual([]);
     }
@@ -118,8 +129,8 @@ describe('planted faults', () => {
     const trace = traceOf(id);
     if (fault === undefined) throw new Error(id);
     if (trace === undefined) {
-      expect(['sequences', 'domain', 'dirty tracking', 'flush queue']).not.toContain(fault.by);
-      if (fault.by !== 'conformance') expect(fault.because ?? '').toMatch(/\w+ \w+/);
+      expect(['equivalent', 'concurrent']).toContain(fault.by);
+      expect(fault.because ?? '').toMatch(/\w+ \w+/);
     } else if (trace.domain !== undefined) {
       const noGaps = trace.noGaps === true;
       expect(runDomain(trace.domain, faulty(fault), noGaps).findings.length).toBeGreaterThan(0);
@@ -129,6 +140,11 @@ describe('planted faults', () => {
         trace.invariant,
       );
       expect(runDirty(trace.dirty, LINUX_7_2_REPAIRED)).toEqual([]);
+    } else if (trace.iova !== undefined) {
+      expect(runIova(trace.iova, faulty(fault)).violations.map(({ invariant }) => invariant)).toContain(
+        trace.invariant,
+      );
+      expect(runIova(trace.iova, LINUX_7_2_REPAIRED).violations).toEqual([]);
     } else if (trace.queue !== undefined) {
       expect(runFlushQueue(trace.queue, FLUSH_QUEUE_FAULTS[id]).wrong).not.toBeNull();
       expect(runFlushQueue(trace.queue, FLUSH_QUEUE).wrong).toBeNull();
@@ -219,9 +235,7 @@ test('what fires in a trace is listed', () => {
   for (const trace of file.traces) {
     if (trace.data === undefined) continue;
     const row = ROWS.find(({ id }) => id === trace.id);
-    const fault = FAULTS.find(({ id }) => id === trace.id);
-    const fn =
-      row !== undefined ? variantOf(row) : fault !== undefined ? faulty(fault) : repairedBut(trace.id);
+    const fn = row !== undefined ? variantOf(row) : plantedIn(trace.id);
     for (const { breach, at } of runSequence(trace.data, fn).violations)
       if (breach === 'warn') expect(WARNS.map((each) => each.at)).toContain(at);
   }

@@ -8,7 +8,7 @@ import { INVARIANTS } from './invariants.ts';
 import { ROWS } from './rows.ts';
 import { WARNS } from './warns.ts';
 import { WEAKNESSES } from './weaknesses.ts';
-import { dirtyInWords, domainInWords, inWords, queueInWords } from './words.ts';
+import { dirtyInWords, domainInWords, inWords, iovaInWords, queueInWords } from './words.ts';
 
 export interface TraceFile {
   readonly seed: number;
@@ -29,7 +29,9 @@ function traceIn(file: TraceFile, id: string): string {
         ? domainInWords(trace.domain, trace.noGaps === true)
         : trace.dirty !== undefined
           ? dirtyInWords(trace.dirty)
-          : queueInWords(runFlushQueue(trace.queue ?? [], FLUSH_QUEUE_FAULTS[id]).steps);
+          : trace.iova !== undefined
+            ? iovaInWords(trace.iova)
+            : queueInWords(runFlushQueue(trace.queue ?? [], FLUSH_QUEUE_FAULTS[id]).steps);
   return `${steps.join('; ')} (${trace.invariant}; run ${trace.runs})`;
 }
 

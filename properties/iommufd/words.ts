@@ -2,6 +2,7 @@
 
 import type { DirtyData, DirtyOp } from '../../arbitraries/iommufd-dirty.ts';
 import type { DomainOp } from '../../arbitraries/iommufd-iotlb.ts';
+import type { IovaData, IovaOp } from '../../arbitraries/iommufd-iova.ts';
 import type { OpData, Piece, SequenceData, WorldData } from '../../arbitraries/iommufd.ts';
 
 const SOURCES = ['user memory', 'memfd', 'gmem', 'dma-buf', 'other file'];
@@ -112,6 +113,46 @@ export const dirtyInWords = (data: DirtyData): string[] => [
   ...(data.dirtyOps ? [] : ['no dirty_ops']),
   ...(data.offset === 0 ? [] : [`bitmap at ${data.offset} in its page`]),
   ...data.ops.map(dirtyWords),
+];
+
+/** Negative: from the end of what an unsigned long holds. */
+const place = (units: number): string => (units < 0 ? `2^64 - ${kib(-units)}` : kib(units));
+
+function iovaWords(op: IovaOp): string {
+  const of = op.ioas === 0 ? '' : ' of IOAS 1';
+  const less = 'odd' in op && op.odd !== 'nothing' ? `, ${op.odd} one byte less` : '';
+  switch (op.op) {
+    case 'allow': {
+      const ranges = op.ranges.map(({ at, length }) => `${place(length)} at ${place(at)}`);
+      return `allow ${ranges.length === 0 ? 'everything' : ranges.join(' and ')}${of}`;
+    }
+    case 'reserve':
+      return `reserve ${place(op.length)} at ${place(op.at)}${of}`;
+    case 'map': {
+      const from = op.va < 0 ? `user_va ${place(op.va)}` : `${kib(op.va)} of user memory`;
+      const where = op.fixed ? ` at iova ${place(op.at)}` : '';
+      return `map ${place(op.length)} from ${from}${where}${of}${op.write ? ', writable' : ''}${less}`;
+    }
+    case 'copy': {
+      const where = op.fixed ? ` at iova ${place(op.at)}` : '';
+      const from = `iova ${place(op.source)} of IOAS ${op.from}`;
+      return `copy ${place(op.length)} from ${from} to IOAS ${op.ioas}${where}${op.write ? ', writable' : ''}${less}`;
+    }
+    case 'unmap':
+      return `unmap iova ${place(op.at)}, ${place(op.length)}${of}${less}`;
+    case 'unmap_all':
+      return `unmap all${of}`;
+    case 'vfio_unmap': {
+      const flags = op.flags === 0 ? '' : `, flags ${op.flags}`;
+      return `VFIO unmap iova ${place(op.at)}, ${place(op.length)}${of}${flags}${less}`;
+    }
+  }
+}
+
+export const iovaInWords = (data: IovaData): string[] => [
+  ...(data.domain ? ['1 domain'] : []),
+  ...(data.large ? [] : ['HUGE_PAGES 0']),
+  ...data.ops.map(iovaWords),
 ];
 
 const WHOLE = new RegExp(
