@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from '../properties/check.ts';
+import { interrupted, isTerminal } from './terminal.ts';
 import { UsageError } from './usage.ts';
 
 export interface Session {
@@ -15,7 +16,6 @@ export interface Session {
   readonly clearProgress: () => void;
   /** Seconds since the start. */
   readonly seconds: () => number;
-  readonly close: () => void;
 }
 
 const PROGRESS_MS = 200;
@@ -23,34 +23,25 @@ const MS = 1000;
 
 export function openSession(limitSeconds: number | null): Session {
   const start = Date.now();
-  let interrupted = false;
   let shown = 0;
-  const onInterrupt = (): void => {
-    if (interrupted) process.exit(130);
-    interrupted = true;
-  };
-  process.on('SIGINT', onInterrupt);
   const seconds = (): number => (Date.now() - start) / MS;
   const left = (): string =>
     limitSeconds === null ? '' : `, ${Math.max(0, Math.ceil(limitSeconds - seconds()))} s left`;
   return {
-    stop: () => interrupted || (limitSeconds !== null && seconds() > limitSeconds),
-    interrupted: () => interrupted,
+    stop: () => interrupted() || (limitSeconds !== null && seconds() > limitSeconds),
+    interrupted,
     seconds,
     progress: (what, { phase, states, found }) => {
-      if (!process.stderr.isTTY || Date.now() - shown < PROGRESS_MS) return;
+      if (!isTerminal() || Date.now() - shown < PROGRESS_MS) return;
       shown = Date.now();
       const rate = Math.round(states / Math.max(seconds(), 1));
       process.stderr.write(`\r\x1b[K${what}: ${phase}, ${states} states, ${rate}/s, ${found} found${left()}`);
     },
     startCell: (number, of, what) => {
-      if (!process.stderr.isTTY && of > 1) complain(`cell ${number} of ${of}: ${what}`);
+      if (!isTerminal() && of > 1) complain(`cell ${number} of ${of}: ${what}`);
     },
     clearProgress: () => {
-      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-    },
-    close: () => {
-      process.removeListener('SIGINT', onInterrupt);
+      if (isTerminal()) process.stderr.write('\r\x1b[K');
     },
   };
 }

@@ -218,7 +218,6 @@ export async function checkCommand(words: readonly string[], options: RawOptions
   const ran = policies.map((named) => runPolicy(named, options, session, base, corpus, pool, startCell));
   pool.close();
   session.clearProgress();
-  session.close();
   const report: RunReport = { version: 1, seed: seedOf(options), results: ran.flatMap((r) => r.results) };
   const printed = report.results.length === 0 ? '' : render(report, format, options.all === true);
   if (printed !== '') print(printed);

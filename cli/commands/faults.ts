@@ -32,7 +32,6 @@ export async function faultsCommand(
     results.push(judgeFault(policy, seeds));
   }
   session.clearProgress();
-  session.close();
   print(format === 'json' ? faultsJson(results) : faults(results));
   if (session.interrupted()) return STATUS.interrupted;
   return results.every(({ caught }) => caught) ? STATUS.conformant : STATUS.violated;

@@ -99,7 +99,6 @@ export async function matrixCommand(words: readonly string[], options: RawOption
   }
   session.clearProgress();
   pool.close();
-  session.close();
   const rows: MatrixCell[] = cells.map(({ named, config, result, reached }) => ({
     policy: named.policy.name,
     base: config.base,

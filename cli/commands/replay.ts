@@ -195,7 +195,6 @@ export async function replayCommand(words: readonly string[], options: Options):
   };
   const finding = moved || stale.length > 0 ? written : (again() ?? written);
   for (const sentence of stale) complain(sentence);
-  session.close();
   if (finding === null) {
     print(
       `${model.policy.name} on ${model.config.base}, ${model.config.platform}: these calls do not break ${key.name} here.`,

@@ -44,7 +44,6 @@ export async function tryCommand(
       throw error;
     }
   });
-  session.close();
   print(format === 'json' ? tryJson(results) : tryText(plainTexts(results)));
   return session.interrupted() ? STATUS.interrupted : STATUS.conformant;
 }
