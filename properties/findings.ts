@@ -44,7 +44,7 @@ export const BASE_FINDINGS: readonly BaseFinding[] = [
     says: 'kvm_gmem_error_folio() holds invalidate_lock shared and no reference to the file. A slot that is deleted between its invalidate_start and its invalidate_end, after the last fput() and before the release, is unbound without invalidate_lock; invalidate_end finds no binding, and mmu_invalidate_in_progress stays raised: faults in its range are retried for ever.',
     source: 'found here, by reading and in the models; not run on a kernel',
     holds:
-      'linux-7.2, where kvm_gmem_unbind() of a dying file takes no invalidate_lock; the trace is a shortest one of these four calls',
+      'linux-7.2, where kvm_gmem_unbind() of a dying file takes no invalidate_lock, and v8 here, whose binding is that of 7.2; a guest_memfd.c later than v8 takes it there as well; the trace is a shortest one of these four calls',
     bounds: 'quick',
     numbers: { calls: 4, maxStates: 20_000 },
     calls: 'A: allocate 0; close | B: unbind | M: memory_failure 0',

@@ -402,7 +402,7 @@ export const OBJECTIONS: readonly Objection[] = [
         note: 'a consumer that reads for itself',
       },
       notExpressible(
-        'the readers of KVM that are meant, page-state change requests of SNP and emulation: the models have neither. sev_handle_rmp_fault() reads without a retry there as in 7.2, and smashes an RMP entry at worst',
+        'the readers of KVM that are meant, page-state change requests of SNP and emulation: the models have neither. sev_handle_rmp_fault() reads without a retry there as in 7.2; kvm_gmem_get_pfn(), which it calls, allocates and prepares as for any fault, and the PSMASH is all that rests on what was read',
       ),
     ],
   },
