@@ -85,6 +85,10 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
  * only, and user mappings are not taken away (hwpoison_user_mappings()).
  */
 /*
+ * MODEL: memory_failure() puts its reference when it is done, so that a poisoned page may go back to the allocator, as
+ * a good one, and may fail again; the kernel keeps that of get_hwpoison_page(), and does nothing the second time.
+ */
+/*
  * MODEL: on rfc-v2, whose folios are not on the LRU, memory_failure() should give up before error_remove_folio(); here
  * kvm_gmem_error_folio() runs, and no folio lock is held around it, whatever the cast.
  */
