@@ -88,6 +88,7 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
       if (last) yield* call(release);
       return result;
     },
+    /* MODEL: on SNP the launch is finished under kvm->lock, which SNP_LAUNCH_UPDATE holds too; here slots_lock. */
     /** KVM_SEV_SNP_LAUNCH_FINISH, KVM_TDX_FINALIZE_VM. */
     *finish(): Steps<Result> {
       yield* lock('slots_lock');
@@ -95,7 +96,7 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
       yield* unlock('slots_lock');
       return 0;
     },
-    /** KVM_RUN before that: -EINVAL. */
+    /* MODEL: KVM_RUN during the launch is -EINVAL, as on TDX; on SNP VMRUN takes no VMSA: KVM_EXIT_FAIL_ENTRY. */
     whenLaunched: <A extends readonly never[]>(run: (...args: A) => Steps<unknown>) =>
       function* kvm_run(...args: A): Steps<unknown> {
         return (yield* launch_finished()) ? yield* run(...args) : '-EINVAL';
