@@ -32,6 +32,7 @@ import { type TruncateOptions, zapFilter } from './truncate.ts';
  * MODEL: binding and parting are those of Linux 7.2 on every base; the unbinding from a dying file (ae431059e75d) and
  * -EEXIST of an overlap are younger than RFC v2.
  */
+/* MODEL: the synchronize_srcu() after the swap that shows a new slot is left out; nothing here depends on it. */
 /**
  * KVM_SET_USER_MEMORY_REGION2, new slot. The file is held while it is bound; the slot is seen after that, also where
  * the reference was the last one: task work releases the file when slots_lock is dropped.

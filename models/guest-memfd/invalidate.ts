@@ -186,6 +186,10 @@ export function* kvm_gmem_unmap_private(range: Range, arch: Arch): Steps<void> {
   yield* unlock('mmu_lock');
 }
 
+/*
+ * MODEL: a notifier that finds no slot does not count; the kernel raises mn_active_invalidate_count before it looks,
+ * and no slot comes until it has ended.
+ */
 /**
  * unmap_mapping_pages(): the host PTEs of the range go. Where the slot's userspace_addr maps the file, the
  * mmu notifier zaps the shared SPTEs first, in a bracket of its own.
