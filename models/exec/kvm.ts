@@ -57,7 +57,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     if (snp) {
       const assigned = m[at.rmp_assigned + pfn] === 1;
       if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn))
-        return; /* #NPF with the RMP bit: KVM tells user space */
+        return; /* #NPF with the RMP bit; user space hears of it only where the attribute is of the other kind */
       /* a 2M entry by a 2M PVALIDATE: whoever asks for 4K was stopped before, see sizeMismatch() */
       if (assigned && m[at.rmp_validated + pfn] === 0) pageState.validate(m, pfn);
     }

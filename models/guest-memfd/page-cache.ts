@@ -14,8 +14,8 @@ import {
 } from '../../api/index.ts';
 
 /*
- * MODEL: the mmu notifier that unmap_mapping_folio() fires is left out: the bracket around it has zapped both
- * kinds of SPTEs.
+ * MODEL: the mmu notifier that unmap_mapping_folio() fires is left out: the bracket around it has zapped the shared
+ * SPTEs of shared indices; when the inode is evicted, no VMA is left to notify of.
  */
 /**
  * truncate_inode_folio(): unmap, out of the page cache, free_folio; the memory itself goes with the last

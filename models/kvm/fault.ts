@@ -63,7 +63,7 @@ export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => S
   function* kvm_tdp_page_fault(gfn: number, isPrivate: boolean, slot: MemslotState): Steps<Fault> {
     const seq = yield* mmu_invalidate_seq();
     if ((yield* kvm_mem_is_private(gfn)) !== isPrivate) return ended('-EFAULT');
-    /* kvm_handle_noslot_fault(): KVM_RUN returns 0 with KVM_EXIT_MMIO */
+    /* kvm_handle_noslot_fault(): an MMIO SPTE; KVM_EXIT_MMIO comes of it, on SNP and TDX by #VC and #VE of the guest */
     if (slot === 'none') return ended(isPrivate ? '-EFAULT' : 0);
     if (slot === 'invalid') return ended('again');
     if (isPrivate || arch.in_place) return yield* faultin_gmem(gfn, isPrivate, seq);
@@ -72,7 +72,7 @@ export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => S
     return ended('again');
   }
 
-  /** The guest is entered again whatever comes out: unexpected faults are warned of. */
+  /** After kvm_mmu_page_fault(), left out here. The guest is entered again whatever comes out, if with a warning. */
   function* sev_handle_rmp_fault(gfn: number, slot: MemslotState): Steps<Fault> {
     if (!(yield* kvm_mem_is_private(gfn)) || slot !== 'valid') return ended('again');
     if (!(yield* get_file_active(gfn))) return ended('again');
