@@ -76,6 +76,8 @@ export interface Violation {
   readonly witness: string;
   readonly severity: Severity;
   readonly blame: Blame;
+  /** Blamed on the policy because the search of its base alone, which did not end, has not met it. */
+  readonly baseSearched?: false;
   readonly calls: number;
   readonly switches: number;
   readonly steps: number;

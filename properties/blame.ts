@@ -6,7 +6,7 @@ import { makeSelection } from '../engine/selection.ts';
 import { type CallOffer, type System, withPlaceBits } from '../engine/system.ts';
 import type { Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
-import { searchParts } from './parts.ts';
+import { PARTED_CALLS, type Part, searchParts } from './parts.ts';
 import { type Key, PROPERTIES } from './properties.ts';
 import { type CheckOptions, type Shrunk, build, sampleOf, stopOf } from './search.ts';
 import type { Finding } from './suite-types.ts';
@@ -24,8 +24,14 @@ export interface Leads {
  * at most once to the end.
  */
 export interface BaseFindings {
+  readonly of: (config: Config, options: CheckOptions, keys: readonly Key[], leads?: Leads) => OfBase;
+}
+
+export interface OfBase {
   /** By property: above 0 for those of the keys that the base hits. Of other keys it says nothing. */
-  readonly of: (config: Config, options: CheckOptions, keys: readonly Key[], leads?: Leads) => Float64Array;
+  readonly hits: Float64Array;
+  /** Properties of keys that were not hit, by a search that did not end: time was up, or too many states. */
+  readonly unknown: readonly number[];
 }
 
 /* Outcomes that need an IOPTE, what it has filled, or DMA through it. */
@@ -97,24 +103,20 @@ function doesSoToo(model: Model, other: Model, property: number, { calls, states
   );
 }
 
-/** All of it; ends where the properties were hit. */
-function exhaustUntil(
-  model: Model,
-  options: CheckOptions,
-  calls: number,
-  until: readonly number[],
-): Float64Array {
+/** All of it; ends where the properties were hit. A small search is made also where time is up. */
+function exhaustUntil(model: Model, options: CheckOptions, calls: number, until: readonly number[]): Part {
   const { beside } = options;
-  const stop = stopOf(options, calls);
-  return searchParts(model, calls, { until, stop, beside, base: true, meanwhile: () => {} }).hits;
+  const stop = calls < PARTED_CALLS ? {} : { stop: stopOf(options, calls) };
+  return searchParts(model, calls, { until, ...stop, beside, base: true, meanwhile: () => {} });
 }
 
 export function makeBaseFindings(): BaseFindings {
-  const known = new Map<string, { readonly hits: Float64Array; searchedAll: boolean }>();
+  const known = new Map<string, { readonly hits: Float64Array; searchedAll: boolean; complete: boolean }>();
   return {
     of: (config, options, keys, leads) => {
       const name = JSON.stringify(config);
-      const found = known.get(name) ?? { hits: new Float64Array(PROPERTIES.length), searchedAll: false };
+      const hitsOfNone = new Float64Array(PROPERTIES.length);
+      const found = known.get(name) ?? { hits: hitsOfNone, searchedAll: false, complete: true };
       known.set(name, found);
       const { hits } = found;
       const add = (more: Float64Array): void => more.forEach((count, property) => (hits[property] += count));
@@ -122,10 +124,11 @@ export function makeBaseFindings(): BaseFindings {
       const possible = keys.filter((key) => hasIommu(model) || !needsIommu(key));
       const missing = (): number[] =>
         possible.map(({ property }) => property).filter((property) => hits[property] === 0);
-      if (found.searchedAll || missing().length === 0) return hits;
+      const answer = (): OfBase => ({ hits, unknown: found.complete ? [] : missing() });
+      if (found.searchedAll || missing().length === 0) return answer();
       const { calls } = config.bounds;
       /* what fewer calls reach, more calls reach as well: most keys are found in a search that is small */
-      if (calls > 1) add(exhaustUntil(model, options, calls - 1, missing()));
+      if (calls > 1) add(exhaustUntil(model, options, calls - 1, missing()).hits);
       for (const property of missing()) {
         /* the calls that do it, or those that only longer runs have met, without those of the IOMMU, in every order */
         const origins = leads?.origins.get(property);
@@ -135,10 +138,13 @@ export function makeBaseFindings(): BaseFindings {
         if (same || (finding !== undefined && finding !== null && doesTheSame(model, finding)))
           hits[property]++;
       }
-      if (missing().length > 0) add(exhaustUntil(model, options, calls, missing()));
+      if (missing().length === 0) return answer();
+      const all = exhaustUntil(model, options, calls, missing());
+      add(all.hits);
       found.searchedAll = missing().length > 0;
+      found.complete = all.complete;
       if (found.searchedAll && options.runs > 0) add(sampleOf(model, options).hits);
-      return hits;
+      return answer();
     },
   };
 }

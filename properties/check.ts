@@ -96,10 +96,10 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const keys = brokenKeys(model, searched.hits);
   const ofBase =
     policy.name === none.name || keys.length === 0
-      ? searched.hits
+      ? { hits: searched.hits, unknown: [] }
       : base.of(config, options, keys, { model, origins: searched.origins, sampled: sampled?.shrunk });
   const blameOf = (key: Key): Blame =>
-    policy.name === none.name || ofBase[key.property] > 0 ? 'base' : 'policy';
+    policy.name === none.name || ofBase.hits[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';
   const guilty = keys.filter((key) => isAxiom(key) && blameOf(key) === 'policy');
   const wanted =
@@ -107,15 +107,16 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const isBeyond = (key: Key): boolean => searched.complete && within[key.property] === 0;
   const findings = minimised(model, wanted, options, sampled?.shrunk, isBeyond, searched.origins);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
-  const violations = findings.map((finding) =>
-    toViolation(
+  const violations = findings.map((finding) => ({
+    ...toViolation(
       model,
       finding,
       blameOf(finding.key),
       options,
       options.explain === 'all' || finding === gravest,
     ),
-  );
+    ...(ofBase.unknown.includes(finding.key.property) ? { baseSearched: false as const } : {}),
+  }));
   const { hits } = searched;
   return {
     ...headOf(config, policy),

@@ -79,6 +79,7 @@ const violationJson = (v: Violation): unknown => ({
   outcome: v.outcome,
   severity: v.severity,
   blame: v.blame,
+  ...(v.baseSearched === undefined ? {} : { baseSearched: v.baseSearched }),
   calls: v.calls,
   switches: v.switches,
   steps: v.steps,

@@ -75,6 +75,10 @@ function blameText(result: Result): string {
 /** The sentences under the table. */
 export function cause(result: Result, violation: Violation): string[] {
   const sentences = wrap(causalSentence(violation), WIDTH);
+  if (violation.baseSearched === false)
+    sentences.push(
+      ...wrap(`Not known: whether ${result.base} does so by itself. The search of it did not end.`, WIDTH),
+    );
   return violation.blame === 'base' ? [...sentences, ...wrap(blameText(result), WIDTH)] : sentences;
 }
 

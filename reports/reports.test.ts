@@ -85,6 +85,12 @@ describe('mail', () => {
     expect(mail(RESULT, VIOLATION)).not.toContain('The base alone');
   });
 
+  test('says of a policy that is blamed where its base was not searched to the end', () => {
+    const words = /^Not known: whether rfc-v2 does so by itself\./m;
+    expect(mail(RESULT, { ...VIOLATION, baseSearched: false })).toMatch(words);
+    expect(mail(RESULT, VIOLATION)).not.toMatch(words);
+  });
+
   test('scaled sizes are said where a huge page fits', () => {
     const huge: Result = { ...RESULT, bounds: { ...BOUNDS, pages: 4 } };
     expect(mail(huge, VIOLATION)).toContain('a huge page is 4 base');

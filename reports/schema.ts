@@ -41,6 +41,10 @@ const violation = z.strictObject({
   outcome: z.string(),
   severity: z.enum(['axiom', 'flag']),
   blame: z.enum(['policy', 'base']),
+  baseSearched: z
+    .literal(false)
+    .optional()
+    .describe('blamed on the policy, and the search of its base did not end'),
   calls: count,
   switches: count,
   steps: count,

@@ -62,6 +62,14 @@ function columns(invariants: readonly InvariantResult[]): string[] {
   return left === null ? lines : [...lines, left];
 }
 
+/** What was not met holds only as far as it was searched. */
+function holdsText({ preemptionBound }: Result): string {
+  if (preemptionBound === null) return 'holds';
+  return preemptionBound < 0
+    ? 'not met (not all was searched)'
+    : `holds (with at most ${plural(preemptionBound, 'preemption')})`;
+}
+
 function invariantList(result: Result): string[] {
   const guilty = new Set(result.violations.filter(isGuilt).map((v) => v.invariant));
   const ofBase = new Set(
@@ -70,7 +78,8 @@ function invariantList(result: Result): string[] {
   const byBase = result.invariants.filter((inv) => ofBase.has(inv.name));
   const lines = GROUPS.flatMap(([verdict, title]) => {
     const group = result.invariants.filter((inv) => inv.verdict === verdict && !ofBase.has(inv.name));
-    return group.length === 0 ? [] : [`${title}:`, ...columns(group)];
+    const said = verdict === 'holds' ? holdsText(result) : title;
+    return group.length === 0 ? [] : [`${said}:`, ...columns(group)];
   });
   const base =
     byBase.length === 0 ? [] : [...hang('', `violated by ${result.base} alone:`), ...columns(byBase)];

@@ -117,7 +117,7 @@ async function fromFile(file: string, options: Options): Promise<Subject> {
   });
   const model = makeModel(config, policy, guardOf(bundled));
   const written = writtenOn(model, entry, key);
-  const base = makeBaseFindings().of(config, checkOptions(options, bundled), [key]);
+  const base = makeBaseFindings().of(config, checkOptions(options, bundled), [key]).hits;
   return {
     model,
     key,
