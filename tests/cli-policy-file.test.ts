@@ -130,9 +130,13 @@ describe('each replay line that is printed can be followed', () => {
   });
 
   test('where the path of the policy is longer than a line', async () => {
-    const found = await run('check', leaky(`long-${'x'.repeat(90)}`), ...ALONE);
+    const found = await run('check', leaky(`long-${'x'.repeat(90)}`), ...ALONE, '--format', 'mail');
     expect(found.out).toMatch(/\.json \\\n {4}--policy \S+\\\n/);
     const [argv] = commandsIn(found.out);
-    expect((await run(...argv)).status).toBe(1);
+    const again = await run(...argv);
+    expect(again.status).toBe(1);
+    /* and the mail itself can be */
+    writeFileSync('mail.txt', found.out.replace(/^/gm, '> '));
+    expect(await run('replay', 'mail.txt')).toEqual(again);
   });
 });

@@ -160,21 +160,26 @@ function elsewhere(subject: Subject, options: Options): Subject {
 
 const STDIN = 0;
 
-/** What a mail, quoted or not, says is to be replayed: a token, or the name of a file. */
-function replayIn(mail: string, name: string): string {
-  const text = mail.replace(/^[> ]+/gm, '');
+/** What a mail, quoted or not, says is to be replayed: a token, or the names of a file and of its policy's. */
+function replayIn(mail: string, name: string): { readonly named: string; readonly policy?: string } {
+  /* a command over several lines is joined as a shell does */
+  const text = mail.replace(/^[> ]+/gm, '').replaceAll('\\\n', '');
   const token = /\bGC\d(?:-\s*[0-9A-Z]{1,4}\b)+/i.exec(text)?.[0];
-  const found = token ?? /\breplay (\S+\.json)\b/.exec(text)?.[1];
-  if (found === undefined)
+  if (token !== undefined) return { named: token };
+  const [, named, policy] = /\breplay (\S+\.json)\b(?: +--policy ([\w./@+-]+))?/.exec(text) ?? [];
+  if (named === undefined)
     throw new UsageError(`${name === '-' ? 'standard input' : name}: there is no replay token in it`);
-  return found;
+  return policy === undefined ? { named } : { named, policy };
 }
 
-export async function replayCommand(words: readonly string[], options: Options): Promise<number> {
-  const format = formatOf({ ...options, format: options.format ?? 'mail' });
+export async function replayCommand(words: readonly string[], given: Options): Promise<number> {
+  const format = formatOf({ ...given, format: given.format ?? 'mail' });
   const [first = ''] = words;
   const isMail = words.length === 1 && (first === '-' || (existsSync(first) && !first.endsWith('.json')));
-  const named = isMail ? replayIn(readText(first === '-' ? STDIN : first), first) : words.join(' ');
+  const { named, policy } = isMail
+    ? replayIn(readText(first === '-' ? STDIN : first), first)
+    : { named: words.join(' ') };
+  const options = policy === undefined ? given : { ...given, policy: given.policy ?? policy };
   const isFile = named.endsWith('.json');
   const start = isFile ? await fromFile(named, options) : await fromToken(named);
   if (options.out !== undefined) prepareOut(options.out);
