@@ -45,7 +45,7 @@ const RUN_OPTIONS = [
   ['--only <names>', 'judge these invariants only'],
   ['--seed <text>', 'seed of all sampling; default: gmem-1'],
   ['--runs <n>', 'sampled runs of more calls, after the search'],
-  ['--time <seconds>', 'stop after so much wall-clock time'],
+  ['--time <seconds>', 'end searches after so much wall-clock time; what they found is still explained'],
   ['--format <name>', 'text, mail, json, ktap; default: text'],
   ['--all', 'explain every violation, not only the gravest'],
   ['--out <dir>', 'write report.json and replay files there'],

@@ -62,7 +62,8 @@ function verdictOf(model: Model, searched: Searched, runs: number, broken: boole
   const { config, policy } = model;
   if (broken) return { verdict: 'violated' };
   const missing = expectedPartners(config, policy).filter(({ event }) => searched.hits[EVENT[event]] === 0);
-  if (missing.length > 0 && searched.complete)
+  /* nor does a search say anything that ended before it got there */
+  if (missing.length > 0 && (searched.complete || searched.preemptionBound === -1))
     return { verdict: 'vacuous', reason: `no run reached ${missing.map(({ name }) => name).join(', ')}` };
   if (searched.complete) return { verdict: 'exhausted' };
   if (searched.preemptionBound !== null && searched.preemptionBound >= 0)

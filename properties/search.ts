@@ -171,37 +171,33 @@ export function minimised(
       },
     },
   );
-  return keys.flatMap((key) => {
+  const found = new Map<Key, Finding>();
+  for (const key of keys) {
     const certificate = certified.get(key.property)?.certificate;
+    const shrunk = certificate === undefined || certificate === null ? sampled(key.property) : null;
     if (certificate !== undefined && certificate !== null)
-      return [{ ...certificate, key, certifiedStates: certificate.states, certified: true }];
-    const known = sampled(key.property) ?? (isBeyond(key) ? null : firstPath(model, key, calls));
-    return known === null ? [] : [known];
-  });
+      found.set(key, { ...certificate, key, certifiedStates: certificate.states, certified: true });
+    else if (shrunk !== null) found.set(key, shrunk);
+  }
+  const missing = keys.filter((key) => !found.has(key) && !isBeyond(key));
+  if (missing.length > 0)
+    for (const finding of firstPaths(model, missing, calls)) found.set(finding.key, finding);
+  return keys.flatMap((key) => found.get(key) ?? []);
 }
 
 /** A shortest path by steps alone, where the exact search did not fit: said to be uncertified. */
-function firstPath(model: Model, key: Key, calls: number): Finding | null {
+function firstPaths(model: Model, keys: readonly Key[], calls: number): Finding[] {
   return withPlaceBits(build(model, calls), (system) => {
-    const found = explore(system, {
-      eager: true,
-      until: [key.property],
-      statesMax: model.config.bounds.maxStates,
+    const until = keys.map(({ property }) => property);
+    const found = explore(system, { eager: true, until, statesMax: model.config.bounds.maxStates });
+    return keys.flatMap((key) => {
+      const path = found.pathTo(key.property);
+      if (path === null) return [];
+      const actors = path.moves.map((move) => system.actorOf(move));
+      const switches = actors.filter((actor, k) => k > 0 && actor !== actors[k - 1]).length;
+      const started = path.moves.filter((move) => system.offerOf(move) >= 0).length;
+      const sizes = { calls: started, switches, steps: path.moves.length };
+      return [{ key, system, path, ...sizes, certified: false, certifiedStates: 0 }];
     });
-    const path = found.pathTo(key.property);
-    if (path === null) return null;
-    const actors = path.moves.map((move) => system.actorOf(move));
-    const switches = actors.filter((actor, k) => k > 0 && actor !== actors[k - 1]).length;
-    const started = path.moves.filter((move) => system.offerOf(move) >= 0).length;
-    return {
-      key,
-      system,
-      path,
-      calls: started,
-      switches,
-      steps: path.moves.length,
-      certified: false,
-      certifiedStates: 0,
-    };
   });
 }

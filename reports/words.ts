@@ -95,7 +95,7 @@ export function unreached(result: Result): string[] {
 function extent(result: Result): string {
   const within = `${boundsText(result.bounds)} (${plural(result.states, 'state')})`;
   const { preemptionBound: bound, bounds } = result;
-  if (bound === -1) return `no preemption bound was completed, within ${within}`;
+  if (bound === -1) return `in part, within ${within}`;
   if (bound !== null && bounds.preemptions !== bound) return `preemptions <= ${bound}, within ${within}`;
   return `within ${within}`;
 }
@@ -132,6 +132,12 @@ function violatedText(result: Result): string {
   return `VIOLATED ${names.length === 0 ? (result.reason ?? '') : listed(names)}; searched ${extent(result)}${runs}`;
 }
 
+/** What would help where nothing is said. */
+const remedy = ({ preemptionBound, states }: Result): string =>
+  preemptionBound === -1
+    ? `the search ended at ${plural(states, 'state')}: give it more --time or --max-states`
+    : 'raise the bounds';
+
 /** The verdict in honest words; never a bare ok. */
 export function verdictText(result: Result): string {
   const because = result.reason === undefined ? '' : ` ${result.reason}`;
@@ -151,8 +157,8 @@ export function verdictText(result: Result): string {
     )
     .with('vacuous', () =>
       because === ''
-        ? `VACUOUS: no run reached ${listed(names)}; raise the bounds`
-        : `VACUOUS:${because}; raise the bounds`,
+        ? `VACUOUS: no run reached ${listed(names)}; ${remedy(result)}`
+        : `VACUOUS:${because}; ${remedy(result)}`,
     )
     .with('not-applicable', () => `NOT APPLICABLE:${because}`)
     .exhaustive();
