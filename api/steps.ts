@@ -287,6 +287,9 @@ export type Step =
 export const AREA_END_BITS = 3;
 const AREA_END_MASK = 2 ** AREA_END_BITS - 1;
 const IOVAS_MAX = 2 ** AREA_END_BITS;
+/** Answer of `set_hwpoison`: 0 for none, else pages and first page of the folio side by side. */
+export const FOLIO_PFN_BITS = 6;
+const FOLIO_PFN_MASK = 2 ** FOLIO_PFN_BITS - 1;
 
 /** Protocol code: yields steps, returns a result. */
 export type Steps<R> = Generator<Step | EnterRequest, R, unknown>;
@@ -548,11 +551,13 @@ export function* loop_wraps(index: Index): Steps<void> {
 /** Zero the present pages of a hole that does not cover a whole huge page. */
 export const gmem_zero_range = (range: Range): Steps<void> =>
   tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
-/** memory_failure() marks the page at the index: the range of its folio, null where no page is present. */
-export function* set_hwpoison(index: Index): Steps<Range | null> {
-  const pages = (yield { op: 'set_hwpoison', index }) as number;
-  const start = index - (index % Math.max(pages, 1));
-  return pages === 0 ? null : { start, end: start + pages };
+/** memory_failure() marks the page at the index: first page and range of its folio, null where no page is present. */
+export function* set_hwpoison(index: Index): Steps<{ readonly pfn: Pfn; readonly folio: Range } | null> {
+  const answer = (yield { op: 'set_hwpoison', index }) as number;
+  if (answer === 0) return null;
+  const pages = answer >> FOLIO_PFN_BITS;
+  const start = index - (index % pages);
+  return { pfn: answer & FOLIO_PFN_MASK, folio: { start, end: start + pages } };
 }
 /**
  * kvm_gmem_is_private(): stale as soon as it is answered, unless invalidate_lock is held or the bracket is

@@ -1,8 +1,8 @@
-// Words for the steps of a conversion, and for those that only some runs have: with a failure, with a user
-// thread of the host.
+// Words for the steps of a conversion, and for those that only some runs have: with a failure, of memory as well, with
+// a user thread of the host.
 
 import type { Step } from '../api/index.ts';
-import { either, index, pfnOr, subranges, truth } from './describe-words.ts';
+import { either, index, pfnOr, poisoned, subranges, truth } from './describe-words.ts';
 
 type Words = readonly [text: string, answer?: (answer: number) => string];
 interface AtIndex {
@@ -55,6 +55,7 @@ export const HOST_WORDS = {
     `TDH.MEM.PAGE.ADD gfn ${s.index} -> pfn ${s.pfn}`,
     either('refused', ''),
   ],
+  set_hwpoison: (s: AtIndex): Words => [`SetPageHWPoison() index ${s.index}`, poisoned],
   read_host_pte: (s: AtIndex): Words => [`ptep_get_lockless() index ${s.index}`, pfnOr('none')],
   xas_load: (s: AtIndex): Words => [`xas_load() index ${s.index}`, pfnOr('none')],
   folio_try_get: (s: AtPfn): Words => [`folio_try_get() pfn ${s.pfn}`, either('free', '')],

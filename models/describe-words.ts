@@ -1,6 +1,6 @@
 // Words that descriptions of steps share: pfns, ranges, answers.
 
-import { AREA_END_BITS, showRange } from '../api/index.ts';
+import { AREA_END_BITS, FOLIO_PFN_BITS, showRange } from '../api/index.ts';
 
 export const pfnOr =
   (none: string) =>
@@ -14,6 +14,11 @@ export const truth = either('false', 'true');
 export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
 export const area = (answer: number): string =>
   showRange({ start: answer >> AREA_END_BITS, end: (answer & (2 ** AREA_END_BITS - 1)) + 1 });
+export const poisoned = (answer: number): string => {
+  if (answer === 0) return 'no page';
+  const pages = answer >> FOLIO_PFN_BITS;
+  return `${pages === 1 ? '' : 'a huge folio, '}pfn ${answer - (pages << FOLIO_PFN_BITS)}`;
+};
 /** Attributes and zaps of KVM go by gfn, those of guest_memfd by index. */
 export const index = (step: { readonly start: number; readonly end: number }): string =>
   `index ${showRange(step)}`;

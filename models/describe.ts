@@ -155,10 +155,6 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   store_attributes: (s, c) => [`${storeText(c, s)}${fault(s)}`],
   wait_for_folio_refs: (s) => [`wait for the references to the folio of index ${s.index}`],
   ...HOST_WORDS,
-  set_hwpoison: (s) => [
-    `SetPageHWPoison() index ${s.index}`,
-    (a) => (a === 0 ? 'no page' : a === 1 ? '' : 'a huge folio'),
-  ],
   gmem_is_private: (s) => [`kvm_gmem_is_private() index ${s.index}`, truth],
   gmem_invalidate_start: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)${fault(s)}`],
   gmem_invalidate_seq_inc: () => ['seq++ of guest_memfd (proposed)'],

@@ -71,7 +71,7 @@ export const STEPS: readonly Said[] = [
   alone('kernel_write'),
   ofIndex('index_wraps'),
   alone('loops_for_ever'),
-  ofIndex('set_hwpoison', 0, 1, 2),
+  ofIndex('set_hwpoison', 0, 65, 130),
   ofIndex('gmem_is_private', 0, 1),
   ofRange('gmem_invalidate_start'),
   alone('gmem_invalidate_seq_inc'),

@@ -2,7 +2,7 @@
 // apply(machine, thread, step): what each step of the vocabulary does to the machine, and what the agents do
 // by themselves.
 
-import { AREA_END_BITS, LOCKS, type LockName, type Step } from '../../api/index.ts';
+import { AREA_END_BITS, FOLIO_PFN_BITS, LOCKS, type LockName, type Step } from '../../api/index.ts';
 import { EVENT, type EventName } from '../events.ts';
 import { type Machine, SLOT } from '../machine.ts';
 import { platformTables } from '../platforms/index.ts';
@@ -99,7 +99,7 @@ function widthOf(machine: Machine, step: Step): number {
     case 'staccess_items':
       return 2 ** (2 * AREA_END_BITS) + 3;
     case 'set_hwpoison':
-      return machine.huge + 1;
+      return (machine.huge + 1) << FOLIO_PFN_BITS;
     case 'read_register':
       return (machine.registerAt[step.register]?.max ?? 0) + 1;
     default:

@@ -1,5 +1,6 @@
 // guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
 
+import { FOLIO_PFN_BITS } from '../../api/index.ts';
 import { COUNT_MAX, CONTENT, OWNER, inPlace } from '../machine.ts';
 import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
@@ -165,7 +166,7 @@ export function makeMemory(
       if (m[page_cache + index] === 0) return 0;
       const first = view.head(m, m[page_cache + index] - 1);
       m[hwpoison + first] = 1;
-      return view.folioPages(m, first);
+      return (view.folioPages(m, first) << FOLIO_PFN_BITS) + first;
     },
     /*
      * MODEL: a huge folio keeps one up-to-date bit a page, so that a merge of cleared and uncleared pages

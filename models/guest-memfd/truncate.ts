@@ -2,6 +2,7 @@
 
 import {
   type Arch,
+  type Pfn,
   type Range,
   type Result,
   type Steps,
@@ -103,18 +104,18 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, l
     yield* up_read('invalidate_lock');
   }
   /** get_hwpoison_page(), folio_lock(), me_pagecache_clean(): torn down meanwhile, or still in the page cache. */
-  function* locked(index: number, folio: Range): Steps<void> {
-    const pfn = yield* xas_load(index);
-    if (pfn === null || !(yield* folio_try_get(pfn))) return;
+  function* locked(pfn: Pfn, folio: Range): Steps<void> {
+    if (!(yield* folio_try_get(pfn))) return;
     yield* folio_lock(pfn);
-    if ((yield* xas_load(index)) === pfn) yield* call(kvm_gmem_error_folio, folio);
+    if ((yield* xas_load(folio.start)) === pfn) yield* call(kvm_gmem_error_folio, folio);
     yield* folio_unlock(pfn);
     yield* folio_put_tried(pfn);
   }
   return function* memory_failure(range: Range): Steps<Result> {
-    const folio = yield* set_hwpoison(range.start);
-    if (folio === null) return 0;
-    if (locks) yield* locked(range.start, folio);
+    const marked = yield* set_hwpoison(range.start);
+    if (marked === null) return 0;
+    const { pfn, folio } = marked;
+    if (locks) yield* locked(pfn, folio);
     else yield* call(kvm_gmem_error_folio, folio);
     return 0;
   };
