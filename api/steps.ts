@@ -551,7 +551,10 @@ export function* loop_wraps(index: Index): Steps<void> {
 /** Zero the present pages of a hole that does not cover a whole huge page. */
 export const gmem_zero_range = (range: Range): Steps<void> =>
   tell({ op: 'gmem_zero_range', start: range.start, end: range.end });
-/** memory_failure() marks the page at the index: first page and range of its folio, null where no page is present. */
+/**
+ * memory_failure() marks the page at the index, and takes a reference (not on rfc-v2) that nobody puts: first page and
+ * range of its folio. Null where no page is present, or one that is marked already.
+ */
 export function* set_hwpoison(index: Index): Steps<{ readonly pfn: Pfn; readonly folio: Range } | null> {
   const answer = (yield { op: 'set_hwpoison', index }) as number;
   if (answer === 0) return null;

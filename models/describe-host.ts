@@ -55,7 +55,7 @@ export const HOST_WORDS = {
     `TDH.MEM.PAGE.ADD gfn ${s.index} -> pfn ${s.pfn}`,
     either('refused', ''),
   ],
-  set_hwpoison: (s: AtIndex): Words => [`SetPageHWPoison() index ${s.index}`, poisoned],
+  set_hwpoison: (s: AtIndex): Words => [`TestSetPageHWPoison() index ${s.index}`, poisoned],
   read_host_pte: (s: AtIndex): Words => [`ptep_get_lockless() index ${s.index}`, pfnOr('none')],
   xas_load: (s: AtIndex): Words => [`xas_load() index ${s.index}`, pfnOr('none')],
   folio_try_get: (s: AtPfn): Words => [`folio_try_get() pfn ${s.pfn}`, either('free', '')],

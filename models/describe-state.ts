@@ -116,6 +116,8 @@ function pageFacts(machine: Machine): Fact[] {
     field: `pfn ${pfn}`,
     slots: [at.owner + pfn],
     value: (m) => {
+      if (m[at.owner + pfn] === OWNER.free && pfn < pool && m[at.hwpoison + pfn] === 1)
+        return "poisoned, and nobody's";
       if (m[at.owner + pfn] !== OWNER.gmem) return OWNER_NAMES[m[at.owner + pfn]] ?? 'unknown';
       const index = indexAt(m, pfn);
       return index < 0 ? 'gmem, out of the page cache' : `gmem index ${index}`;

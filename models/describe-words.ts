@@ -15,7 +15,7 @@ export const plural = (n: number, word: string): string => `${n} ${word}${n === 
 export const area = (answer: number): string =>
   showRange({ start: answer >> AREA_END_BITS, end: (answer & (2 ** AREA_END_BITS - 1)) + 1 });
 export const poisoned = (answer: number): string => {
-  if (answer === 0) return 'no page';
+  if (answer === 0) return 'no page, or poisoned';
   const pages = answer >> FOLIO_PFN_BITS;
   return `${pages === 1 ? '' : 'a huge folio, '}pfn ${answer - (pages << FOLIO_PFN_BITS)}`;
 };

@@ -18,8 +18,10 @@ export interface View {
   readonly head: (m: MachineState, pfn: number) => number;
   /** Pages of that folio. */
   readonly folioPages: (m: MachineState, head: number) => number;
-  /** References beyond the page cache's: lookups, pins, host mappings. */
+  /** References beyond the page cache's: lookups, pins, host mappings, memory_failure()'s. */
   readonly extraReferences: (m: MachineState, head: number) => number;
+  /** Of memory_failure(), which keeps it for good: 1 where the folio is poisoned. */
+  readonly poisonReference: (m: MachineState, head: number) => number;
   /** Those of lockless lookups, which look again and let go. */
   readonly triedReferences: (m: MachineState, head: number) => number;
   readonly isFree: (m: MachineState, pfn: number) => boolean;
@@ -112,13 +114,17 @@ export function makeView(machine: Machine): View {
   };
   const triedReferences = (m: MachineState, first: number): number =>
     at.try_refs === undefined ? 0 : m[at.try_refs + first];
+  /* on rfc-v2 get_hwpoison_page() finds a folio that is not on the LRU, and takes none */
+  const keepsPoisoned = config.base !== 'rfc-v2';
+  const poisonReference = (m: MachineState, first: number): number =>
+    keepsPoisoned ? m[at.hwpoison + first] : 0;
   const hostReferences = (m: MachineState, first: number, last: number): number => {
     if (at.host_pin === undefined) return 0;
     const pfn = m[at.host_pin] - 1;
     return m[at.try_refs + first] + (pfn >= first && pfn < last ? 1 : 0);
   };
   const extraReferences = (m: MachineState, first: number): number => {
-    let references = m[lookup_refs + first];
+    let references = m[lookup_refs + first] + poisonReference(m, first);
     const last = first + folioPages(m, first);
     for (let pfn = first; pfn < last; pfn++) {
       references += m[pins + pfn];
@@ -134,6 +140,7 @@ export function makeView(machine: Machine): View {
     head,
     folioPages,
     extraReferences,
+    poisonReference,
     triedReferences,
     isFree,
     isGuestOwned,

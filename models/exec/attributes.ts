@@ -30,9 +30,9 @@ export function makeAttributes({ machine, view, note }: Exec, lru: Lru) {
   };
   const isUsed = (m: State, index: number): boolean =>
     view.extraReferences(m, view.head(m, m[page_cache + index] - 1)) > 0;
-  /** A lookup without a lock lets go when it looks again. */
+  /** By a user: a lookup without a lock lets go when it looks again, memory_failure() does nothing with the page. */
   const isKept = (m: State, first: number): boolean =>
-    view.extraReferences(m, first) > view.triedReferences(m, first);
+    view.extraReferences(m, first) > view.triedReferences(m, first) + view.poisonReference(m, first);
   const setAttribute = (m: State, index: number, isPrivate: number, erased: boolean): void => {
     const pfn = m[page_cache + index] - 1;
     const changes = m[at.private + index] !== isPrivate;

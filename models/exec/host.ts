@@ -28,8 +28,8 @@ export function makeHost(exec: Exec, giveBackIfUnused: (m: State, first: number)
     load: (m: State, index: number): number => m[page_cache + index],
     /** False: the count is 0, the page is free. A page of somebody else's is as good as any other. */
     tryGet: (m: State, pfn: number): number => {
-      if (m[owner + pfn] === OWNER.free) return 0;
       const first = view.head(m, pfn);
+      if (m[owner + pfn] === OWNER.free && view.poisonReference(m, first) === 0) return 0;
       if (m[try_refs + first] === COUNT_MAX) return BLOCKED;
       m[try_refs + first]++;
       return 1;

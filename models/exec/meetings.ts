@@ -126,7 +126,7 @@ export const touches = (step: Step): number =>
  * may not. Null: never.
  */
 function meetsOf({ machine, view }: Exec, step: Step): ((m: State) => number) | null {
-  const { at, pfns } = machine;
+  const { at, pool, config } = machine;
   switch (step.op) {
     case 'gmem_is_private':
     case 'kvm_mem_is_private':
@@ -149,9 +149,11 @@ function meetsOf({ machine, view }: Exec, step: Step): ((m: State) => number) | 
     /* and the slot has the file */
     case 'get_file_active':
       return (m) => (m[at.file] === FILE.open ? SLOTS | CLOSE : 0);
+    /* never cleared; but on rfc-v2 a split or a merge may make another page the first of the folio */
     case 'folio_test_hwpoison':
       return (m) => {
-        for (let pfn = 0; pfn < pfns; pfn++) if (m[at.hwpoison + pfn] === 1) return 0;
+        if (config.base !== 'rfc-v2') return POISON;
+        for (let pfn = 0; pfn < pool; pfn++) if (m[at.hwpoison + pfn] === 1) return 0;
         return POISON;
       };
     /* the page cache keeps the page; a reference that is not there may be somebody's who comes first */

@@ -63,12 +63,13 @@ export function makeMemory(
     for (let pfn = first; pfn < last; pfn++) {
       m[owner + pfn] = OWNER.free;
       m[uptodate + pfn] = 0;
-      m[hwpoison + pfn] = 0;
     }
     m[huge_folio + first] = 0;
-    note('page-freed');
+    if (m[hwpoison + first] === 0) note('page-freed');
   };
 
+  /** free_pages_prepare() keeps a poisoned page out of the buddy allocator: it is given back, and nobody's any more. */
+  const isAvailable = (m: State, pfn: number): boolean => m[owner + pfn] === FREE && m[hwpoison + pfn] === 0;
   const takeFresh = (m: State, index: number, pfn: number): void => {
     m[owner + pfn] = OWNER.gmem;
     m[content + pfn] = CONTENT.stale;
@@ -81,7 +82,7 @@ export function makeMemory(
     for (let block = 0; block + huge <= pool; block += huge) {
       let usable = true;
       for (let k = 0; k < huge; k++)
-        if (m[owner + block + k] !== OWNER.free || m[page_cache + first + k] !== 0) usable = false;
+        if (!isAvailable(m, block + k) || m[page_cache + first + k] !== 0) usable = false;
       if (!usable) continue;
       let mixed = false;
       for (let k = 0; k < huge; k++) {
@@ -96,7 +97,7 @@ export function makeMemory(
   };
   const allocatePage = (m: State, index: number): boolean => {
     for (let pfn = 0; pfn < pool; pfn++) {
-      if (m[owner + pfn] !== OWNER.free) continue;
+      if (!isAvailable(m, pfn)) continue;
       takeFresh(m, index, pfn);
       return true;
     }
@@ -165,6 +166,7 @@ export function makeMemory(
     poison: (m: State, index: number): number => {
       if (m[page_cache + index] === 0) return 0;
       const first = view.head(m, m[page_cache + index] - 1);
+      if (m[hwpoison + first] === 1) return 0;
       m[hwpoison + first] = 1;
       return (view.folioPages(m, first) << FOLIO_PFN_BITS) + first;
     },
@@ -242,7 +244,7 @@ export function makeMemory(
     /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
     reuse: (m: State): boolean => {
       let free = 0;
-      for (let pfn = 0; pfn < pool; pfn++) if (m[owner + pfn] === FREE) free |= 1 << pfn;
+      for (let pfn = 0; pfn < pool; pfn++) if (isAvailable(m, pfn)) free |= 1 << pfn;
       const reached = free === 0 ? 0 : view.reachedOf(m, free);
       if (reached === 0) return false;
       const pfn = 31 - Math.clz32(reached & -reached);

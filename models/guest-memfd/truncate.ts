@@ -12,8 +12,6 @@ import {
   down_write,
   folio_lock,
   folio_put,
-  folio_put_tried,
-  folio_try_get,
   folio_unlock,
   gmem_huge_inode,
   kvm_gmem_get_folio,
@@ -82,12 +80,13 @@ export function makePunchHole({ arch, consumer, filter }: TruncateOptions) {
 }
 
 /*
- * MODEL: memory_failure() holds the folio's lock and a reference around kvm_gmem_error_folio() with the cast `host`
- * only, and user mappings are not taken away (hwpoison_user_mappings()).
+ * MODEL: memory_failure() holds the folio's lock around kvm_gmem_error_folio() with the cast `host` only, and user
+ * mappings are not taken away (hwpoison_user_mappings()).
  */
 /*
- * MODEL: memory_failure() puts its reference when it is done, so that a poisoned page may go back to the allocator, as
- * a good one, and may fail again; the kernel keeps that of get_hwpoison_page(), and does nothing the second time.
+ * MODEL: TestSetPageHWPoison() and get_hwpoison_page() are one step, and memory fails where a page of the file is. The
+ * reference is there with any cast, and stays: truncate_error_folio() takes MF_DELAYED for an error, the folio is left
+ * in the page cache, and nobody but unpoison_memory() puts it.
  */
 /*
  * MODEL: on rfc-v2, whose folios are not on the LRU, memory_failure() should give up before error_remove_folio(); here
@@ -103,13 +102,11 @@ export function makeMemoryFailure({ arch, consumer, filter }: TruncateOptions, l
     yield* consumer.end(folio, 'memory failure', true);
     yield* up_read('invalidate_lock');
   }
-  /** get_hwpoison_page(), folio_lock(), me_pagecache_clean(): torn down meanwhile, or still in the page cache. */
+  /** folio_lock(), me_pagecache_clean(): torn down meanwhile, or still in the page cache. */
   function* locked(pfn: Pfn, folio: Range): Steps<void> {
-    if (!(yield* folio_try_get(pfn))) return;
     yield* folio_lock(pfn);
     if ((yield* xas_load(folio.start)) === pfn) yield* call(kvm_gmem_error_folio, folio);
     yield* folio_unlock(pfn);
-    yield* folio_put_tried(pfn);
   }
   return function* memory_failure(range: Range): Steps<Result> {
     const marked = yield* set_hwpoison(range.start);
