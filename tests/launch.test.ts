@@ -3,10 +3,26 @@
 import { describe, expect, test } from 'vitest';
 import { explore } from '../engine/explore.ts';
 import { type CallOffer, withPlaceBits } from '../engine/system.ts';
-import { type Base, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
+import { type Base, type Config, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import { makeModel } from '../properties/system.ts';
 import { parseScenario } from '../properties/try-parse.ts';
+import { tryScenario } from '../properties/try.ts';
+
+const configOf = (base: Base, platform: PlatformName, cast: Config['cast'] = ['launch']): Config => ({
+  base,
+  platform,
+  vmm: 'adversarial',
+  bounds: boundsOf('small'),
+  device: null,
+  assumptions: assumptions(),
+  fail: null,
+  cast,
+});
+
+/** What the calls return, in any interleaving. @initial: 0 all shared, 1 all private. */
+const outcomesOf = (config: Config, text: string, initial = 0): string[] =>
+  tryScenario(makeModel(config, none), text, { initial, flip: false }).outcomes.map(({ outcome }) => outcome);
 
 /** What is broken in any interleaving, and whether the SPTE of a guest may end at a page that is shared in the RMP. */
 function runOf(
@@ -14,17 +30,7 @@ function runOf(
   text: string,
   platform: PlatformName = 'sev-snp',
 ): { readonly broken: readonly string[]; readonly lost: boolean } {
-  const config = {
-    base,
-    platform,
-    vmm: 'adversarial',
-    bounds: boundsOf('small'),
-    device: null,
-    assumptions: assumptions(),
-    fail: null,
-    cast: ['launch'],
-  } as const;
-  const model = makeModel(config, none);
+  const model = makeModel(configOf(base, platform), none);
   const { at } = model.machine;
   const groups = parseScenario(text, model.table, model.machine);
   const offers = model.machine.threads.map((_, thread) =>
@@ -76,5 +82,23 @@ describe('populate meets a hole, a conversion to shared', () => {
   test.each(['linux-7.2', 'v8'] as const)('%s holds it', (base) => {
     for (const platform of ['sev-snp', 'tdx'] as const)
       for (const text of [HOLE, SHARED]) expect(runOf(base, text, platform).broken).toEqual([]);
+  });
+});
+
+describe('populate stops at the second page', () => {
+  const CALLS = 'A: convert_private 0; populate 0-1';
+
+  test.each(['linux-7.2', 'rfc-v2', 'v8'] as const)('%s: an error on TDX alone', (base) => {
+    expect(outcomesOf(configOf(base, 'tdx'), CALLS)).toEqual(['A: 0, -EINVAL']);
+    expect(outcomesOf(configOf(base, 'sev-snp'), CALLS)).toEqual(['A: 0, 0']);
+  });
+
+  test('TDX takes the file for each page: it may be gone before the first, and before the second', () => {
+    const model = makeModel(configOf('linux-7.2', 'tdx'), none);
+    const { outcomes } = tryScenario(model, 'A: populate 0-1 | B: close', { initial: 1, flip: false });
+    expect(outcomes.map(({ outcome, count }) => [outcome, count])).toEqual([
+      ['A: -EFAULT; B: 0', 2],
+      ['A: 0; B: 0', 1],
+    ]);
   });
 });

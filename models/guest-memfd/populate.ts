@@ -59,9 +59,14 @@ export interface LaunchOptions {
   readonly release: () => Steps<void>;
 }
 
+interface Populated {
+  readonly result: Result;
+  /** The file's last reference was dropped: task work releases it, once slots_lock is dropped. */
+  readonly last: boolean;
+}
+
 export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page: PopulatePage) {
-  /* snp_launch_update() says -EIO, whatever it was */
-  const failure = (result: Result): Result => (result !== 0 && arch.platform === 'sev-snp' ? '-EIO' : result);
+  const refused = (result: Result): Populated => ({ result, last: false });
 
   /** Stops at the first page that fails; what was done before it stays, and makes it a success. */
   function* kvm_gmem_populate(range: Range): Steps<Result> {
@@ -71,15 +76,35 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
     }
     return 0;
   }
-  /** fput() defers what it has to release until slots_lock is dropped. */
-  function* populate_locked(range: Range): Steps<{ result: Result; last: boolean }> {
-    /* TD_STATE_RUNNABLE; on SNP firmware refuses */
-    if (arch.platform === 'tdx' && (yield* launch_finished())) return { result: '-EINVAL', last: false };
-    if ((yield* gfn_to_memslot()) !== 'valid') return { result: '-EINVAL', last: false };
-    if (!(yield* get_file_active())) return { result: failure('-EFAULT'), last: false };
-    const result = yield* call(kvm_gmem_populate, range);
-    return { result: failure(result), last: yield* fput() };
+  /** One call of kvm_gmem_populate() for all of the range. Whatever failed in it, user space is told -EIO. */
+  function* snp_launch_update(range: Range): Steps<Populated> {
+    if ((yield* gfn_to_memslot()) !== 'valid') return refused('-EINVAL');
+    if (!(yield* get_file_active())) return refused('-EIO');
+    const failed = (yield* call(kvm_gmem_populate, range)) !== 0;
+    return { result: failed ? '-EIO' : 0, last: yield* fput() };
   }
+
+  /** kvm_gmem_populate() of one page. What the first call finds of the slot slots_lock keeps; it is looked up once. */
+  function* populate_one(gfn: number, looked: boolean): Steps<Populated> {
+    if (yield* mayFail('signal_pending')) return refused('-EINTR');
+    if (!looked && (yield* gfn_to_memslot()) !== 'valid') return refused('-EINVAL');
+    if (!(yield* get_file_active())) return refused('-EFAULT');
+    const result = yield* call(page, gfn, arch);
+    return { result, last: yield* fput() };
+  }
+  /** The errno of the page that fails, also where others were done before it: the region says how many. */
+  function* tdx_vcpu_init_mem_region(range: Range): Steps<Populated> {
+    /* TD_STATE_RUNNABLE */
+    if (yield* launch_finished()) return refused('-EINVAL');
+    let last = false;
+    for (const gfn of each_page(range)) {
+      const done = yield* call(populate_one, gfn, gfn > range.start);
+      if (done.last) last = true;
+      if (done.result !== 0) return { result: done.result, last };
+    }
+    return { result: 0, last };
+  }
+  const populate_locked = arch.platform === 'tdx' ? tdx_vcpu_init_mem_region : snp_launch_update;
   return {
     *populate(range: Range): Steps<Result> {
       yield* lock('slots_lock');
