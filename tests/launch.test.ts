@@ -102,3 +102,23 @@ describe('populate stops at the second page', () => {
     ]);
   });
 });
+
+describe('populate looks at the slot of its own gfn', () => {
+  const slots = ['slots', 'launch'] as const;
+
+  test.each([
+    /* SNP clips the range to the slot of its first page */
+    ['A: populate 0-1; populate 1', 'A: 0, 0', 'A: 0, -EIO'],
+    ['A: unbind 1; populate 0-1', 'A: 0, 0', 'A: 0, -EINVAL'],
+    ['A: unbind 1; populate 1', 'A: 0, -EINVAL', 'A: 0, -EINVAL'],
+    ['A: unbind 0; populate 1', 'A: 0, 0', 'A: 0, 0'],
+  ])('%s', (text, onSnp, onTdx) => {
+    expect(outcomesOf(configOf('linux-7.2', 'sev-snp', slots), text, 1)).toEqual([onSnp]);
+    expect(outcomesOf(configOf('linux-7.2', 'tdx', slots), text, 1)).toEqual([onTdx]);
+  });
+
+  test('a hole under a slot that is gone meets no page of the TD', () => {
+    const config = configOf('linux-7.2', 'tdx', slots);
+    expect(outcomesOf(config, 'A: unbind 1; populate 1; punch_hole 0', 1)).toEqual(['A: 0, -EINVAL, 0']);
+  });
+});

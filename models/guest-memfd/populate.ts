@@ -26,7 +26,7 @@ import {
   unlock,
   up_write,
 } from '../../api/index.ts';
-import { kvm_gmem_get_index } from '../kvm/memslots.ts';
+import { clip_to_slot, in_same_slot, kvm_gmem_get_index } from '../kvm/memslots.ts';
 import type { MayFail } from './failure.ts';
 import { postPopulate } from './post-populate.ts';
 import { populateUnlocked } from './rfc-v2/populate.ts';
@@ -68,9 +68,9 @@ interface Populated {
 export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page: PopulatePage) {
   const refused = (result: Result): Populated => ({ result, last: false });
 
-  /** Stops at the first page that fails; what was done before it stays, and makes it a success. */
+  /** Stops at the first page that fails, and at the end of the slot; what was done before makes it a success. */
   function* kvm_gmem_populate(range: Range): Steps<Result> {
-    for (const gfn of each_page(range)) {
+    for (const gfn of each_page(clip_to_slot(range, arch))) {
       const failed = (yield* mayFail('signal_pending')) ? '-EINTR' : yield* call(page, gfn, arch);
       if (failed !== 0) return gfn > range.start ? 0 : failed;
     }
@@ -78,17 +78,17 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
   }
   /** One call of kvm_gmem_populate() for all of the range. Whatever failed in it, user space is told -EIO. */
   function* snp_launch_update(range: Range): Steps<Populated> {
-    if ((yield* gfn_to_memslot()) !== 'valid') return refused('-EINVAL');
-    if (!(yield* get_file_active())) return refused('-EIO');
+    if ((yield* gfn_to_memslot(range.start)) !== 'valid') return refused('-EINVAL');
+    if (!(yield* get_file_active(range.start))) return refused('-EIO');
     const failed = (yield* call(kvm_gmem_populate, range)) !== 0;
     return { result: failed ? '-EIO' : 0, last: yield* fput() };
   }
 
-  /** kvm_gmem_populate() of one page. What the first call finds of the slot slots_lock keeps; it is looked up once. */
-  function* populate_one(gfn: number, looked: boolean): Steps<Populated> {
+  /** kvm_gmem_populate() of one page, whose slot is looked up in every call: slots_lock keeps what was found. */
+  function* populate_one(gfn: number, sameSlot: boolean): Steps<Populated> {
     if (yield* mayFail('signal_pending')) return refused('-EINTR');
-    if (!looked && (yield* gfn_to_memslot()) !== 'valid') return refused('-EINVAL');
-    if (!(yield* get_file_active())) return refused('-EFAULT');
+    if (!sameSlot && (yield* gfn_to_memslot(gfn)) !== 'valid') return refused('-EINVAL');
+    if (!(yield* get_file_active(gfn))) return refused('-EFAULT');
     const result = yield* call(page, gfn, arch);
     return { result, last: yield* fput() };
   }
@@ -98,7 +98,8 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
     if (yield* launch_finished()) return refused('-EINVAL');
     let last = false;
     for (const gfn of each_page(range)) {
-      const done = yield* call(populate_one, gfn, gfn > range.start);
+      const sameSlot = gfn > range.start && in_same_slot(gfn - 1, gfn, arch);
+      const done = yield* call(populate_one, gfn, sameSlot);
       if (done.last) last = true;
       if (done.result !== 0) return { result: done.result, last };
     }
