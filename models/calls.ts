@@ -125,6 +125,13 @@ const onePage = (fn: (range: Range) => Steps<unknown>) =>
 /** Which roots truncation, memory failure and release zap. */
 const FILTER = { 'linux-7.2': 'private', 'rfc-v2': 'both', v8: 'attributes' } as const;
 
+/** KVM_SET_MEMORY_ATTRIBUTES is an ioctl of the VM, and looks at no folio; the others are of the gmem fd. */
+const CONVERT_ERRNOS = {
+  'linux-7.2': ['-ENOMEM'],
+  'rfc-v2': ['-EBADF', '-EAGAIN', '-ENOMEM'],
+  v8: ['-EBADF', '-EAGAIN', '-ENOMEM'],
+} as const;
+
 /** All calls of a configuration, in a fixed order. */
 export function callTable(config: Config, policy: Policy): CallTable {
   const arch = archOf(config);
@@ -237,7 +244,7 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       takes: 'range',
       name: convertName('private'),
       fn: base.convert_private,
-      errnos: ['-EBADF', '-EAGAIN', '-ENOMEM'],
+      errnos: CONVERT_ERRNOS[config.base],
     },
     {
       word: 'convert_shared',
@@ -246,7 +253,7 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       takes: 'range',
       name: convertName('shared'),
       fn: base.convert_shared,
-      errnos: ['-EBADF', '-EAGAIN', '-ENOMEM'],
+      errnos: CONVERT_ERRNOS[config.base],
     },
     {
       word: 'punch_hole',
@@ -255,7 +262,8 @@ function userCalls(config: Config, base: BaseCalls, allocate: (range: Range) => 
       takes: 'range',
       name: (range) => `fallocate(PUNCH_HOLE) index ${showRange(range)}`,
       fn: base.punch_hole,
-      errnos: ['-EBADF', '-EAGAIN'],
+      /* kvm_gmem_punch_hole() of the others cannot fail */
+      errnos: config.base === 'rfc-v2' ? ['-EBADF', '-EAGAIN'] : ['-EBADF'],
     },
     {
       word: 'allocate',

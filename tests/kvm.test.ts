@@ -2,6 +2,7 @@
 // of locks.
 
 import { describe, expect, test } from 'vitest';
+import { type BaseCalls, type Steps, lock, unlock } from '../api/index.ts';
 import { explore } from '../engine/explore.ts';
 import { type CallOffer, withPlaceBits } from '../engine/system.ts';
 import { type Base, type Config, assumptions, boundsOf } from '../models/bounds.ts';
@@ -45,6 +46,28 @@ describe('a memslot is deleted while its gmem file is dying', () => {
   test('and not where the file stays open', () => {
     const calls = { 'VMM 0': ['allocate'], 'VMM 1': ['unbind'], MF: ['memory_failure'] };
     expect(hitBy(makeModel(configOf('linux-7.2'), none), calls)).toEqual([]);
+  });
+});
+
+describe('an errno of another base', () => {
+  function* refuses(): Steps<'-EAGAIN'> {
+    yield* lock('slots_lock');
+    yield* unlock('slots_lock');
+    return '-EAGAIN';
+  }
+  const all: Partial<BaseCalls> = {
+    convert_private: refuses,
+    convert_shared: refuses,
+    punch_hole: refuses,
+  };
+  const broken = (base: Base, word: keyof typeof all): string[] =>
+    hitBy(makeModel(configOf(base), { ...none, replaces: () => all }), { 'VMM 0': [word] });
+  const UNDOCUMENTED = 'errno-as-documented (errno)';
+
+  test.each(['convert_private', 'convert_shared', 'punch_hole'] as const)('-EAGAIN of %s', (word) => {
+    expect(broken('linux-7.2', word)).toEqual([UNDOCUMENTED]);
+    expect(broken('rfc-v2', word)).not.toContain(UNDOCUMENTED);
+    expect(broken('v8', word).includes(UNDOCUMENTED)).toBe(word === 'punch_hole');
   });
 });
 
