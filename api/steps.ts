@@ -199,7 +199,8 @@ export type Step =
   /* page-state instructions */
   | { readonly op: 'rmp_make_private'; readonly index: Index; readonly pfn: Pfn }
   | { readonly op: 'rmp_level'; readonly pfn: Pfn }
-  | { readonly op: 'rmp_make_shared' | 'psmash'; readonly index: Index }
+  | { readonly op: 'rmp_make_shared'; readonly index: Index }
+  | { readonly op: 'psmash'; readonly index: Index; readonly pfn?: Pfn }
   | {
       readonly op: 'tdh_mem_range_block' | 'tdh_mem_track' | 'tdh_mem_page_remove' | 'tdh_phymem_page_wbinvd';
       readonly index: Index;
@@ -763,7 +764,12 @@ export const rmp_make_private = (index: Index, pfn: Pfn): Steps<void> =>
 export const rmp_make_shared = (index: Index): Steps<void> => tell({ op: 'rmp_make_shared', index });
 /** True where the RMP entry of the page is 2M: snp_lookup_rmpentry(). */
 export const rmp_level_is_2m = (pfn: Pfn): Steps<boolean> => askFlag({ op: 'rmp_level', pfn });
-export const psmash = (index: Index): Steps<void> => tell({ op: 'psmash', index });
+/**
+ * PSMASH: of the page that the caller has looked up, or else of the one that backs the index by now. Nothing where its
+ * RMP entry is 4K.
+ */
+export const psmash = (index: Index, pfn?: Pfn): Steps<void> =>
+  tell({ op: 'psmash', index, ...(pfn === undefined ? {} : { pfn }) });
 /** TDH.MEM.RANGE.BLOCK; false where no leaf is present. */
 export const tdh_mem_range_block = (index: Index): Steps<boolean> =>
   askFlag({ op: 'tdh_mem_range_block', index });

@@ -201,7 +201,7 @@ const WORDS: { readonly [K in Op]: (step: Of<K>, context: Context) => Words } = 
   rmp_make_private: (s, c) => [`RMPUPDATE pfn ${s.pfn} to private, gfn ${c.machine.gfnOf[s.index]}`],
   rmp_make_shared: (s) => [`RMPUPDATE page of index ${s.index} to shared`],
   rmp_level: (s) => [`snp_lookup_rmpentry() pfn ${s.pfn}`, either('4K', '2M')],
-  psmash: (s) => [`PSMASH page of index ${s.index}`],
+  psmash: (s) => [s.pfn === undefined ? `PSMASH page of index ${s.index}` : `PSMASH pfn ${s.pfn}`],
   tdh_mem_range_block: (s) => [`TDH.MEM.RANGE.BLOCK gfn ${s.index}`, either('no leaf', '')],
   tdh_mem_track: (s) => [`TDH.MEM.TRACK and kick, gfn ${s.index}`],
   tdh_mem_page_remove: (s) => [`TDH.MEM.PAGE.REMOVE gfn ${s.index}`, either('fails', '')],

@@ -119,6 +119,7 @@ export const STEPS: readonly Said[] = [
   ofPfn('rmp_level', 0, 1),
   ofIndex('rmp_make_shared'),
   ofIndex('psmash'),
+  [{ op: 'psmash', ...page, ...pfn }],
   ofIndex('tdh_mem_range_block', 0, 1),
   ofIndex('tdh_mem_track'),
   ofIndex('tdh_mem_page_remove'),

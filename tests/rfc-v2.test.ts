@@ -3,10 +3,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { explore } from '../engine/explore.ts';
-import { withPlaceBits } from '../engine/system.ts';
+import { type CallOffer, makeSystem, withPlaceBits } from '../engine/system.ts';
 import { type Assumptions, type Config, type PlatformName, assumptions, boundsOf } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import { freeEnvironment, makeModel } from '../properties/system.ts';
+import { parseScenario } from '../properties/try-parse.ts';
 
 /** Names of all that is broken on rfc-v2 with no IOMMU, by any two calls. */
 function broken(
@@ -80,4 +81,40 @@ describe('rfc-v2 alone', () => {
   test('release zaps one kind: shared SPTEs of a TD outlive their pages', () => {
     expect(broken('tdx', null)).toContain('no-mapping-to-freed-page (shared SPTE)');
   });
+});
+
+test('PSMASH of an RMP fault is of the page that the fault has looked up, and holds', () => {
+  const bounds = { ...boundsOf('quick'), vcpus: 2 };
+  const config = { base: 'rfc-v2', platform: 'sev-snp', vmm: 'adversarial', bounds, device: null } as const;
+  const model = makeModel({ ...config, assumptions: assumptions(), fail: null }, none);
+  const { machine, interpreter, tries, domain } = model;
+  const { at } = machine;
+  const groups = parseScenario(
+    'A: punch_hole 0-1 | V0: fault_private 0 | V1: fault_private 0',
+    model.table,
+    machine,
+  );
+  const offers = machine.threads.map((_, thread) =>
+    (groups.find((group) => group.thread === thread)?.calls ?? []).map(
+      ({ name, fn, args }) => ({ name, fn, args }) as CallOffer,
+    ),
+  );
+  const smashed = new Set<'held' | 'not held'>();
+  const apply = (m: Int32Array, thread: number, op: number): number => {
+    const before = interpreter.stepOf(op).op === 'psmash' ? m.slice() : null;
+    const answer = domain.apply(m, thread, op);
+    for (let pfn = 0; before !== null && pfn < machine.pfns; pfn += machine.huge)
+      if (m[at.rmp_2m + pfn] !== before[at.rmp_2m + pfn])
+        smashed.add(before[at.lookup_refs + pfn] > 0 ? 'held' : 'not held');
+    return answer;
+  };
+  /* private, in a huge page */
+  const initial = (fresh: () => Int32Array): Int32Array[] => [domain.initial(fresh)[3]];
+  const { complete } = withPlaceBits(
+    (placeBits) =>
+      makeSystem({ ...domain, apply, initial }, { kind: 'scenario', offers }, { placeBits, tries }),
+    (system) => explore(system, {}),
+  );
+  expect(complete).toBe(true);
+  expect([...smashed]).toEqual(['held']);
 });

@@ -378,7 +378,7 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       case 'rmp_level':
         return (m) => (exec.snp ? m[at.rmp_2m + s.pfn] : 0);
       case 'psmash':
-        return (m) => pageState.psmash(m, s.index);
+        return (m) => pageState.psmash(m, s.pfn ?? m[at.page_cache + s.index] - 1);
       case 'tdh_mem_range_block':
         return (m) => pageState.block(m, s.index);
       case 'tdh_mem_track':

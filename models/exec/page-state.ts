@@ -90,8 +90,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       unassign(m, pfn);
       return 0;
     },
-    psmash: (m: State, index: number): number => {
-      const pfn = m[at.page_cache + index] - 1;
+    psmash: (m: State, pfn: number): number => {
       if (snp && pfn >= 0 && m[at.rmp_2m + pfn] === 1) smash(m, pfn);
       return 0;
     },

@@ -80,7 +80,7 @@ export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => S
     const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
     const last = yield* fput();
     if (typeof pfn !== 'number') return ended('again', last);
-    if (yield* rmp_level_is_2m(pfn)) yield* psmash(index);
+    if (yield* rmp_level_is_2m(pfn)) yield* psmash(index, pfn);
     yield* folio_put(pfn);
     return ended('again', last);
   }
