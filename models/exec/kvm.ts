@@ -83,6 +83,28 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     return added;
   };
 
+  /*
+   * tdp_mmu_map_handle_target_level(): RET_PF_SPURIOUS where a leaf is present, with a WARN if it maps another page.
+   * False: nothing was installed.
+   */
+  const mapDirect = (m: State, gfn: number, pfn: number, isPrivate: boolean): boolean => {
+    const mine = (isPrivate ? at.spte_private : at.spte_shared) + gfn;
+    const other = (isPrivate ? at.spte_shared : at.spte_private) + gfn;
+    /* one NPT entry a gfn, whatever the kind of the access */
+    const present = m[mine] === 0 && !tdx ? m[other] : m[mine];
+    m[mine] = present === 0 ? pfn + 1 : present;
+    if (!tdx) m[other] = 0;
+    return present === 0;
+  };
+  /* MODEL: without --fail a TD that KVM_BUG_ON() has stopped runs on; its fault finds no leaf, and comes again. */
+  /** tdx_mem_page_aug(): TDX_BUG_ON() where the module refuses the page, as it belongs to a TD. */
+  const mapMirror = (m: State, gfn: number, pfn: number): boolean => {
+    if (m[at.sept + gfn] !== SEPT.free) return false;
+    if (pageState.augment(m, gfn, pfn)) return true;
+    if (config.fail !== null) m[at.vm_bugged] = 1;
+    return false;
+  };
+
   return {
     concerned,
     isStale,
@@ -164,15 +186,9 @@ export function makeKvm(exec: Exec, pageState: PageState) {
         note('fault-retried');
         return 0;
       }
-      if (stale) note('stale-spte-installed');
-      note('spte-installed');
-      if (tdx && isPrivate) {
-        pageState.augment(m, gfn, pfn);
-        return 1;
-      }
-      m[(isPrivate ? at.spte_private : at.spte_shared) + gfn] = pfn + 1;
-      /* one NPT entry a gfn */
-      if (!tdx) m[(isPrivate ? at.spte_shared : at.spte_private) + gfn] = 0;
+      const isNew = tdx && isPrivate ? mapMirror(m, gfn, pfn) : mapDirect(m, gfn, pfn, isPrivate);
+      if (isNew && stale) note('stale-spte-installed');
+      if (isNew) note('spte-installed');
       return 1;
     },
     guestAccess: (m: State, thread: number, gfn: number, isPrivate: boolean): number => {
