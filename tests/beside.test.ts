@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { besideOf, searchAhead, taskOf } from '../cli/beside.ts';
 import { type Named, policiesOf } from '../cli/policies.ts';
 import { type Pool, openPool } from '../cli/pool.ts';
@@ -27,18 +27,21 @@ const config: Config = {
 const meanwhile = (): void => {};
 const never = (): boolean => false;
 
-const opened: Pool[] = [];
+/* a worker takes a second to begin: most tests share one */
+const common = openPool(2);
+const opened: Pool[] = [common];
 const pool = (): Pool => {
   const made = openPool(2);
   opened.push(made);
   return made;
 };
-afterEach(() => {
-  for (const made of opened.splice(0)) made.close();
+afterAll(() => {
+  for (const made of opened) made.close();
 });
+
 /** The worker has begun with what is started. */
 function besideFor(named: Named, only?: typeof KEYS): Beside {
-  const beside = besideOf(pool(), named, only);
+  const beside = besideOf(common, named, only);
   return { ...beside, start: (wanted) => begun(beside.start(wanted)) };
 }
 
@@ -186,7 +189,7 @@ describe('what is searched ahead', () => {
   test('is what is asked for later, whoever has searched it', async () => {
     const [named] = await policiesOf(['none']);
     const model = makeModel(config, named.policy);
-    const shared = pool();
+    const shared = common;
     searchAhead(shared, named, undefined, config, never);
     const beside = besideOf(shared, named, undefined);
     const found = partsOf(config, CALLS).map(
@@ -201,7 +204,7 @@ describe('what is searched ahead', () => {
 
   test('is searched here while the worker is busy with what is waited for', async () => {
     const [named] = await policiesOf(['none']);
-    const shared = pool();
+    const shared = common;
     const wholeDay = { ...config, bounds: { ...boundsOf('large'), name: 'custom' as const } };
     const busy = begun(shared.start(taskOf(named, undefined, { ...second, config: wholeDay, calls: 5 })));
     const made = searchPart(makeModel(config, named.policy), CALLS, [0], {});
@@ -223,7 +226,7 @@ describe('what is searched ahead', () => {
 
   test('is nothing where the search is a small one or has no end', async () => {
     const [named] = await policiesOf(['none']);
-    const shared = pool();
+    const shared = common;
     for (const bounds of [
       { ...config.bounds, calls: CALLS - 1 },
       { ...config.bounds, calls: CALLS + 1 },
