@@ -53,10 +53,9 @@ function listen() {
   process.on('SIGINT', () => {
     if (Atomics.add(interrupts, 0, 1) > 0) process.exit(INTERRUPTED);
   });
-  /* whoever reads has read enough */
+  /* whoever reads has read enough; the status is for somebody else */
   process.stdout.on('error', (error) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit();
   });
 }
 
