@@ -43,15 +43,16 @@ function hitsAgain(system: System, { key, path, system: foundIn }: Finding): boo
   return found.includes(key.property);
 }
 
-/** With the same moves, with the same calls in any order, or with any calls as many. */
-function isHit(model: Model, finding: Finding, options: CheckOptions): boolean {
+/** With the same moves, with the same calls in any order, or with any calls as many. Null: that search did not end. */
+function isHit(model: Model, finding: Finding, options: CheckOptions): boolean | null {
   const { key, calls } = finding;
   if (withPlaceBits(build(model, calls), (system) => hitsAgain(system, finding))) return true;
   if (doesTheSame(model, finding)) return true;
   const until = [key.property];
   const { beside } = options;
   const how = { until, stop: stopOf(options, calls), beside, meanwhile: () => {} };
-  return searchParts(model, calls, how).hits[key.property] > 0;
+  const { hits, complete } = searchParts(model, calls, how);
+  return hits[key.property] > 0 || (complete ? false : null);
 }
 
 /**
@@ -69,9 +70,10 @@ function flips(
     if (options.stop?.() === true) break;
     const flipped = flip(config, name as AssumptionName);
     const model = makeModel(flipped, policy, modelOptions(options));
-    if (isHit(model, finding, options)) without.push(name);
+    const hit = isHit(model, finding, options);
+    if (hit === true) without.push(name);
     /* with its value in force: the other one makes the finding go away */
-    else on.push(`${name}=${String(config.assumptions[name as AssumptionName])}`);
+    else if (hit === false) on.push(`${name}=${String(config.assumptions[name as AssumptionName])}`);
   }
   return { on, without };
 }
