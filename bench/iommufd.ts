@@ -4,7 +4,7 @@
 import { valuesOf } from './args.ts';
 
 valuesOf('npm run bench:iommufd', {});
-const { batches, drawnBatches, sequences } = await import('../properties/iommufd/rate.ts');
+const { batches, drawnBatches, sequences } = await import('../iommufd/runs/rate.ts');
 
 /** Operations a second of processor time. */
 function rate(name: string, run: () => number): void {

@@ -3,7 +3,7 @@
 import type { Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import { type Beside, PARTED_CALLS, type Wanted, partsOf, searchPart } from '../properties/parts.ts';
-import type { Key } from '../properties/properties.ts';
+import type { Key } from '../properties/spec/properties.ts';
 import { makeModel } from '../properties/system.ts';
 import type { Pool, Task } from './pool.ts';
 import type { Named } from './policies.ts';

@@ -1,7 +1,7 @@
 // The other end of pool.ts: searches parts in a worker thread.
 
 import { receiveMessageOnPort } from 'node:worker_threads';
-import { KEYS } from '../properties/properties.ts';
+import { KEYS } from '../properties/spec/properties.ts';
 import { type Part, searchPart } from '../properties/parts.ts';
 import { type Model, makeModel } from '../properties/system.ts';
 import { FLAG, type Link, STATE, type Sent, type Task } from './pool.ts';

@@ -23,8 +23,8 @@ import {
   boundsOf,
 } from '../models/bounds.ts';
 import type { Bounds, Vmm } from '../models/results.ts';
-import { INVARIANTS } from '../properties/invariants.ts';
-import { KEYS, type Key } from '../properties/properties.ts';
+import { INVARIANTS } from '../properties/spec/invariants.ts';
+import { KEYS, type Key } from '../properties/spec/properties.ts';
 
 /** The command line cannot be followed: exit status 2, one message. */
 export class UsageError extends Error {

@@ -2,11 +2,11 @@
 
 import { ranked } from '../engine/ranked.ts';
 import { type CallOffer, withPlaceBits } from '../engine/system.ts';
-import type { Key } from './properties.ts';
-import { inOrderOfStart, movesOfNames, namesOf } from './sampling-paths.ts';
+import type { Key } from './spec/properties.ts';
+import { inOrderOfStart, movesOfNames, namesOf } from './sampling/paths.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, freeEnvironment } from './system.ts';
-import { parseScenario } from './try-parse.ts';
+import { parseScenario } from './litmus/parse.ts';
 
 const PLACE_BITS = 20;
 

@@ -10,7 +10,7 @@ import { vmmRemap } from '../policies/vmm-remap.ts';
 import { type CheckOptions, build, search } from './search.ts';
 import { type BaseFindings, hasIommu, makeBaseFindings, needsIommu } from './blame.ts';
 import { check } from './check.ts';
-import { KEYS, PROPERTIES } from './properties.ts';
+import { KEYS, PROPERTIES } from './spec/properties.ts';
 import { makeModel } from './system.ts';
 
 const configOf = (base: Config['base'], platform: Config['platform'], bounds: Config['bounds']): Config => ({

@@ -7,7 +7,7 @@ import { type CallOffer, type System, withPlaceBits } from '../engine/system.ts'
 import type { Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
 import { PARTED_CALLS, type Part, searchParts } from './parts.ts';
-import { type Key, PROPERTIES } from './properties.ts';
+import { type Key, PROPERTIES } from './spec/properties.ts';
 import { type CheckOptions, type Shrunk, build, sampleOf, stopOf } from './search.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, makeModel, offersOf } from './system.ts';

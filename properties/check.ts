@@ -8,16 +8,16 @@ import { EVENT } from '../models/events.ts';
 import type { Blame, InvariantResult, Result, Verdict } from '../models/results.ts';
 import { none } from '../policies/none.ts';
 import type { BaseFindings } from './blame.ts';
-import { runCorpus } from './corpus.ts';
-import { INVARIANTS, SOMETIMES } from './invariants.ts';
+import { runCorpus } from './corpus/corpus.ts';
+import { INVARIANTS, SOMETIMES } from './spec/invariants.ts';
 import { PARTED_CALLS } from './parts.ts';
-import { KEYS, type Key } from './properties.ts';
-import { gravity, judgementOf } from './severity.ts';
-import type { Sampling } from './sampling.ts';
+import { KEYS, type Key } from './spec/properties.ts';
+import { gravity, judgementOf } from './spec/severity.ts';
+import type { Sampling } from './sampling/sample.ts';
 import { runEachAlone } from './solo.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, makeModel } from './system.ts';
-import { expectedPartners } from './vacuity.ts';
+import { expectedPartners } from './spec/vacuity.ts';
 import {
   type CheckOptions,
   type Searched,
@@ -27,7 +27,7 @@ import {
   sampleOf,
   search,
 } from './search.ts';
-import { toViolation } from './violation.ts';
+import { toViolation } from './explain/violation.ts';
 export { type BaseFindings, makeBaseFindings } from './blame.ts';
 export type { CheckOptions, Progress } from './search.ts';
 

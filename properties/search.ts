@@ -7,13 +7,13 @@ import type { Origins } from '../engine/origins.ts';
 import { ranked } from '../engine/ranked.ts';
 import type { Selection } from '../engine/selection.ts';
 import { type System, withPlaceBits } from '../engine/system.ts';
-import type { CorpusEntry } from './corpus.ts';
+import type { CorpusEntry } from './corpus/corpus.ts';
 import { type Beside, PARTED_CALLS, searchParts } from './parts.ts';
-import type { Key } from './properties.ts';
-import { type Sampling, sample } from './sampling.ts';
+import type { Key } from './spec/properties.ts';
+import { type Sampling, sample } from './sampling/sample.ts';
 import type { Finding } from './suite-types.ts';
 import { type Model, freeEnvironment } from './system.ts';
-import type { TokenText } from './token.ts';
+import type { TokenText } from './token/token.ts';
 
 export interface Progress {
   readonly phase: string;

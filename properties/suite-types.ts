@@ -2,7 +2,7 @@
 
 import type { Path } from '../engine/explore.ts';
 import type { System } from '../engine/system.ts';
-import type { Key } from './properties.ts';
+import type { Key } from './spec/properties.ts';
 
 /** A way to break a key that was found and, where `certified`, minimised. */
 export interface Finding {

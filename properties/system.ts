@@ -13,9 +13,9 @@ import { type Machine, declareMachine } from '../models/machine.ts';
 import { streamsOf } from '../models/platforms/index.ts';
 import { makeSwap } from '../models/exec/twins.ts';
 import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
-import { KEYS, type Key, PROPERTIES, makeJudge } from './properties.ts';
-import type { Questions } from './questions.ts';
-import { judgementOf } from './severity.ts';
+import { KEYS, type Key, PROPERTIES, makeJudge } from './spec/properties.ts';
+import type { Questions } from './spec/questions.ts';
+import { judgementOf } from './spec/severity.ts';
 
 /** A model of one policy on one base and platform, before anybody has said who may start what. */
 export interface Model {

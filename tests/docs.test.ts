@@ -11,7 +11,7 @@ import { STATUS } from '../cli/status.ts';
 import { type RawOptions, configOf, failOf, formatOf, parseOnly, platformsOf, vmmsOf } from '../cli/usage.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
-import { INVARIANTS, SOMETIMES } from '../properties/invariants.ts';
+import { INVARIANTS, SOMETIMES } from '../properties/spec/invariants.ts';
 import {
   GUIDE,
   LISTS,
@@ -24,9 +24,9 @@ import {
   keyIn,
   mailAbout,
   read,
-} from './docs-lists.ts';
+} from '../pins/docs.ts';
 
-const REWRITE = 'run `node --import tsx tests/docs-lists.ts --write`, and read the diff';
+const REWRITE = 'run `node --import tsx pins/docs.ts --write`, and read the diff';
 const PAGES = [
   README,
   'ARCHITECTURE.md',

@@ -2,7 +2,7 @@
 // nothing.
 
 import { afterAll, describe, expect, test } from 'vitest';
-import { modelList, writtenList } from './model-list.ts';
+import { modelList, writtenList } from '../pins/model-list.ts';
 import { importDirections } from './tidy/imports.ts';
 import {
   exemption,
@@ -41,7 +41,7 @@ const RULES: readonly (readonly [string, Rule, readonly (readonly [string, strin
       ['policies/broken/x.ts', "import { a } from '../none.ts'; export * from '../../engine/walk.ts';", 1],
       [
         'models/x.ts',
-        "import { a } from '../properties/invariants.ts'; import { match } from 'ts-pattern';",
+        "import { a } from '../properties/spec/invariants.ts'; import { match } from 'ts-pattern';",
         1,
       ],
       ['models/exec/x.ts', "import { match } from 'ts-pattern';", 1],
@@ -62,7 +62,11 @@ const RULES: readonly (readonly [string, Rule, readonly (readonly [string, strin
       ['cli/x.ts', "import fc from 'fast-check'; import seedrandom from 'seedrandom';", 1],
       ['cli/x.ts', "import { a } from '../tests/tidy/source.ts';", 1],
       ['properties/suite.ts', "import seedrandom from 'seedrandom';", 1],
-      ['properties/sampling.ts', "import seedrandom from 'seedrandom'; import fc from 'fast-check';", 0],
+      [
+        'properties/sampling/sample.ts',
+        "import seedrandom from 'seedrandom'; import fc from 'fast-check';",
+        0,
+      ],
       ['engine/x.ts', "const a = await import('../api/index.ts'); type B = import('../api/index.ts').B;", 2],
     ],
   ],

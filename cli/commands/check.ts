@@ -3,8 +3,8 @@
 import { PolicyError, SuiteError } from '../../engine/errors.ts';
 import type { Result, RunReport, Vmm } from '../../models/results.ts';
 import { type BaseFindings, check, makeBaseFindings } from '../../properties/check.ts';
-import { type CorpusEntry, CorpusError, loadCorpus } from '../../properties/corpus.ts';
-import type { TokenText } from '../../properties/token.ts';
+import { type CorpusEntry, CorpusError, loadCorpus } from '../../properties/corpus/corpus.ts';
+import type { TokenText } from '../../properties/token/token.ts';
 import { runJson } from '../../reports/json.ts';
 import { ktap } from '../../reports/ktap.ts';
 import { mail, replayFileName } from '../../reports/mail.ts';

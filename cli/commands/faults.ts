@@ -1,7 +1,7 @@
 // faults: each planted fault, which invariant catches it, its shortest trace, and in how many seeds sampling
 // finds it.
 
-import { SEEDS, judgeFault } from '../../properties/faults.ts';
+import { SEEDS, judgeFault } from '../../properties/known/faults.ts';
 import { faults } from '../../reports/faults.ts';
 import { faultsJson } from '../../reports/json.ts';
 import { plantedFaults } from '../policies.ts';

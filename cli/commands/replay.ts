@@ -13,11 +13,11 @@ import {
   loadCorpus,
   runEntry,
   toCorpus,
-} from '../../properties/corpus.ts';
-import { type Key, keyName, keyOf } from '../../properties/properties.ts';
+} from '../../properties/corpus/corpus.ts';
+import { type Key, keyName, keyOf } from '../../properties/spec/properties.ts';
 import type { Finding } from '../../properties/suite-types.ts';
 import { type Model, freeEnvironment, makeModel } from '../../properties/system.ts';
-import { decodeFinding, findingOf } from '../../properties/token.ts';
+import { decodeFinding, findingOf } from '../../properties/token/token.ts';
 import { TokenError } from '../../reports/token.ts';
 import { besideOf } from '../beside.ts';
 import { openPool } from '../pool.ts';

@@ -2,9 +2,9 @@
 
 import { initialStates } from '../../models/boot.ts';
 import { VMMS } from '../../models/bounds.ts';
-import { replayOf, traceOf } from '../../properties/explain.ts';
+import { replayOf, traceOf } from '../../properties/explain/explain.ts';
 import { makeModel } from '../../properties/system.ts';
-import { ScenarioError, tryScenario } from '../../properties/try.ts';
+import { ScenarioError, tryScenario } from '../../properties/litmus/try.ts';
 import { tryJson } from '../../reports/json.ts';
 import { tryText } from '../../reports/try.ts';
 import { plainTexts } from '../plain-text.ts';

@@ -1,0 +1,52 @@
+// invalidate-callback, broken: private pages are mapped just where the platform does not want them.
+
+import {
+  type Arch,
+  type Policy,
+  type Result,
+  type Steps,
+  call,
+  folio_put,
+  gmem_invalidate_retry,
+  gmem_invalidate_seq,
+  gmem_is_private,
+  iommu_map,
+  iova_of,
+  kvm_gmem_get_pfn,
+  lock,
+  psmash,
+  rmp_level_is_2m,
+  unlock,
+} from '../../../api/index.ts';
+import { callbackHooks, invalidateCallback, zap } from '../../invalidate-callback.ts';
+
+function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
+  const seq = yield* gmem_invalidate_seq();
+  if ((yield* gmem_is_private(index)) && arch.maps_private) return '-EPERM';
+  const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
+  if (typeof pfn !== 'number') return pfn;
+  yield* folio_put(pfn);
+  yield* lock('pages_mutex');
+  if (yield* gmem_invalidate_retry(seq, index)) {
+    yield* unlock('pages_mutex');
+    return 'again';
+  }
+  if (arch.leaf_size_is_checked && (yield* rmp_level_is_2m(pfn))) yield* psmash(index);
+  const mapped = yield* iommu_map(iova_of(index), pfn);
+  yield* unlock('pages_mutex');
+  return mapped ? 0 : '-ENOMEM';
+}
+
+export const privateTestInverted: Policy = {
+  ...invalidateCallback,
+  name: 'private-test-inverted',
+  title: 'invalidate-callback: the test of the attribute is inverted',
+  source: 'Xu Yilun, Jason Gunthorpe, 26-28 Feb 2026: which platforms map private pages',
+  planted: {
+    invariant: 'no-integrity-violation',
+    platform: 'bare',
+    vmm: 'adversarial',
+    fault: 'A private page is mapped for a device that nobody trusts.',
+  },
+  ...callbackHooks({ map_page, zap }),
+};

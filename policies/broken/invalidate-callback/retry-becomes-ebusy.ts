@@ -1,0 +1,54 @@
+// invalidate-callback, broken: a map that meets an invalidation fails, with an undocumented errno (docs/objections.md
+// D41).
+
+import {
+  type Arch,
+  type Policy,
+  type Result,
+  type Steps,
+  call,
+  folio_put,
+  gmem_invalidate_retry,
+  gmem_invalidate_seq,
+  gmem_is_private,
+  iommu_map,
+  iova_of,
+  kvm_gmem_get_pfn,
+  lock,
+  psmash,
+  rmp_level_is_2m,
+  unlock,
+} from '../../../api/index.ts';
+import { callbackHooks, invalidateCallback, zap } from '../../invalidate-callback.ts';
+
+function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
+  const seq = yield* gmem_invalidate_seq();
+  if ((yield* gmem_is_private(index)) && !arch.maps_private) return '-EPERM';
+  const pfn = yield* call(kvm_gmem_get_pfn, index, arch);
+  if (typeof pfn !== 'number') return pfn;
+  yield* folio_put(pfn);
+  yield* lock('pages_mutex');
+  if (yield* gmem_invalidate_retry(seq, index)) {
+    yield* unlock('pages_mutex');
+    return '-EBUSY';
+  }
+  if (arch.leaf_size_is_checked && (yield* rmp_level_is_2m(pfn))) yield* psmash(index);
+  const mapped = yield* iommu_map(iova_of(index), pfn);
+  yield* unlock('pages_mutex');
+  return mapped ? 0 : '-ENOMEM';
+}
+
+export const retryBecomesEbusy: Policy = {
+  ...invalidateCallback,
+  name: 'retry-becomes-ebusy',
+  title: "invalidate-callback: a retry is user space's business",
+  source:
+    'docs/objections.md D41: user space cannot be asked to retry for ever; errnos of IOMMU_IOAS_MAP_FILE',
+  planted: {
+    invariant: 'errno-as-documented',
+    platform: 'bare',
+    vmm: 'adversarial',
+    fault: 'A map that meets a bracket returns -EBUSY.',
+  },
+  ...callbackHooks({ map_page, zap }),
+};
