@@ -11,6 +11,7 @@ import { findAmong } from '../properties/among.ts';
 import { type CheckOptions, recertify, replayed } from '../properties/check.ts';
 import type { BaseFinding } from '../properties/known/base-finding.ts';
 import { BASE_FINDINGS, findingConfig } from '../properties/known/findings.ts';
+import { SOURCE_NOTES } from '../properties/known/source-notes.ts';
 import { type Answer, OBJECTIONS } from '../properties/known/objections.ts';
 import { keyOf } from '../properties/spec/properties.ts';
 import { makeModel } from '../properties/system.ts';
@@ -64,7 +65,8 @@ export function findingsPage(mailFor: (found: BaseFinding) => string): string {
     '```',
     '',
   ]);
-  return [...head, ...each].join('\n');
+  const notes = SOURCE_NOTES.map((note) => `* ${note}`);
+  return [...head, ...each, '## Met in the sources', '', ...notes, ''].join('\n');
 }
 
 function answerText(answer: Answer, faults: ReadonlyMap<string, FaultResult>): string {

@@ -1,16 +1,14 @@
-// The list of `MODEL:` comments, where the models knowingly leave reality. `npm run model-list` writes it into
-// ARCHITECTURE.md; tidy.test.ts compares.
+// docs/models.md, the list of `MODEL:` comments: where the models knowingly leave reality. `npm run model-list` writes
+// it; tidy.test.ts compares.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../cli/root.ts';
 import { type Source, trackedSources } from '../tests/tidy/source.ts';
 
-const BEGIN = '<!-- MODEL list: generated -->';
-const END = '<!-- MODEL list: end -->';
 const MARK = 'MODEL:';
 
-const file = join(packageRoot(), 'ARCHITECTURE.md');
+export const MODELS_PAGE = 'docs/models.md';
 
 /**
  * The text of one comment from the mark on: its line and the comment lines that follow, without comment
@@ -42,28 +40,17 @@ export function modelList(sources: readonly Source[]): string[] {
     });
 }
 
-/** What stands between the markers of ARCHITECTURE.md; null where there are none. */
-export function writtenList(): string[] | null {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin) return null;
-  return text
-    .slice(begin + BEGIN.length, end)
-    .split('\n')
-    .filter((line) => line !== '');
+export function modelPage(sources: readonly Source[]): string {
+  return [
+    '# Where the models leave reality',
+    '',
+    'Written by `npm run model-list`; do not edit. Every `MODEL:` comment of the sources: a simplification that somebody',
+    'made knowingly, where it stands. What the manuals leave open is not here but in `gmem-conform list assumptions`.',
+    '',
+    ...modelList(sources),
+    '',
+  ].join('\n');
 }
 
-function write(list: readonly string[]): void {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const body = `${BEGIN}\n${list.join('\n')}\n${END}`;
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  const title = '## Where the models leave reality';
-  const section = `${title}\n\nEvery \`MODEL:\` comment; written by \`npm run model-list\`.\n\n${body}\n`;
-  if (begin >= 0 && end > begin)
-    writeFileSync(file, text.slice(0, begin) + body + text.slice(end + END.length));
-  else writeFileSync(file, text === '' ? `# Architecture\n\n${section}` : `${text.trimEnd()}\n\n${section}`);
-}
-
-if (process.argv.includes('--write')) write(modelList(trackedSources()));
+if (process.argv.includes('--write'))
+  writeFileSync(join(packageRoot(), MODELS_PAGE), modelPage(trackedSources()));
