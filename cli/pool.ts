@@ -1,10 +1,10 @@
-// A worker thread that searches parts, one after the other, while this thread searches others. Neither gives way to
+// A worker thread that searches halves, one after the other, while this thread searches others. Neither gives way to
 // its event loop: tasks and results go through a port, who has which of them through shared memory.
 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type MessagePort, MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
-import type { Part, Running, Wanted } from '../properties/parts.ts';
+import type { Tally, Running, Wanted } from '../properties/halves.ts';
 import { packageRoot } from './root.ts';
 
 /** What is to be searched, in words that can be sent. */
@@ -46,8 +46,8 @@ interface Entry {
   readonly id: number;
   readonly key: string;
   /** Searches it in this thread; null where whoever asks does so. */
-  readonly here: (() => Part) | null;
-  part: Part | null;
+  readonly here: (() => Tally) | null;
+  tally: Tally | null;
 }
 
 export interface Pool {
@@ -55,7 +55,7 @@ export interface Pool {
   readonly start: (task: Task) => Running | null;
   readonly known: (task: Task) => Running | null;
   /** Will be asked for later: searched by whoever has nothing better to do. */
-  readonly ahead: (task: Task, here: () => Part) => void;
+  readonly ahead: (task: Task, here: () => Tally) => void;
   /** Tasks that nobody has begun with. */
   readonly waiting: () => number;
   readonly close: () => void;
@@ -71,7 +71,7 @@ interface Connected {
 
 function connect(link: Omit<Link, 'port'>): Connected {
   const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(join(packageRoot(), 'cli', 'part-worker.mjs'), {
+  const worker = new Worker(join(packageRoot(), 'cli', 'start-worker.mjs'), {
     workerData: { ...link, port: port2 } satisfies Link,
     transferList: [port2],
     execArgv: [],
@@ -105,7 +105,7 @@ export function openPool(cores = availableParallelism()): Pool {
   const send = (task: Task, urgent: boolean, here: Entry['here']): Entry | null => {
     if (ended || entries.length === TASKS_MAX) return null;
     connected ??= connect({ flags, states, told });
-    const entry: Entry = { id: entries.length, key: JSON.stringify(task), here, part: null };
+    const entry: Entry = { id: entries.length, key: JSON.stringify(task), here, tally: null };
     entries.push(entry);
     byKey.set(entry.key, entry);
     connected.port.postMessage({ ...task, id: entry.id, urgent } satisfies Sent);
@@ -115,22 +115,22 @@ export function openPool(cores = availableParallelism()): Pool {
   };
   const receive = (): void => {
     for (;;) {
-      const found: { readonly message: { readonly id: number; readonly part: Part } } | undefined =
+      const found: { readonly message: { readonly id: number; readonly tally: Tally } } | undefined =
         connected === null ? undefined : receiveMessageOnPort(connected.port);
       if (found === undefined) return;
-      entries[found.message.id].part = found.message.part;
+      entries[found.message.id].tally = found.message.tally;
     }
   };
   /** Searches one that nobody has begun. False: there is none. */
   const help = (): boolean => {
-    const entry = entries.find((each) => each.here !== null && each.part === null && take(each));
+    const entry = entries.find((each) => each.here !== null && each.tally === null && take(each));
     if (entry === undefined) return false;
     let made: number = STATE.failed;
     try {
-      entry.part = entry.here?.() ?? null;
+      entry.tally = entry.here?.() ?? null;
       made = STATE.done;
     } catch {
-      /* whatever goes wrong here goes wrong again, and with words, where the part is asked for */
+      /* whatever goes wrong here goes wrong again, and with words, where it is asked for */
     }
     Atomics.store(states, entry.id, made);
     return true;
@@ -158,9 +158,9 @@ export function openPool(cores = availableParallelism()): Pool {
       wait(entry, stop);
       receive();
       if (byKey.get(entry.key) === entry) byKey.delete(entry.key);
-      const { part } = entry;
-      entry.part = null;
-      return part;
+      const { tally } = entry;
+      entry.tally = null;
+      return tally;
     },
     stop: () => {
       byKey.delete(entry.key);

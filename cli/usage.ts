@@ -24,7 +24,7 @@ import {
 } from '../models/bounds.ts';
 import type { Bounds, Vmm } from '../models/results.ts';
 import { INVARIANTS } from '../properties/spec/invariants.ts';
-import { KEYS, type Key } from '../properties/spec/properties.ts';
+import { KEYS, type Key } from '../properties/spec/keys.ts';
 
 /** The command line cannot be followed: exit status 2, one message. */
 export class UsageError extends Error {

@@ -2,7 +2,7 @@
 // small integer. What the functions do is in tries.ts.
 
 import { PolicyError, assert } from './errors.ts';
-import { type Futures, type Standing, makeFutures } from './futures.ts';
+import { type MayTouch, type Standing, makeMayTouch } from './may-touch.ts';
 import {
   type Language,
   POINTS_MAX,
@@ -32,7 +32,7 @@ export interface Calls {
   /** Pending step by place; -1 where the call has returned. Grows: read it again after `next`. */
   op: Int32Array;
   readonly describe: (place: number) => Place;
-  readonly futures: Futures;
+  readonly mayTouch: MayTouch;
   /**
    * Unfolds each function once for each answer that it may get, so that what calls may touch is known before they get
    * there. An answer that never comes may make protocol code throw: that is not its fault.
@@ -66,7 +66,7 @@ export function makeCalls(language: Language, tries: Tries = makeTries(language)
   const stacks = new Map<number, Stack>();
   const places: (Stack | undefined)[] = [undefined];
   const placeOf: number[] = [];
-  const futures = makeFutures();
+  const mayTouch = makeMayTouch();
   let kid = new Int32Array(1 << 12);
   let kidTop = 0;
   let kidBase = new Int32Array(1 << 10);
@@ -101,7 +101,7 @@ export function makeCalls(language: Language, tries: Tries = makeTries(language)
     }
     const { op, done } = stack.top;
     calls.op[id] = op;
-    if (!done) futures.add(id, standing(framesOf(stack)), language.touches?.(op) ?? EVERYTHING);
+    if (!done) mayTouch.add(id, standing(framesOf(stack)), language.touches?.(op) ?? EVERYTHING);
     kidBase[id] = kidTop;
     if (!done) kidTop += language.width(op);
     kidBase[id + 1] = kidTop;
@@ -178,7 +178,7 @@ export function makeCalls(language: Language, tries: Tries = makeTries(language)
       return made === 0 ? slow(place, answer) : made;
     },
     op: new Int32Array(1 << 10),
-    futures,
+    mayTouch,
     describe: (place) => {
       const at = places[place];
       assert(at !== undefined, `place ${place} is known`);

@@ -1,14 +1,14 @@
 // Exhaustive search: every state within the environment, breadth first, equal states merged.
 
 import { SuiteError } from './errors.ts';
-import { fresh } from './fresh.ts';
+import { recompiled } from './recompiled.ts';
 import type { State } from './layout.ts';
-import { type Origins, allOrigins } from './origins.ts';
+import { type Culprits, allCulprits } from './culprits.ts';
 import { type Path, type Standing, chainTo, pathThrough, withFollowers } from './paths.ts';
 import type { Successors } from './successors.ts';
 import { type Store, makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
-import { type Trail, makeTrail } from './trail.ts';
+import { type Edges, makeEdges } from './edges.ts';
 
 export type { Path } from './paths.ts';
 
@@ -31,7 +31,7 @@ export interface ExploreOptions {
   /** Each state in which no move is enabled, or that is terminal. */
   readonly onFinal?: (m: State, state: number) => void;
   /** Find out with what the hits of these properties begin, where they take so many calls or more. */
-  readonly origins?: { readonly properties: readonly number[]; readonly callsMin: number };
+  readonly culprits?: { readonly properties: readonly number[]; readonly callsMin: number };
 }
 
 export interface Exploration {
@@ -50,7 +50,7 @@ export interface Exploration {
   /** A shortest path to a state that `onFinal` was told of. */
   readonly pathToState: (state: number) => Path;
   /** As asked for, where the search is complete; a property is not there where nothing is known of it. */
-  readonly origins: () => Map<number, Origins>;
+  readonly culprits: () => Map<number, Culprits>;
 }
 
 /** From this state on the search runs code of its own. */
@@ -59,7 +59,7 @@ const CHECK_EVERY = 4096;
 
 /**
  * A call is in flight and none of the moves enabled is a thread's or helps one. Uses nothing from outside,
- * see fresh.ts.
+ * see recompiled.ts.
  */
 export function isStuck(system: System, m: State, moves: Int32Array, enabled: number): boolean {
   const { domain, threads, placeAt, calls } = system;
@@ -85,7 +85,7 @@ type Visitor = (state: number, steps: number) => number;
 
 type Stuck = (system: System, m: State, moves: Int32Array, enabled: number) => boolean;
 
-/** Uses nothing from outside, see fresh.ts. */
+/** Uses nothing from outside, see recompiled.ts. */
 function visitorOf(
   system: System,
   successors: Successors,
@@ -93,7 +93,7 @@ function visitorOf(
   note: Note,
   eager: boolean,
   stuck: Stuck,
-  trail: Trail | null,
+  edges: Edges | null,
 ): Visitor {
   const { domain, layout } = system;
   const { words, unpack } = layout;
@@ -103,13 +103,13 @@ function visitorOf(
   const found: number[] = [];
   return (state, steps) => {
     store.load(state, base);
-    if (trail !== null) trail.open(base);
+    if (edges !== null) edges.open(base);
     if (domain.isTerminal?.(base) === true) return 0;
     const enabled = successors.from(base, -1, eager);
     for (let k = 0; k < events.length; k += 2) note(events[k + 1], state, moves[events[k]], steps + 1);
     for (let k = 0; k < enabled; k++) {
       const added = store.addRow(rows, k * words, hashes[k], state);
-      if (trail !== null) trail.put(added < 0 ? -1 - added : added, moves[k]);
+      if (edges !== null) edges.put(added < 0 ? -1 - added : added, moves[k]);
       if (added < 0) continue;
       unpack(rows, k * words, m);
       domain.judge(m, found);
@@ -158,7 +158,7 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
   const { domain, environment, calls } = system;
   if (!eager || domain.meets === undefined) return exploreOnce(system, options);
   const learns = environment.kind === 'free' && environment.calls >= LEARN_CALLS;
-  calls.futures.trusted = learns;
+  calls.mayTouch.trusted = learns;
   if (learns) calls.scout();
   for (let less = learns ? environment.calls - 1 : 0; less > 0; less--) {
     const initial = system.initial.map((state) => {
@@ -169,12 +169,12 @@ export function explore(system: System, options: ExploreOptions = {}): Explorati
     exploreOnce(system, { eager, statesMax: LEARN_STATES, ...(stop === undefined ? {} : { stop }) }, initial);
   }
   for (;;) {
-    const known = calls.futures.surprises();
-    calls.futures.asked.fill(0);
+    const known = calls.mayTouch.surprises();
+    calls.mayTouch.asked.fill(0);
     const found = exploreOnce(system, options);
     /* also where it ended at what it was to find: the path to it is made from what is known now */
     const ended = found.complete || until?.every((property) => found.hits[property] > 0) === true;
-    if (calls.futures.surprises() === known || !ended) return found;
+    if (calls.mayTouch.surprises() === known || !ended) return found;
   }
 }
 
@@ -183,7 +183,7 @@ function exploreOnce(
   options: ExploreOptions,
   initial: readonly State[] = system.initial,
 ): Exploration {
-  const { statesMax = Infinity, eager = false, stop, until, onFinal, origins } = options;
+  const { statesMax = Infinity, eager = false, stop, until, onFinal, culprits } = options;
   const { domain, layout } = system;
   const notes = makeNotes(domain.properties.length, until);
   let store = makeStore(layout);
@@ -192,11 +192,11 @@ function exploreOnce(
     store.load(state, m);
     return system.started(m);
   };
-  const trail =
-    origins === undefined ? null : makeTrail(system, origins.properties, origins.callsMin, startedIn);
+  const edges =
+    culprits === undefined ? null : makeEdges(system, culprits.properties, culprits.callsMin, startedIn);
   const note: Note = (property, state, move, steps) => {
     notes.note(property, state, move, steps);
-    trail?.hit(property, state, move);
+    edges?.hit(property, state, move);
   };
   const initials = initial.map((state) => {
     const added = store.add(state, -1);
@@ -206,7 +206,7 @@ function exploreOnce(
     return added >= 0 ? added : -1 - added;
   });
   const visitor = (make: typeof visitorOf, alone: boolean): Visitor =>
-    make(system, system.successors(layout, 'never', alone), store, note, eager, isStuck, trail);
+    make(system, system.successors(layout, 'never', alone), store, note, eager, isStuck, edges);
   let visit = visitor(visitorOf, false);
   let levelEnd = store.count();
   let transitions = 0;
@@ -224,7 +224,7 @@ function exploreOnce(
       break;
     if (head === ALONE_FROM) {
       store = storeAlone(layout, store);
-      visit = visitor(fresh(visitorOf), true);
+      visit = visitor(recompiled(visitorOf), true);
     }
     const enabled = visit(head, depth);
     transitions += enabled;
@@ -265,10 +265,10 @@ function exploreOnce(
     hits: notes.hits,
     shortest: notes.shortest,
     pathToState: (state) => pathFrom(state, inOrder()),
-    origins: () =>
-      trail === null || origins === undefined || head < store.count()
+    culprits: () =>
+      edges === null || culprits === undefined || head < store.count()
         ? new Map()
-        : allOrigins(system, trail, initials, origins.properties),
+        : allCulprits(system, edges, initials, culprits.properties),
     pathTo: (property) => {
       if (notes.state[property] < 0) return null;
       const standing = inOrder();

@@ -1,4 +1,4 @@
-// States in line for the ranked search, cheapest first. A cost is a rank and a number of steps.
+// States in line for the search by switches, cheapest first. A cost is a rank and a number of steps.
 
 import type { Move } from './system.ts';
 

@@ -3,8 +3,8 @@
 
 import { SuiteError } from './errors.ts';
 import { type Path, explore } from './explore.ts';
-import type { Origins } from './origins.ts';
-import { ranked } from './ranked.ts';
+import type { Culprits } from './culprits.ts';
+import { searchBySwitches } from './by-switches.ts';
 import { type Selection, makeSelection } from './selection.ts';
 import { type CallOffer, type System, withPlaceBits } from './system.ts';
 
@@ -15,13 +15,13 @@ import { type CallOffer, type System, withPlaceBits } from './system.ts';
 export type BuildForCalls = (calls: number, placeBits: number, selection?: Selection) => System;
 
 /** What a search of all calls, with its steps reduced, has found out. */
-export interface KnownOrigins {
+export interface KnownCulprits {
   /** Of hits that take so many calls or more. */
   readonly callsMin: number;
   /** To ask costs nothing. Else it is asked only when searches with fewer calls have not found it. */
   readonly ready: boolean;
   /** Null where nothing is known. */
-  readonly of: (property: number) => Origins | null;
+  readonly of: (property: number) => Culprits | null;
 }
 
 export interface CertifyOptions {
@@ -29,7 +29,7 @@ export interface CertifyOptions {
   readonly statesMax?: number;
   /** Asked every few thousand states; true stops the search with `stopped`. */
   readonly stop?: () => boolean;
-  readonly origins?: KnownOrigins;
+  readonly culprits?: KnownCulprits;
 }
 
 export interface Certificate {
@@ -40,7 +40,7 @@ export interface Certificate {
   readonly path: Path;
   /** The system that has the path: of `calls` calls. */
   readonly system: System;
-  /** States visited in all searches up to the hit, that which has found out its origins among them. */
+  /** States visited in all searches up to the hit, that which has found out its culprits among them. */
   readonly states: number;
   readonly certified: boolean;
 }
@@ -64,20 +64,20 @@ export type Certification =
 function certifySelected(
   build: BuildForCalls,
   property: number,
-  origins: Origins,
+  culprits: Culprits,
   { statesMax = Infinity, stop }: CertifyOptions,
 ): Certification {
-  const { calls, states: before } = origins;
+  const { calls, states: before } = culprits;
   const system = withPlaceBits(
     (placeBits) => build(calls, placeBits),
     (whole) => whole,
   );
-  const selection = makeSelection(origins, system);
+  const selection = makeSelection(culprits, system);
   let stopped = false;
   const { found, states, complete } = withPlaceBits(
     (placeBits) => build(calls, placeBits, selection),
     (some) =>
-      ranked(some, {
+      searchBySwitches(some, {
         by: 'switches',
         until: [property],
         statesMax,
@@ -108,18 +108,18 @@ export function certifyAll(
   callsMax: number,
   options: CertifyOptions = {},
 ): Map<number, Certification> {
-  const { statesMax = Infinity, stop, origins } = options;
+  const { statesMax = Infinity, stop, culprits } = options;
   const out = new Map<number, Certification>();
   let before = 0;
   const takeKnown = (): void => {
     for (const property of properties) {
-      const known = out.has(property) ? undefined : origins?.of(property);
+      const known = out.has(property) ? undefined : culprits?.of(property);
       if (known !== undefined && known !== null)
         out.set(property, certifySelected(build, property, known, options));
     }
   };
   for (let calls = 1; calls <= callsMax; calls++) {
-    if (calls === (origins?.ready === true ? 1 : origins?.callsMin)) takeKnown();
+    if (calls === (culprits?.ready === true ? 1 : culprits?.callsMin)) takeKnown();
     const until = properties.filter((property) => !out.has(property));
     if (until.length === 0) break;
     let stopped = false;
@@ -127,7 +127,7 @@ export function certifyAll(
       (placeBits) => build(calls, placeBits),
       (system) => ({
         system,
-        result: ranked(system, {
+        result: searchBySwitches(system, {
           by: 'switches',
           until,
           statesMax,
@@ -272,7 +272,7 @@ export function shrinkScenario(
     best = next;
   return run(best, (system) => {
     const last = { until: [property], statesMax: statesMax * LAST_STATES };
-    const hit = ranked(system, { by: 'switches', ...last }).found.get(property);
+    const hit = searchBySwitches(system, { by: 'switches', ...last }).found.get(property);
     if (hit === undefined) return null;
     return {
       scenario: best,

@@ -1,7 +1,7 @@
 // An environment in which only certain calls are started, from certain initial states: those of which it is known that
-// they can lead to a hit, see origins.ts. In any order, and by any of the threads that stand for one another.
+// they can lead to a hit, see culprits.ts. In any order, and by any of the threads that stand for one another.
 
-import type { Origins } from './origins.ts';
+import type { Culprits } from './culprits.ts';
 import type { System } from './system.ts';
 
 /**
@@ -43,9 +43,9 @@ function without(collections: Collections, column: number): Collections {
   return [...rest.values()];
 }
 
-/** The calls of `origins`, out of all those of a system. */
+/** The calls of `culprits`, out of all those of a system. */
 export function makeSelection(
-  { calls, rows }: Origins,
+  { calls, rows }: Culprits,
   { environment, twins, actorOf, offerOf }: System,
 ): Selection {
   const { offers } = environment;

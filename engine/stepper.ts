@@ -6,7 +6,7 @@ import type { Selection } from './selection.ts';
 import type { CallOffer, Domain, Move } from './system.ts';
 
 /** What `makeSystem` works out once for the inner loop. */
-export interface Parts {
+export interface Prepared {
   readonly domain: Domain;
   readonly calls: Calls;
   readonly placeAt: readonly number[];
@@ -44,10 +44,10 @@ export interface Stepper {
   readonly firstOffer: (m: State, thread: number) => number;
 }
 
-/** Uses nothing from outside, see fresh.ts. */
-export function stepperOf(parts: Parts): Stepper {
-  const { domain, calls, placeAt, counterAt, callsMax, inOrder, offers, roots, twins, placeMax } = parts;
-  const { selection } = parts;
+/** Uses nothing from outside, see recompiled.ts. */
+export function stepperOf(prepared: Prepared): Stepper {
+  const { domain, calls, placeAt, counterAt, callsMax, inOrder, offers, roots, twins, placeMax } = prepared;
+  const { selection } = prepared;
   const { events } = domain;
   const threads = placeAt.length;
 
@@ -58,10 +58,10 @@ export function stepperOf(parts: Parts): Stepper {
   const settle = (m: State, thread: number, place: number, offer: number): void => {
     if (calls.op[place] < 0) {
       m[placeAt[thread]] = 0;
-      if (domain.finish !== undefined) parts.returned(m, thread, place, offer);
+      if (domain.finish !== undefined) prepared.returned(m, thread, place, offer);
       return;
     }
-    if (place > placeMax) throw parts.placeOverflow(place);
+    if (place > placeMax) throw prepared.placeOverflow(place);
     m[placeAt[thread]] = place;
   };
   const proceed = (m: State, thread: number): boolean => {

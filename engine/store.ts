@@ -1,6 +1,6 @@
 // A growing table of packed states, each with the number of the state it was first reached from.
 
-import { fresh } from './fresh.ts';
+import { recompiled } from './recompiled.ts';
 import { SuiteError } from './errors.ts';
 import { type Layout, type State, slotName } from './layout.ts';
 
@@ -25,7 +25,7 @@ export function overflowError(layout: Layout, m: State): SuiteError {
   return new SuiteError(`field ${slotName(layout, slot)} overflows with ${m[slot]}`);
 }
 
-/** Uses nothing from outside, see fresh.ts. */
+/** Uses nothing from outside, see recompiled.ts. */
 function storeOf(layout: Layout, tooWide: (m: State) => Error, fillMax: number): Store {
   const { words, pack, unpack, hash, same } = layout;
   const packed = new Int32Array(words);
@@ -97,7 +97,7 @@ export function makeStore(layout: Layout): Store {
 
 /** The same states under the same numbers, with code compiled for this table alone. */
 export function storeAlone(layout: Layout, store: Store): Store {
-  const alone = fresh(storeOf)(layout, (m) => overflowError(layout, m), FILL_MAX);
+  const alone = recompiled(storeOf)(layout, (m) => overflowError(layout, m), FILL_MAX);
   for (let state = 0; state < store.count(); state++) {
     const row = state * layout.words;
     alone.addRow(store.rows, row, layout.hash(store.rows, row), store.parents[state]);

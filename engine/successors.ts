@@ -1,7 +1,7 @@
 // All moves from one state, and the states they lead to.
 
 import type { Layout, State } from './layout.ts';
-import type { Parts, Stepper } from './stepper.ts';
+import type { Prepared, Stepper } from './stepper.ts';
 import type { Move } from './system.ts';
 
 /**
@@ -34,11 +34,11 @@ export interface Successors {
 }
 
 /**
- * Uses nothing from outside, see fresh.ts. `layout` has a last slot for the last actor unless `kept` is
+ * Uses nothing from outside, see recompiled.ts. `layout` has a last slot for the last actor unless `kept` is
  * 'never'.
  */
-export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
-  const { domain, calls, placeAt, roots, counterAt, callsMax, twins } = parts;
+export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
+  const { domain, calls, placeAt, roots, counterAt, callsMax, twins } = ready;
   const { proceed, start, starts, firstOffer } = stepper;
   const { copy, pack, hash, words } = layout;
   const { events } = domain;
@@ -106,7 +106,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
     else if (kept === 'able')
       m[lastAt] = move >> 10 < threads && ableToGoOn(move >> 10) ? (move >> 10) + 1 : 0;
     const row = count * words;
-    if (!pack(m, rows, row)) throw parts.tooWide(layout, m);
+    if (!pack(m, rows, row)) throw ready.tooWide(layout, m);
     moves[count] = move;
     hashes[count] = hash(rows, row);
     count++;
@@ -156,7 +156,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   };
   /** Those of the bits that another thread may still touch; where it is none of them, that is relied on. */
   const touchedByOthers = (thread: number, bits: number): number => {
-    const { touched, asked } = calls.futures;
+    const { touched, asked } = calls.mayTouch;
     let found = 0;
     for (let other = 0; other < threads; other++) if (other !== thread) found |= touched[m[placeAt[other]]];
     const free = bits & ~found;
@@ -167,7 +167,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
   /** What the step looks at nobody else in flight may change, and what it changes nobody else may look at. */
   const meetsNobody = (thread: number, op: number): boolean => {
     const bits = domain.meets?.(op, m) ?? 0;
-    if (bits === 0 || (!calls.futures.trusted && (bits & ~rare) !== 0)) return false;
+    if (bits === 0 || (!calls.mayTouch.trusted && (bits & ~rare) !== 0)) return false;
     return touchedByOthers(thread, bits) === 0;
   };
   /** Releases of any thread, and the step after an acquiring one of this thread. */
@@ -193,7 +193,7 @@ export function successorsOf(parts: Parts, stepper: Stepper, layout: Layout, kep
       }
     }
     followers[count] = tail;
-    if (atEnd && calls.futures.trusted) domain.forget?.(m, touchedByOthers(-1, domain.forgets ?? 0));
+    if (atEnd && calls.mayTouch.trusted) domain.forget?.(m, touchedByOthers(-1, domain.forgets ?? 0));
   };
 
   return {

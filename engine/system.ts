@@ -3,11 +3,11 @@
 
 import { type Calls, makeCalls } from './calls.ts';
 import { SuiteError, assert } from './errors.ts';
-import { fresh } from './fresh.ts';
+import { recompiled } from './recompiled.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
-import { OFFERS_MAX, bitsFor, countersOf, initialOf, partsOf } from './parts.ts';
+import { OFFERS_MAX, bitsFor, countersOf, initialOf, preparedOf } from './prepared.ts';
 import type { Selection } from './selection.ts';
-import { type Parts, type Stepper, stepperOf } from './stepper.ts';
+import { type Prepared, type Stepper, stepperOf } from './stepper.ts';
 import { type LastKept, type Successors, successorsOf } from './successors.ts';
 import { type Language, type Plain, type Proc, type Tries, makeTries } from './tries.ts';
 
@@ -173,7 +173,7 @@ export interface System {
   readonly releases: (m: State, thread: number) => boolean;
 }
 
-/* See OFFERS_MAX in parts.ts. */
+/* See OFFERS_MAX in prepared.ts. */
 const MOVE_SHIFT = 10;
 
 export function actorOf(move: Move): number {
@@ -226,13 +226,13 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     ...domain.threads.map((_, thread) => ({ name: `place.${thread}`, bits: placeBits })),
   ];
   const layout = makeLayout(specs);
-  const parts: Parts = {
-    ...partsOf(domain, environment, calls, layout),
+  const prepared: Prepared = {
+    ...preparedOf(domain, environment, calls, layout),
     placeMax: 2 ** placeBits - 1,
     placeOverflow: (place) => new PlaceOverflow(bitsFor(place) + 1),
   };
-  const { placeAt, counterAt } = parts;
-  const stepper = stepperOf(parts);
+  const { placeAt, counterAt } = prepared;
+  const stepper = stepperOf(prepared);
 
   const system: System = {
     domain,
@@ -243,7 +243,7 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     actors: threads + domain.agents.length,
     placeAt,
     counterAt,
-    twins: parts.twins,
+    twins: prepared.twins,
     initial: initialOf(domain, environment, () => new Int32Array(layout.length), counterAt[0]),
     started: (m) => {
       if (environment.kind === 'free') return m[counterAt[0]];
@@ -255,15 +255,15 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     starts: stepper.starts,
     firstOffer: stepper.firstOffer,
     step: stepper.step,
-    stepper: () => fresh(stepperOf)(parts),
+    stepper: () => recompiled(stepperOf)(prepared),
     rowLayout: (kept) =>
       kept === 'never'
         ? layout
         : makeLayout([...specs, { name: 'last actor', bits: bitsFor(threads + domain.agents.length) }]),
     successors: (rows, kept, alone = false) =>
       alone
-        ? fresh(successorsOf)(parts, fresh(stepperOf)(parts), rows, kept)
-        : successorsOf(parts, stepper, rows, kept),
+        ? recompiled(successorsOf)(prepared, recompiled(stepperOf)(prepared), rows, kept)
+        : successorsOf(prepared, stepper, rows, kept),
     continueMove: (thread) => thread << MOVE_SHIFT,
     startMove: (thread, offer) => (thread << MOVE_SHIFT) + 1 + offer,
     agentMove: (agent) => (threads + agent) << MOVE_SHIFT,

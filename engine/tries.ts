@@ -2,7 +2,7 @@
 // is a generator that yields steps as data and is a function of (call, arguments, answers) alone.
 
 import { PolicyError, different, neverYielded } from './errors.ts';
-import type { Standing } from './futures.ts';
+import type { Standing } from './may-touch.ts';
 
 /** Arguments and results: plain data, compared by their JSON text. */
 export type Plain =
@@ -70,7 +70,7 @@ export interface Point {
   readonly enters: EnterRequest | null;
   readonly done: boolean;
   readonly result: Plain;
-  /** How futures know it: as the outermost function of a call, and inside another one. */
+  /** How may-touch.ts knows it: as the outermost function of a call, and inside another one. */
   readonly outermost: Standing;
   readonly inner: Standing;
 }

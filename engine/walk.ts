@@ -3,7 +3,7 @@
 
 import { assert } from './errors.ts';
 import type { Path } from './explore.ts';
-import { fresh } from './fresh.ts';
+import { recompiled } from './recompiled.ts';
 import type { State } from './layout.ts';
 import type { Stepper } from './stepper.ts';
 import type { Move, System } from './system.ts';
@@ -141,7 +141,7 @@ export interface Roaming {
   readonly hits: Float64Array;
 }
 
-/** Uses nothing from outside, see fresh.ts. */
+/** Uses nothing from outside, see recompiled.ts. */
 function roamerOf(
   system: System,
   stepper: Stepper,
@@ -200,7 +200,7 @@ export function roam(
   options: { readonly steps: number; readonly stepsPerWalk: number; readonly judged: boolean },
 ): Roaming {
   const stepper = system.stepper();
-  const list = fresh(listerOf)(system, stepper);
-  const run = fresh(roamerOf)(system, stepper, list, new Int32Array(candidatesMax(system)));
+  const list = recompiled(listerOf)(system, stepper);
+  const run = recompiled(roamerOf)(system, stepper, list, new Int32Array(candidatesMax(system)));
   return run(random, options.steps, options.stepsPerWalk, options.judged);
 }

@@ -2,14 +2,14 @@
 // steps) that breaks the same invariant in the same way. npm run corpus, and read the diff.
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { ranked } from '../engine/ranked.ts';
+import { searchBySwitches } from '../engine/by-switches.ts';
 import { initialStates } from '../models/boot.ts';
 import { type Config, assumptions, boundsOf } from '../models/bounds.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { type CorpusEntry, configOfEntry, loadCorpus, toCorpus } from '../properties/corpus/corpus.ts';
-import { keyOf } from '../properties/spec/properties.ts';
-import { inOrderOfStart, movesOfNames, namesOf, systemFor } from '../properties/sampling/paths.ts';
+import { keyOf } from '../properties/spec/keys.ts';
+import { inOrderOfStart, movesOfNames, namesOf, systemFor } from '../properties/sampling/named-paths.ts';
 import { freeEnvironment, makeModel, offersOf } from '../properties/system.ts';
 
 const PLACE_BITS = 20;
@@ -46,7 +46,7 @@ function rewritten(entry: CorpusEntry): CorpusEntry {
     },
   };
   const scenario = systemFor(fromThere, { kind: 'scenario', offers }, [key], PLACE_BITS);
-  const hit = ranked(scenario, { by: 'switches', until: [key.property] }).found.get(key.property);
+  const hit = searchBySwitches(scenario, { by: 'switches', until: [key.property] }).found.get(key.property);
   if (hit === undefined) throw new Error(`${entry.policy}, ${entry.invariant}: not hit any more`);
   const free = systemFor(model, freeEnvironment(model, entry.bounds.calls), [key], PLACE_BITS);
   const moves = movesOfNames(free, inOrderOfStart(free, namesOf(scenario, hit.path.moves)));

@@ -16,7 +16,7 @@ import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { type CheckOptions, check, makeBaseFindings, recertify, replayed } from '../properties/check.ts';
 import { INVARIANTS, SOMETIMES } from '../properties/spec/invariants.ts';
-import { type Key, keyOf } from '../properties/spec/properties.ts';
+import { type Key, keyOf } from '../properties/spec/keys.ts';
 import { judgementOf } from '../properties/spec/severity.ts';
 import { makeModel } from '../properties/system.ts';
 import { mail } from '../reports/mail.ts';

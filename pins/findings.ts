@@ -7,13 +7,13 @@ import { packageRoot } from '../cli/root.ts';
 import { tokenText } from '../cli/commands/check.ts';
 import type { FaultResult } from '../models/results.ts';
 import { none } from '../policies/none.ts';
-import { findAmong } from '../properties/among.ts';
+import { findAmong } from '../properties/litmus/lowest.ts';
 import { type CheckOptions, recertify, replayed } from '../properties/check.ts';
 import type { BaseFinding } from '../properties/known/base-finding.ts';
 import { BASE_FINDINGS, findingConfig } from '../properties/known/findings.ts';
 import { SOURCE_NOTES } from '../properties/known/source-notes.ts';
 import { type Answer, OBJECTIONS } from '../properties/known/objections.ts';
-import { keyOf } from '../properties/spec/properties.ts';
+import { keyOf } from '../properties/spec/keys.ts';
 import { makeModel } from '../properties/system.ts';
 import { mail } from '../reports/mail.ts';
 

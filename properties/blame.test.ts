@@ -10,7 +10,7 @@ import { vmmRemap } from '../policies/vmm-remap.ts';
 import { type CheckOptions, build, search } from './search.ts';
 import { type BaseFindings, hasIommu, makeBaseFindings, needsIommu } from './blame.ts';
 import { check } from './check.ts';
-import { KEYS, PROPERTIES } from './spec/properties.ts';
+import { KEYS, PROPERTIES } from './spec/keys.ts';
 import { makeModel } from './system.ts';
 
 const configOf = (base: Config['base'], platform: Config['platform'], bounds: Config['bounds']): Config => ({
@@ -52,17 +52,17 @@ test('the calls that break it under a policy are tried on the base, and tell the
   const bounds = { ...boundsOf('quick'), name: 'custom', calls: 3, vmmThreads: 1, devices: 0 };
   const config = configOf('v8', 'tdx', bounds);
   const model = makeModel(config, invalidateCallback);
-  const { hits, origins } = search(model, options);
+  const { hits, culprits } = search(model, options);
   const keys = model.keys.filter(({ property }) => hits[property] > 0);
   expect(keys.map(({ name }) => name)).toEqual(['neighbour-content-survives (zapped with the range)']);
-  expect(keys.map(({ property }) => origins.get(property)?.calls)).toEqual([3]);
+  expect(keys.map(({ property }) => culprits.get(property)?.calls)).toEqual([3]);
   const blamed = (leads: boolean) => {
     let searched = 0;
     const stop = (): boolean => {
       searched++;
       return false;
     };
-    const from = leads ? { model, origins } : undefined;
+    const from = leads ? { model, culprits } : undefined;
     const found = makeBaseFindings().of(config, { ...options, stop }, keys, from).hits;
     return { searched, keys: keys.filter(({ property }) => found[property] > 0) };
   };

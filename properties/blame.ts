@@ -1,21 +1,21 @@
 // What the base does by itself: a breach that it has without any IOMMU consumer is not held against a policy.
 
 import { explore } from '../engine/explore.ts';
-import type { Origins } from '../engine/origins.ts';
+import type { Culprits } from '../engine/culprits.ts';
 import { makeSelection } from '../engine/selection.ts';
 import { type CallOffer, type System, withPlaceBits } from '../engine/system.ts';
 import type { Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
-import { PARTED_CALLS, type Part, searchParts } from './parts.ts';
-import { type Key, PROPERTIES } from './spec/properties.ts';
+import { HALVED_CALLS, type Tally, searchHalves } from './halves.ts';
+import { type Key, PROPERTIES } from './spec/keys.ts';
 import { type CheckOptions, type Shrunk, build, sampleOf, stopOf } from './search.ts';
-import type { Finding } from './suite-types.ts';
+import type { Finding } from './finding.ts';
 import { type Model, makeModel, offersOf } from './system.ts';
 
 /** What is known of how a policy does it, tried on the base before all of it is searched. */
 export interface Leads {
   readonly model: Model;
-  readonly origins: ReadonlyMap<number, Origins>;
+  readonly culprits: ReadonlyMap<number, Culprits>;
   readonly sampled?: Shrunk | undefined;
 }
 
@@ -78,7 +78,7 @@ export function doesTheSame(model: Model, { key, system, path }: Finding): boole
 }
 
 /** The model breaks it with the calls that break it in the other model, where it has them itself. */
-function doesSoToo(model: Model, other: Model, property: number, { calls, states, rows }: Origins): boolean {
+function doesSoToo(model: Model, other: Model, property: number, { calls, states, rows }: Culprits): boolean {
   const { threads } = model.machine;
   const free = (system: Model): System => build(system, calls)(PLACE_BITS);
   const [here, there] = [free(model), free(other)];
@@ -104,10 +104,10 @@ function doesSoToo(model: Model, other: Model, property: number, { calls, states
 }
 
 /** All of it; ends where the properties were hit. A small search is made also where time is up. */
-function exhaustUntil(model: Model, options: CheckOptions, calls: number, until: readonly number[]): Part {
-  const { beside } = options;
-  const stop = calls < PARTED_CALLS ? {} : { stop: stopOf(options, calls) };
-  return searchParts(model, calls, { until, ...stop, beside, base: true, meanwhile: () => {} });
+function exhaustUntil(model: Model, options: CheckOptions, calls: number, until: readonly number[]): Tally {
+  const { otherCore } = options;
+  const stop = calls < HALVED_CALLS ? {} : { stop: stopOf(options, calls) };
+  return searchHalves(model, calls, { until, ...stop, otherCore, base: true, meanwhile: () => {} });
 }
 
 export function makeBaseFindings(): BaseFindings {
@@ -131,9 +131,9 @@ export function makeBaseFindings(): BaseFindings {
       if (calls > 1) add(exhaustUntil(model, options, calls - 1, missing()).hits);
       for (const property of missing()) {
         /* the calls that do it, or those that only longer runs have met, without those of the IOMMU, in every order */
-        const origins = leads?.origins.get(property);
+        const culprits = leads?.culprits.get(property);
         const same =
-          origins !== undefined && leads !== undefined && doesSoToo(model, leads.model, property, origins);
+          culprits !== undefined && leads !== undefined && doesSoToo(model, leads.model, property, culprits);
         const finding = same ? null : leads?.sampled?.(property);
         if (same || (finding !== undefined && finding !== null && doesTheSame(model, finding)))
           hits[property]++;

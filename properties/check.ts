@@ -10,12 +10,12 @@ import { none } from '../policies/none.ts';
 import type { BaseFindings } from './blame.ts';
 import { runCorpus } from './corpus/corpus.ts';
 import { INVARIANTS, SOMETIMES } from './spec/invariants.ts';
-import { PARTED_CALLS } from './parts.ts';
-import { KEYS, type Key } from './spec/properties.ts';
+import { HALVED_CALLS } from './halves.ts';
+import { KEYS, type Key } from './spec/keys.ts';
 import { gravity, judgementOf } from './spec/severity.ts';
 import type { Sampling } from './sampling/sample.ts';
-import { runEachAlone } from './solo.ts';
-import type { Finding } from './suite-types.ts';
+import { runEachCallAlone } from './each-call-alone.ts';
+import type { Finding } from './finding.ts';
 import { type Model, makeModel } from './system.ts';
 import { expectedPartners } from './spec/vacuity.ts';
 import {
@@ -23,7 +23,7 @@ import {
   type Searched,
   minimised,
   modelOptions,
-  originsAgain,
+  culpritsAgain,
   sampleOf,
   search,
 } from './search.ts';
@@ -83,7 +83,7 @@ function brokenKeys(model: Model, hits: Float64Array): Key[] {
 
 export function check(config: Config, policy: Policy, base: BaseFindings, options: CheckOptions): Result {
   const model = makeModel(config, policy, modelOptions(options));
-  runEachAlone(model);
+  runEachCallAlone(model);
   const fromCorpus = runCorpus(model, options.corpus ?? []);
   let sampling: Sampling | null | undefined;
   const samplesOnce = (): Sampling | null =>
@@ -98,7 +98,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const ofBase =
     policy.name === none.name || keys.length === 0
       ? { hits: searched.hits, unknown: [] }
-      : base.of(config, options, keys, { model, origins: searched.origins, sampled: sampled?.shrunk });
+      : base.of(config, options, keys, { model, culprits: searched.culprits, sampled: sampled?.shrunk });
   const blameOf = (key: Key): Blame =>
     policy.name === none.name || ofBase.hits[key.property] > 0 ? 'base' : 'policy';
   const isAxiom = (key: Key): boolean => judgementOf(key.invariant.name, config) === 'axiom';
@@ -106,7 +106,7 @@ export function check(config: Config, policy: Policy, base: BaseFindings, option
   const wanted =
     options.explain === 'none' ? (guilty.length > 0 ? guilty : keys.filter(isAxiom)).slice(0, 1) : keys;
   const isBeyond = (key: Key): boolean => searched.complete && within[key.property] === 0;
-  const findings = minimised(model, wanted, options, sampled?.shrunk, isBeyond, searched.origins);
+  const findings = minimised(model, wanted, options, sampled?.shrunk, isBeyond, searched.culprits);
   const gravest = findings.find((f) => isAxiom(f.key) && blameOf(f.key) === 'policy') ?? findings[0];
   const violations = findings.map((finding) => ({
     ...toViolation(
@@ -184,6 +184,6 @@ export function replayed(model: Model, finding: Finding, blame: Blame, options: 
  * take decide only what is searched first.
  */
 export function recertify(model: Model, key: Key, options: CheckOptions, calls = 1): Finding | null {
-  const origins = calls < PARTED_CALLS ? null : originsAgain(model, options);
-  return minimised(model, [key], options, undefined, undefined, origins)[0] ?? null;
+  const culprits = calls < HALVED_CALLS ? null : culpritsAgain(model, options);
+  return minimised(model, [key], options, undefined, undefined, culprits)[0] ?? null;
 }

@@ -29,7 +29,7 @@ import { EVENT } from '../models/events.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { SOMETIMES } from './spec/invariants.ts';
-import type { Key } from './spec/properties.ts';
+import type { Key } from './spec/keys.ts';
 import { vmmRemap } from '../policies/vmm-remap.ts';
 import { invalidateCallback } from '../policies/invalidate-callback.ts';
 import { none } from '../policies/none.ts';

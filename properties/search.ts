@@ -3,15 +3,15 @@
 import type { Guard } from '../engine/tries.ts';
 import { type ExploreOptions, explore } from '../engine/explore.ts';
 import { certifyAll } from '../engine/minimise.ts';
-import type { Origins } from '../engine/origins.ts';
-import { ranked } from '../engine/ranked.ts';
+import type { Culprits } from '../engine/culprits.ts';
+import { searchBySwitches } from '../engine/by-switches.ts';
 import type { Selection } from '../engine/selection.ts';
 import { type System, withPlaceBits } from '../engine/system.ts';
 import type { CorpusEntry } from './corpus/corpus.ts';
-import { type Beside, PARTED_CALLS, searchParts } from './parts.ts';
-import type { Key } from './spec/properties.ts';
+import { type OtherCore, HALVED_CALLS, searchHalves } from './halves.ts';
+import type { Key } from './spec/keys.ts';
 import { type Sampling, sample } from './sampling/sample.ts';
-import type { Finding } from './suite-types.ts';
+import type { Finding } from './finding.ts';
 import { type Model, freeEnvironment } from './system.ts';
 import type { TokenText } from './token/token.ts';
 
@@ -32,7 +32,7 @@ export interface CheckOptions {
   readonly explain: 'all' | 'gravest' | 'none';
   readonly guard?: Guard;
   /** Searches part of it on another core. */
-  readonly beside?: Beside;
+  readonly otherCore?: OtherCore;
   /** True: stop and report what was found. */
   readonly stop?: () => boolean;
   readonly progress?: (progress: Progress) => void;
@@ -58,7 +58,7 @@ export interface Searched {
   /** Largest completed preemption bound; null: complete without one; -1: none. */
   readonly preemptionBound: number | null;
   /** With what the hits of keys that take many calls begin, as far as it is known. */
-  readonly origins: ReadonlyMap<number, Origins>;
+  readonly culprits: ReadonlyMap<number, Culprits>;
 }
 
 export function build(model: Model, calls: number): (bits: number, selection?: Selection) => System {
@@ -85,18 +85,18 @@ export function search(model: Model, options: CheckOptions, meanwhile = (): void
   const wanted = preemptions === null ? PREEMPTIONS : PREEMPTIONS.filter((k) => k <= preemptions);
   const whole =
     preemptions === null
-      ? searchParts(model, calls, { stop: stopOf(options, calls), beside: options.beside, meanwhile })
+      ? searchHalves(model, calls, { stop: stopOf(options, calls), otherCore: options.otherCore, meanwhile })
       : null;
   if (whole !== null && (whole.complete || options.stop?.() === true)) {
-    const { hits, states, transitions, complete, origins } = whole;
-    return { hits, states, steps: transitions, complete, preemptionBound: complete ? null : -1, origins };
+    const { hits, states, transitions, complete, culprits } = whole;
+    return { hits, states, steps: transitions, complete, preemptionBound: complete ? null : -1, culprits };
   }
   const hits = whole?.hits ?? new Float64Array(model.domain.properties.length);
   let states = whole?.states ?? 0;
   let steps = whole?.transitions ?? 0;
   const rankMax = Math.max(...wanted);
   const bounded = withPlaceBits(build(model, calls), (system) =>
-    ranked(system, {
+    searchBySwitches(system, {
       by: 'preemptions',
       rankMax,
       statesMax: maxStates,
@@ -115,7 +115,7 @@ export function search(model: Model, options: CheckOptions, meanwhile = (): void
     steps,
     complete: bounded.complete,
     preemptionBound: bounded.complete ? null : bounded.rankCompleted,
-    origins: new Map(),
+    culprits: new Map(),
   };
 }
 
@@ -133,11 +133,11 @@ export const sampleOf = (model: Model, options: CheckOptions): Sampling =>
 export type Shrunk = (property: number) => Finding | null;
 
 /** What `search` would find out. */
-export function originsAgain(model: Model, options: CheckOptions): ReadonlyMap<number, Origins> {
+export function culpritsAgain(model: Model, options: CheckOptions): ReadonlyMap<number, Culprits> {
   const { calls, preemptions } = model.config.bounds;
-  if (calls < PARTED_CALLS || preemptions !== null) return new Map();
+  if (calls < HALVED_CALLS || preemptions !== null) return new Map();
   const stop = stopOf(options, calls);
-  return searchParts(model, calls, { stop, beside: options.beside, meanwhile: () => {} }).origins;
+  return searchHalves(model, calls, { stop, otherCore: options.otherCore, meanwhile: () => {} }).culprits;
 }
 
 /** The lowest path to each key that was hit, in (calls, switches, steps). */
@@ -149,11 +149,11 @@ export function minimised(
   /** Within the bounds there is no path to it: only longer runs have met it. */
   isBeyond: (key: Key) => boolean = () => false,
   /** What the search of all calls has found out; null: it is still to be made. */
-  origins: ReadonlyMap<number, Origins> | null = null,
+  culprits: ReadonlyMap<number, Culprits> | null = null,
 ): Finding[] {
   if (keys.length === 0) return [];
   const { calls, maxStates } = model.config.bounds;
-  let known = origins;
+  let known = culprits;
   const certified = certifyAll(
     (n, bits, selection) => build(model, n)(bits, selection),
     keys.filter((key) => !isBeyond(key)).map((key) => key.property),
@@ -164,10 +164,10 @@ export function minimised(
         options.progress?.({ phase: 'minimising', states: 0, runs: 0, found: keys.length });
         return options.stop?.() === true;
       },
-      origins: {
-        callsMin: PARTED_CALLS,
-        ready: origins !== null,
-        of: (property) => (known ??= originsAgain(model, options)).get(property) ?? null,
+      culprits: {
+        callsMin: HALVED_CALLS,
+        ready: culprits !== null,
+        of: (property) => (known ??= culpritsAgain(model, options)).get(property) ?? null,
       },
     },
   );

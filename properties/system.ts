@@ -13,7 +13,7 @@ import { type Machine, declareMachine } from '../models/machine.ts';
 import { streamsOf } from '../models/platforms/index.ts';
 import { makeSwap } from '../models/exec/twins.ts';
 import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
-import { KEYS, type Key, PROPERTIES, makeJudge } from './spec/properties.ts';
+import { KEYS, type Key, PROPERTIES, makeJudge } from './spec/keys.ts';
 import type { Questions } from './spec/questions.ts';
 import { judgementOf } from './spec/severity.ts';
 

@@ -11,7 +11,7 @@ import { mail, replayFileName } from '../../reports/mail.ts';
 import { text } from '../../reports/text.ts';
 import { decodeToken, encodeDigits, encodeToken, makeReader } from '../../reports/token.ts';
 import { byGravity, isGuilt } from '../../reports/words.ts';
-import { besideOf, searchAhead } from '../beside.ts';
+import { otherCoreOf, searchAhead } from '../other-core.ts';
 import { corpusFiles, readText } from '../files.ts';
 import { plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
@@ -117,7 +117,7 @@ function runPolicy(
         progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
         ...(only === undefined ? {} : { only }),
         ...guardOf(bundled),
-        beside: besideOf(pool, named, only),
+        otherCore: otherCoreOf(pool, named, only),
       });
       found.set(config, file === undefined ? result : { ...result, policyFile: file });
       statuses.push(

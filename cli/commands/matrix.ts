@@ -7,7 +7,7 @@ import type { Result } from '../../models/results.ts';
 import { type CheckOptions, check, makeBaseFindings } from '../../properties/check.ts';
 import { matrixJson } from '../../reports/json.ts';
 import { type MatrixCell, matrix } from '../../reports/matrix.ts';
-import { besideOf } from '../beside.ts';
+import { otherCoreOf } from '../other-core.ts';
 import { openPool } from '../pool.ts';
 import { asciiOf, plainTexts } from '../plain-text.ts';
 import { type Named, policiesOf } from '../policies.ts';
@@ -50,7 +50,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     flip: false,
     token: named.bundled ? tokenText : null,
     ...guardOf(named.bundled),
-    beside: besideOf(pool, named, undefined),
+    otherCore: otherCoreOf(pool, named, undefined),
     stop,
     progress: (progress) => session.progress(what, progress),
   });

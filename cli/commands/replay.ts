@@ -14,12 +14,12 @@ import {
   runEntry,
   toCorpus,
 } from '../../properties/corpus/corpus.ts';
-import { type Key, keyName, keyOf } from '../../properties/spec/properties.ts';
-import type { Finding } from '../../properties/suite-types.ts';
+import { type Key, keyName, keyOf } from '../../properties/spec/keys.ts';
+import type { Finding } from '../../properties/finding.ts';
 import { type Model, freeEnvironment, makeModel } from '../../properties/system.ts';
 import { decodeFinding, findingOf } from '../../properties/token/token.ts';
 import { TokenError } from '../../reports/token.ts';
-import { besideOf } from '../beside.ts';
+import { otherCoreOf } from '../other-core.ts';
 import { openPool } from '../pool.ts';
 import { readText } from '../files.ts';
 import { bundledNamed, plantedFaults, policiesOf } from '../policies.ts';
@@ -191,9 +191,9 @@ export async function replayCommand(words: readonly string[], given: Options): P
   const again = (): Finding | null => {
     const file = bundled || options.policy === undefined ? {} : { file: options.policy };
     const pool = openPool();
-    const beside = besideOf(pool, { policy: model.policy, bundled, ...file }, undefined);
+    const otherCore = otherCoreOf(pool, { policy: model.policy, bundled, ...file }, undefined);
     try {
-      return recertify(model, key, { ...checking, beside }, written?.calls);
+      return recertify(model, key, { ...checking, otherCore }, written?.calls);
     } finally {
       pool.close();
     }

@@ -15,7 +15,7 @@ import {
   runEntry,
   toCorpus,
 } from './corpus.ts';
-import { keyOf } from '../spec/properties.ts';
+import { keyOf } from '../spec/keys.ts';
 import { type Model, freeEnvironment, makeModel } from '../system.ts';
 
 const folder = new URL('../../corpus/', import.meta.url);

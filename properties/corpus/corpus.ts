@@ -6,9 +6,9 @@ import { initialStates } from '../../models/boot.ts';
 import { ASSUMPTIONS, type Assumptions, type Config, assumptions } from '../../models/bounds.ts';
 import type { Bounds } from '../../models/results.ts';
 import { type CorpusEntry, entryOf } from './format.ts';
-import { type Key, keyOf } from '../spec/properties.ts';
-import { inOrderOfStart, movesOfNames, namesOf, systemFor } from '../sampling/paths.ts';
-import type { Finding } from '../suite-types.ts';
+import { type Key, keyOf } from '../spec/keys.ts';
+import { inOrderOfStart, movesOfNames, namesOf, systemFor } from '../sampling/named-paths.ts';
+import type { Finding } from '../finding.ts';
 import { type Model, freeEnvironment, offersOf } from '../system.ts';
 
 export { type CorpusEntry, CorpusError } from './format.ts';

@@ -16,8 +16,8 @@ import { EVENT, type EventName } from '../../models/events.ts';
 import type { Consequence } from '../../models/results.ts';
 import { columnOf, outcomeOf, replayOf } from './explain.ts';
 import { pagesIn } from './explain-state.ts';
-import { witnessOf } from '../spec/properties.ts';
-import type { Finding } from '../suite-types.ts';
+import { witnessOf } from '../spec/keys.ts';
+import type { Finding } from '../finding.ts';
 import { type Model, offersOf } from '../system.ts';
 
 const MORE_CALLS = 2;

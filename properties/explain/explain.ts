@@ -11,8 +11,8 @@ import { EVENT, EVENTS } from '../../models/events.ts';
 import type { TraceStep } from '../../models/results.ts';
 import { stateLines } from './explain-state.ts';
 import { keptOf, stuckOf } from './explain-stuck.ts';
-import { keyName, witnessOf } from '../spec/properties.ts';
-import type { Finding } from '../suite-types.ts';
+import { keyName, witnessOf } from '../spec/keys.ts';
+import type { Finding } from '../finding.ts';
 import type { Model } from '../system.ts';
 
 const LOCK_KEPT = keyName('nothing-left-at-release', 'lock');

@@ -18,9 +18,9 @@ const config: Config = {
 };
 const options: CheckOptions = { seed: 'x', runs: 0, explain: 'all', flip: true, token: null };
 const model = makeModel(config, invalidateCallback);
-const { hits, origins } = search(model, options);
+const { hits, culprits } = search(model, options);
 const keys = model.keys.filter(({ property }) => hits[property] > 0);
-const [finding] = minimised(model, keys, options, undefined, undefined, origins);
+const [finding] = minimised(model, keys, options, undefined, undefined, culprits);
 const dependsOn = (more: Partial<CheckOptions>): readonly string[] =>
   toViolation(model, finding, 'policy', { ...options, ...more }, true).dependsOn;
 

@@ -14,11 +14,11 @@ import { consequenceOf } from './consequence.ts';
 import { toCorpus } from '../corpus/corpus.ts';
 import { explain } from './explain.ts';
 import { judgementOf } from '../spec/severity.ts';
-import type { Finding } from '../suite-types.ts';
+import type { Finding } from '../finding.ts';
 import { type Model, makeModel } from '../system.ts';
 import { encodeFinding } from '../token/token.ts';
 import { doesTheSame } from '../blame.ts';
-import { searchParts } from '../parts.ts';
+import { searchHalves } from '../halves.ts';
 import { type CheckOptions, build, modelOptions, stopOf } from '../search.ts';
 import { whyOf } from './why.ts';
 
@@ -49,9 +49,9 @@ function isHit(model: Model, finding: Finding, options: CheckOptions): boolean |
   if (withPlaceBits(build(model, calls), (system) => hitsAgain(system, finding))) return true;
   if (doesTheSame(model, finding)) return true;
   const until = [key.property];
-  const { beside } = options;
-  const how = { until, stop: stopOf(options, calls), beside, meanwhile: () => {} };
-  const { hits, complete } = searchParts(model, calls, how);
+  const { otherCore } = options;
+  const how = { until, stop: stopOf(options, calls), otherCore, meanwhile: () => {} };
+  const { hits, complete } = searchHalves(model, calls, how);
   return hits[key.property] > 0 || (complete ? false : null);
 }
 

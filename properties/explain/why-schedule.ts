@@ -4,7 +4,7 @@
 import type { Replay } from '../../engine/replay.ts';
 import { type Domain, type Move, type System, makeSystem } from '../../engine/system.ts';
 import { diffStates } from '../../models/describe-state.ts';
-import type { Finding } from '../suite-types.ts';
+import type { Finding } from '../finding.ts';
 import type { Model } from '../system.ts';
 
 const STEPS_MAX = 400;

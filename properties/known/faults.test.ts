@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../api/index.ts';
 import type { FaultResult } from '../../models/results.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
-import { keyOf } from '../spec/properties.ts';
+import { keyOf } from '../spec/keys.ts';
 import { type Caught, SEEDS, faultConfig, isCaught, makeBaseHits } from './faults.ts';
 
 const pinned = JSON.parse(

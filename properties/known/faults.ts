@@ -3,14 +3,14 @@
 import type { Policy } from '../../api/index.ts';
 import { explore } from '../../engine/explore.ts';
 import { certifyAll } from '../../engine/minimise.ts';
-import { ranked } from '../../engine/ranked.ts';
+import { searchBySwitches } from '../../engine/by-switches.ts';
 import { withPlaceBits } from '../../engine/system.ts';
 import { type Config, type PlatformName, assumptions, boundsOf } from '../../models/bounds.ts';
 import type { FaultResult } from '../../models/results.ts';
 import { none } from '../../policies/none.ts';
-import { KEYS, type Key } from '../spec/properties.ts';
+import { KEYS, type Key } from '../spec/keys.ts';
 import { sampleRate } from '../sampling/sample.ts';
-import type { Finding } from '../suite-types.ts';
+import type { Finding } from '../finding.ts';
 import { type Model, freeEnvironment, makeModel } from '../system.ts';
 
 export const SEEDS = 20;
@@ -84,7 +84,7 @@ function hits(model: Model, key: Key, calls: number): boolean {
 export function needsRace(model: Model, key: Key, calls: number): boolean {
   const result = withPlaceBits(
     (bits) => buildFor(model)(calls, bits),
-    (system) => ranked(system, { by: 'preemptions', rankMax: 0, until: [key.property] }),
+    (system) => searchBySwitches(system, { by: 'preemptions', rankMax: 0, until: [key.property] }),
   );
   return !result.found.has(key.property);
 }

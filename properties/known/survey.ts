@@ -7,7 +7,7 @@ import { BASES, type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../.
 import { EVENT } from '../../models/events.ts';
 import { none } from '../../policies/none.ts';
 import { SOMETIMES } from '../spec/invariants.ts';
-import type { Key } from '../spec/properties.ts';
+import type { Key } from '../spec/keys.ts';
 import { judgementOf } from '../spec/severity.ts';
 import { freeEnvironment, makeModel } from '../system.ts';
 import { expectedPartners } from '../spec/vacuity.ts';

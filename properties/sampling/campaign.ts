@@ -1,11 +1,11 @@
 // A campaign: one free system on which scenario after scenario is run, as paths of its graph.
 
 import { type ScenarioData, type ScenarioTable, decoderOf } from '../../arbitraries/scenario.ts';
-import { fresh } from '../../engine/fresh.ts';
+import { recompiled } from '../../engine/recompiled.ts';
 import type { System } from '../../engine/system.ts';
 import { initialStates } from '../../models/boot.ts';
-import type { Key } from '../spec/properties.ts';
-import { systemFor } from './paths.ts';
+import type { Key } from '../spec/keys.ts';
+import { systemFor } from './named-paths.ts';
 import { type Plan, type Runner, runnerOf } from './walk.ts';
 import { type Model, freeEnvironment, offersOf } from '../system.ts';
 
@@ -62,7 +62,7 @@ export function campaignOf(model: Model, keys: readonly Key[], calls: number): C
       told.push({ property, steps });
     },
   };
-  const runner = fresh(runnerOf)(system, system.stepper(), options);
+  const runner = recompiled(runnerOf)(system, system.stepper(), options);
   const plan: Plan = {
     initial: 0,
     starts: new Int32Array(threads * calls),

@@ -3,7 +3,7 @@
 import seedrandom from 'seedrandom';
 import { type ScenarioData, sampleScenarios } from '../../arbitraries/scenario.ts';
 import { BOUND_LIMITS } from '../../models/bounds.ts';
-import type { Key } from '../spec/properties.ts';
+import type { Key } from '../spec/keys.ts';
 import { campaignOf, runPlan } from './campaign.ts';
 import { type Hit, type Sampled, shrink } from './shrink.ts';
 import type { Model } from '../system.ts';

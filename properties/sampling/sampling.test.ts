@@ -9,8 +9,8 @@ import { type PlatformName, assumptions, boundsOf } from '../../models/bounds.ts
 import { EVENT } from '../../models/events.ts';
 import { invalidateCallback } from '../../policies/invalidate-callback.ts';
 import { vmmRemap } from '../../policies/vmm-remap.ts';
-import { type Key, keyOf } from '../spec/properties.ts';
-import { inOrderOfStart, isPath, movesOfNames, namesOf } from './paths.ts';
+import { type Key, keyOf } from '../spec/keys.ts';
+import { inOrderOfStart, isPath, movesOfNames, namesOf } from './named-paths.ts';
 import { sample, sampleRate } from './sample.ts';
 import { type Model, freeEnvironment, makeModel } from '../system.ts';
 

@@ -4,10 +4,10 @@ import { type ScenarioData, decoderOf, shrinkData } from '../../arbitraries/scen
 import type { Path } from '../../engine/explore.ts';
 import { type Scenario, shrinkScenario } from '../../engine/minimise.ts';
 import type { CallOffer, System } from '../../engine/system.ts';
-import type { Key } from '../spec/properties.ts';
+import type { Key } from '../spec/keys.ts';
 import { PLACE_BITS, campaignOf, runPlan, scenarioTable } from './campaign.ts';
-import { inOrderOfStart, movesOfNames, namesOf, shorterCalls, systemFor } from './paths.ts';
-import type { Finding } from '../suite-types.ts';
+import { inOrderOfStart, movesOfNames, namesOf, shorterCalls, systemFor } from './named-paths.ts';
+import type { Finding } from '../finding.ts';
 import { type Model, freeEnvironment } from '../system.ts';
 
 const SHRINK_ATTEMPTS = 400;

@@ -40,7 +40,7 @@ export interface RunnerOptions {
   readonly onHit: (property: number, steps: number) => void;
 }
 
-/** Uses nothing from outside, see engine/fresh.ts. */
+/** Uses nothing from outside, see engine/recompiled.ts. */
 export function runnerOf(system: System, stepper: Stepper, options: RunnerOptions): Runner {
   const { domain, layout, threads, actors, placeAt, calls } = system;
   const { step } = stepper;

@@ -5,7 +5,7 @@ import { type Calls, makeCalls } from '../../engine/calls.ts';
 import { ASSUMPTIONS } from '../../models/bounds.ts';
 import { STEP_NAMES } from '../../models/describe.ts';
 import { hasAccess, hasDmabuf, hasLaunch } from '../../models/machine.ts';
-import { PROPERTIES } from '../spec/properties.ts';
+import { PROPERTIES } from '../spec/keys.ts';
 import type { Model } from '../system.ts';
 
 /** Raise it when a step comes to mean something else while fields, steps and properties keep their names. */

@@ -16,8 +16,8 @@ import {
 import type { Config } from '../../models/bounds.ts';
 import type { Blame } from '../../models/results.ts';
 import { initialNumber, onSystem } from '../explain/explain.ts';
-import { KEYS, type Key } from '../spec/properties.ts';
-import type { Finding } from '../suite-types.ts';
+import { KEYS, type Key } from '../spec/keys.ts';
+import type { Finding } from '../finding.ts';
 import { type Model, freeEnvironment, makeModel, offersOf } from '../system.ts';
 import { type Digit, readConfig, writeConfig } from './config.ts';
 import { hashOf, modelFingerprint, policyFingerprint } from './fingerprint.ts';

@@ -3,8 +3,8 @@
 import { certify } from '../../../engine/minimise.ts';
 import { type Config, assumptions, boundsOf } from '../../../models/bounds.ts';
 import { POLICIES } from '../../../policies/index.ts';
-import { KEYS, type Key } from '../../spec/properties.ts';
-import type { Finding } from '../../suite-types.ts';
+import { KEYS, type Key } from '../../spec/keys.ts';
+import type { Finding } from '../../finding.ts';
 import { type Model, freeEnvironment, makeModel } from '../../system.ts';
 
 export function configOf(given: Partial<Config>): Config {

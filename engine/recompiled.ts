@@ -8,7 +8,7 @@ let copies = 0;
  * The same function, compiled again. It may use its parameters, globals and nothing else from outside.
  * `__name`, or `__name2` where a file went through it twice, is what tsx wraps around nested functions.
  */
-export function fresh<F extends (...args: never[]) => unknown>(fn: F): F {
+export function recompiled<F extends (...args: never[]) => unknown>(fn: F): F {
   copies++; /* texts must differ: equal ones are compiled once */
   const text = String(fn);
   const wrappers = [...new Set(text.match(/\b__name\d*\b/g))];

@@ -1,7 +1,5 @@
-// Exhaustive search in the order of (rank, steps), where rank counts switches or preemptions: a first hit is
-// a path of
-// lowest rank, and of those a shortest one. Equal states merge when the same actor moved last, as far as that
-// matters.
+// Exhaustive search in the order of (rank, steps), where rank counts switches or preemptions: a first hit is a path of
+// lowest rank, and of those a shortest one. Equal states merge when the same actor moved last, as far as that matters.
 
 import { ALONE_FROM, type Path, isStuck } from './explore.ts';
 import { RANK_MAX, STEPS, makeFrontier } from './frontier.ts';
@@ -9,7 +7,7 @@ import type { State } from './layout.ts';
 import { makeStore, storeAlone } from './store.ts';
 import type { Move, System } from './system.ts';
 
-export interface RankedOptions {
+export interface BySwitchesOptions {
   /**
    * `switches`: a step of another actor than the one before; the first step of a path is none.
    * `preemptions`: a switch away from a thread that is inside a call and whose pending step is enabled at
@@ -30,7 +28,7 @@ export interface RankedOptions {
   readonly until?: readonly number[];
 }
 
-export interface RankedHit {
+export interface BySwitchesHit {
   readonly path: Path;
   readonly rank: number;
   readonly steps: number;
@@ -38,7 +36,7 @@ export interface RankedHit {
   readonly statesAtHit: number;
 }
 
-export interface Ranking {
+export interface BySwitches {
   /** States visited, where one state counts once for each actor that may have moved last. */
   readonly states: number;
   readonly transitions: number;
@@ -47,7 +45,7 @@ export interface Ranking {
   /** Largest rank of which, and below which, all states were visited; -1 if none. */
   readonly rankCompleted: number;
   /** First hit of each property: minimal in (rank, steps). */
-  readonly found: ReadonlyMap<number, RankedHit>;
+  readonly found: ReadonlyMap<number, BySwitchesHit>;
   /** States and moves at which each property was hit. */
   readonly hits: Float64Array;
 }
@@ -93,7 +91,7 @@ function makeHits(properties: number, until: readonly number[] | undefined) {
 }
 
 /** The search space: states told apart by who moved last, and the line of those to visit. */
-function makeSpace(system: System, by: RankedOptions['by']) {
+function makeSpace(system: System, by: BySwitchesOptions['by']) {
   const kept = by === 'switches' ? 'always' : 'able';
   const layout = system.rowLayout(kept);
   const store = makeStore(layout);
@@ -139,7 +137,7 @@ function makeSpace(system: System, by: RankedOptions['by']) {
   return space;
 }
 
-export function ranked(system: System, options: RankedOptions): Ranking {
+export function searchBySwitches(system: System, options: BySwitchesOptions): BySwitches {
   const { by, rankMax = RANK_MAX, statesMax = Infinity, stop, until } = options;
   const { domain } = system;
   const space = makeSpace(system, by);

@@ -1,18 +1,18 @@
-// What a search writes down on its way: which states lead to which, and where properties are hit. So that it can be
-// asked afterwards with what a hit begins, see origins.ts.
+// What a search writes down on its way: which states lead to which, and where properties are hit. So that it
+// can be asked afterwards which calls bring a hit about, see culprits.ts.
 
 import type { State } from './layout.ts';
 import type { Move, System } from './system.ts';
 
 /** Where a property is hit: a state, and the move at which it is, or -1 where the state itself hits it. */
-export interface TrailHits {
+export interface KnownHits {
   /** Calls started: of all its hits only those with the fewest are kept. */
   readonly calls: number;
   readonly states: readonly number[];
   readonly moves: readonly Move[];
 }
 
-export interface Trail {
+export interface Edges {
   /** The edges of the next state begin. They are those of the states in the order of their numbers. */
   readonly open: (m: State) => void;
   readonly put: (to: number, move: Move) => void;
@@ -26,7 +26,7 @@ export interface Trail {
   /** Calls started, by state. */
   readonly started: () => Uint8Array;
   /** Null where there are none, or nothing is known of them. */
-  readonly hits: (property: number) => TrailHits | null;
+  readonly hits: (property: number) => KnownHits | null;
   /** Too much to write down: nothing is known. */
   readonly full: () => boolean;
 }
@@ -53,12 +53,12 @@ const longer = (list: Int32Array): Int32Array<ArrayBuffer> => {
  * Of a free environment. Hits of these properties, where they take no fewer calls than `callsMin`; `startedOf` says how
  * many calls were started in a state that the search knows by its number.
  */
-export function makeTrail(
+export function makeEdges(
   system: System,
   properties: readonly number[],
   callsMin: number,
   startedOf: (state: number) => number,
-): Trail {
+): Edges {
   let edges = new Int32Array(1 << 12);
   let from = new Int32Array(1 << 10);
   let started = new Uint8Array(1 << 10);

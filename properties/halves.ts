@@ -1,27 +1,28 @@
-// An exhaustive search in two parts, each from one half of the initial states. The second may run beside the first,
-// on another core; what they add up to is the same where it does not.
+// An exhaustive search in two halves, each from one half of the initial states. The second may run on another core,
+// at the same time as the first; what they add up to is the same where it does not.
 
 import { type ExploreOptions, explore } from '../engine/explore.ts';
-import type { Origins } from '../engine/origins.ts';
+import type { Culprits } from '../engine/culprits.ts';
 import { withPlaceBits } from '../engine/system.ts';
 import type { Config } from '../models/bounds.ts';
 import { initialStates } from '../models/boot.ts';
 import { type Model, freeEnvironment } from './system.ts';
 
-export interface Part {
+/** What a search has counted and found out. */
+export interface Tally {
   readonly hits: Float64Array;
-  /** Of two parts added up: a state that both have met counts twice. */
+  /** Of two halves added up: a state that both have met counts twice. */
   readonly states: number;
   readonly transitions: number;
   readonly complete: boolean;
   /** With what the hits of keys that take many calls begin. A key is not there where it is not known. */
-  readonly origins: ReadonlyMap<number, Origins>;
+  readonly culprits: ReadonlyMap<number, Culprits>;
 }
 
-/** A part that is searched elsewhere. */
+/** A half that is searched elsewhere. */
 export interface Running {
   /** Waits for it, and asks meanwhile whether to stop. Null: it was not to be had, and is to be searched here. */
-  readonly result: (stop: () => boolean) => Part | null;
+  readonly result: (stop: () => boolean) => Tally | null;
   /** It is not wanted any more. */
   readonly stop: () => void;
 }
@@ -37,8 +38,8 @@ export interface Wanted {
   readonly base?: boolean | undefined;
 }
 
-/** Searches parts of one policy's elsewhere. */
-export interface Beside {
+/** Searches halves of one policy's elsewhere. */
+export interface OtherCore {
   /** Starts the search, or says that it cannot: null. */
   readonly start: (wanted: Wanted) => Running | null;
   /** A search that was started ahead; null: it was not. */
@@ -46,61 +47,61 @@ export interface Beside {
 }
 
 /* A search of fewer calls is over before another one has begun. */
-export const PARTED_CALLS = 3;
+export const HALVED_CALLS = 3;
 
-/** The initial states of each part; one part where there is nothing to gain. */
-export function partsOf(config: Config, calls: number): readonly (readonly number[])[] {
+/** The initial states of each half; all of them in one list where there is nothing to gain. */
+export function halvesOf(config: Config, calls: number): readonly (readonly number[])[] {
   const all = initialStates(config).map((_, k) => k);
-  if (calls < PARTED_CALLS || all.length < 2) return [all];
+  if (calls < HALVED_CALLS || all.length < 2) return [all];
   const half = all.length >> 1;
   return [all.slice(0, half), all.slice(half)];
 }
 
-export function searchPart(
+export function searchHalf(
   model: Model,
   calls: number,
   initial: readonly number[],
   options: Pick<ExploreOptions, 'stop' | 'until'>,
-): Part {
-  const wanted = { properties: model.keys.map(({ property }) => property), callsMin: PARTED_CALLS };
-  const { hits, states, transitions, complete, origins } = withPlaceBits(
+): Tally {
+  const wanted = { properties: model.keys.map(({ property }) => property), callsMin: HALVED_CALLS };
+  const { hits, states, transitions, complete, culprits } = withPlaceBits(
     (bits) => model.system(freeEnvironment(model, calls), bits, initial),
     (system) =>
       explore(system, {
         eager: true,
         statesMax: model.config.bounds.maxStates,
-        ...(calls < PARTED_CALLS || options.until !== undefined ? {} : { origins: wanted }),
+        ...(calls < HALVED_CALLS || options.until !== undefined ? {} : { culprits: wanted }),
         ...options,
       }),
   );
-  const found = [...origins()].map(([property, known]): [number, Origins] => {
-    /* numbers of this part's initial states */
+  const found = [...culprits()].map(([property, known]): [number, Culprits] => {
+    /* numbers of this half's initial states */
     const rows = known.rows.map((n, k) => (k % (1 + known.calls) === 0 ? initial[n] : n));
     return [property, { ...known, rows }];
   });
-  return { hits, states, transitions, complete, origins: new Map(found) };
+  return { hits, states, transitions, complete, culprits: new Map(found) };
 }
 
-/** Those with the fewest calls; nothing where one of the parts hits it and does not know how. */
-function originsIn(a: Part, b: Part, property: number): Origins | null {
-  const parts = [a, b].filter(({ hits }) => hits[property] > 0);
-  const known = parts.flatMap(({ origins }) => origins.get(property) ?? []);
-  if (known.length < parts.length) return null;
+/** Those with the fewest calls; nothing where one of the halves hits it and does not know how. */
+function culpritsIn(a: Tally, b: Tally, property: number): Culprits | null {
+  const halves = [a, b].filter(({ hits }) => hits[property] > 0);
+  const known = halves.flatMap(({ culprits }) => culprits.get(property) ?? []);
+  if (known.length < halves.length) return null;
   const calls = Math.min(...known.map((each) => each.calls));
   const rows = known.filter((each) => each.calls === calls).flatMap((each) => [...each.rows]);
   return { calls, states: a.states + b.states, rows: Int32Array.from(rows) };
 }
 
-function added(a: Part, b: Part): Part {
+function added(a: Tally, b: Tally): Tally {
   return {
     hits: a.hits.map((count, property) => count + b.hits[property]),
     states: a.states + b.states,
     transitions: a.transitions + b.transitions,
     complete: a.complete && b.complete,
-    origins: new Map(
-      [...new Set([...a.origins.keys(), ...b.origins.keys()])].flatMap((property) => {
-        const origins = a.complete && b.complete ? originsIn(a, b, property) : null;
-        return origins === null ? [] : [[property, origins]];
+    culprits: new Map(
+      [...new Set([...a.culprits.keys(), ...b.culprits.keys()])].flatMap((property) => {
+        const culprits = a.complete && b.complete ? culpritsIn(a, b, property) : null;
+        return culprits === null ? [] : [[property, culprits]];
       }),
     ),
   };
@@ -108,27 +109,27 @@ function added(a: Part, b: Part): Part {
 
 const NOTHING = { states: 0, transitions: 0 };
 
-/** Both parts. `maxStates` holds for each of them; `meanwhile` is done while the second is not there yet. */
-export function searchParts(
+/** Both halves. `maxStates` holds for each of them; `meanwhile` is done while the second is not there yet. */
+export function searchHalves(
   model: Model,
   calls: number,
   options: Pick<ExploreOptions, 'stop' | 'until'> &
     Pick<Wanted, 'base'> & {
-      readonly beside: Beside | undefined;
+      readonly otherCore: OtherCore | undefined;
       readonly meanwhile: () => void;
     },
-): Part {
-  const { beside, meanwhile, until, base } = options;
+): Tally {
+  const { otherCore, meanwhile, until, base } = options;
   const { config } = model;
-  const [first, second] = partsOf(config, calls);
+  const [first, second] = halvesOf(config, calls);
   const stop: NonNullable<ExploreOptions['stop']> = (progress) => options.stop?.(progress) === true;
   const elsewhere = (initial: readonly number[]): Wanted => ({ config, calls, initial, until, base });
   const resultOf = (running: Running | null, initial: readonly number[], { states, transitions } = NOTHING) =>
     running?.result(() => stop({ states, transitions, depth: 0 })) ??
-    searchPart(model, calls, initial, { stop, ...(until === undefined ? {} : { until }) });
-  const ahead = beside?.known(elsewhere(first)) ?? null;
+    searchHalf(model, calls, initial, { stop, ...(until === undefined ? {} : { until }) });
+  const ahead = otherCore?.known(elsewhere(first)) ?? null;
   if (second === undefined) return resultOf(ahead, first);
-  const running = beside?.start(elsewhere(second)) ?? null;
+  const running = otherCore?.start(elsewhere(second)) ?? null;
   try {
     const one = resultOf(ahead, first);
     if (!one.complete || until?.every((property) => one.hits[property] > 0) === true) {

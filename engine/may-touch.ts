@@ -1,7 +1,7 @@
 // What a call may still touch, from where it stands on, as far as the tries have unfolded. A function at a kind of step
 // is one point, whoever calls it and whatever the answers were: what is learnt of it in one call holds for all others.
 
-export interface Futures {
+export interface MayTouch {
   /** By place: the bits of its pending step and of all that is known to follow. Grows: read it again. */
   touched: Int32Array;
   /** The search goes by it, not by what is rare alone. */
@@ -29,7 +29,7 @@ const twice = (list: Int32Array): Int32Array => {
   return longer;
 };
 
-export function makeFutures(): Futures {
+export function makeMayTouch(): MayTouch {
   /* two vertices a point: what it touches from here on, and what it touches after what it asks for */
   const bitsOf: number[] = [];
   const before: Set<number>[] = [];
@@ -43,8 +43,8 @@ export function makeFutures(): Futures {
       if ((bits & ~bitsOf[at]) === 0) continue;
       bitsOf[at] |= bits;
       for (const place of members[at]) {
-        if ((bits & ~futures.touched[place] & futures.asked[place]) !== 0) surprised++;
-        futures.touched[place] |= bits;
+        if ((bits & ~mayTouch.touched[place] & mayTouch.asked[place]) !== 0) surprised++;
+        mayTouch.touched[place] |= bits;
       }
       open.push(...before[at]);
     }
@@ -96,19 +96,19 @@ export function makeFutures(): Futures {
   };
   const join = (place: number, vertex: number): void => {
     members[vertex].push(place);
-    futures.touched[place] |= bitsOf[vertex];
+    mayTouch.touched[place] |= bitsOf[vertex];
   };
 
-  const futures: Futures = {
+  const mayTouch: MayTouch = {
     /* an idle thread is at place 0 and touches nothing */
     touched: new Int32Array(1 << 10),
     asked: new Int32Array(1 << 10),
     trusted: false,
     surprises: () => surprised,
     add: (place, stack, bits) => {
-      if (place >= futures.touched.length) {
-        futures.touched = twice(futures.touched);
-        futures.asked = twice(futures.asked);
+      if (place >= mayTouch.touched.length) {
+        mayTouch.touched = twice(mayTouch.touched);
+        mayTouch.asked = twice(mayTouch.asked);
       }
       stack.forEach((standing, depth) => {
         const callee = stack[depth + 1];
@@ -119,5 +119,5 @@ export function makeFutures(): Futures {
       });
     },
   };
-  return futures;
+  return mayTouch;
 }

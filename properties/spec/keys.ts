@@ -1,5 +1,5 @@
-// Properties by number, as the engine counts them: one for each event, then one for each breach that is seen
-// in a state.
+// Keys: the ways to break an invariant, each with its number among the properties that the engine counts. Those are one
+// for each event, then one for each breach that is seen in a state.
 
 import { EVENT, EVENTS } from '../../models/events.ts';
 import { type Breach, INVARIANTS, type Invariant } from './invariants.ts';

@@ -1,8 +1,8 @@
-// What the parts of the suite hand to each other. Types only.
+// A finding: what search, sampling, corpus and replay hand to the explanations and to the reports. Types only.
 
 import type { Path } from '../engine/explore.ts';
 import type { System } from '../engine/system.ts';
-import type { Key } from './spec/properties.ts';
+import type { Key } from './spec/keys.ts';
 
 /** A way to break a key that was found and, where `certified`, minimised. */
 export interface Finding {

@@ -1,6 +1,5 @@
-// Each call alone, before any search: a call that takes too many steps, throws, or steps out of its range
-// does so here, at once,
-// and not after a search of everything else. Throws PolicyError by way of the engine's limits.
+// Each call alone, before any search: a call that takes too many steps, throws, or steps out of its range does so here,
+// at once, and not after a search of everything else. Throws PolicyError by way of the engine's limits.
 
 import { type System, withPlaceBits } from '../engine/system.ts';
 import { type Model, freeEnvironment } from './system.ts';
@@ -18,7 +17,7 @@ function runOut(system: System, m: Int32Array, thread: number): void {
   }
 }
 
-export function runEachAlone(model: Model): void {
+export function runEachCallAlone(model: Model): void {
   withPlaceBits(
     (bits) => model.system(freeEnvironment(model, 1), bits),
     (system) => {

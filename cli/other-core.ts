@@ -1,9 +1,9 @@
-// The searches of one policy, part of each on another core.
+// The searches of one policy, one half of each on another core.
 
 import type { Config } from '../models/bounds.ts';
 import { none } from '../policies/none.ts';
-import { type Beside, PARTED_CALLS, type Wanted, partsOf, searchPart } from '../properties/parts.ts';
-import type { Key } from '../properties/spec/properties.ts';
+import { type OtherCore, HALVED_CALLS, type Wanted, halvesOf, searchHalf } from '../properties/halves.ts';
+import type { Key } from '../properties/spec/keys.ts';
 import { makeModel } from '../properties/system.ts';
 import type { Pool, Task } from './pool.ts';
 import type { Named } from './policies.ts';
@@ -24,11 +24,11 @@ export function taskOf(
   };
 }
 
-export const besideOf = (
+export const otherCoreOf = (
   pool: Pool,
   named: Named,
   only: readonly { readonly name: string }[] | undefined,
-): Beside => ({
+): OtherCore => ({
   start: (wanted) => pool.start(taskOf(named, only, wanted)),
   known: (wanted) => pool.known(taskOf(named, only, wanted)),
 });
@@ -45,11 +45,11 @@ export function searchAhead(
   stop: () => boolean,
 ): void {
   const { calls, preemptions } = config.bounds;
-  if (calls !== PARTED_CALLS || preemptions !== null) return;
-  for (const initial of partsOf(config, calls))
+  if (calls !== HALVED_CALLS || preemptions !== null) return;
+  for (const initial of halvesOf(config, calls))
     pool.ahead(taskOf(named, only, { config, calls, initial }), () => {
       const judged = only === undefined ? {} : { only };
       const model = makeModel(config, named.policy, { ...guardOf(named.bundled), ...judged });
-      return searchPart(model, calls, initial, { stop });
+      return searchHalf(model, calls, initial, { stop });
     });
 }

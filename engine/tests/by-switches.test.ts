@@ -1,11 +1,11 @@
-// The ranked search against all paths of small systems, and by hand.
+// The search by switches against all paths of small systems, and by hand.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { coreSystem } from '../../bench/core.ts';
 import { ALONE_FROM, explore } from '../explore.ts';
 import { certify, certifyAll, shrinkScenario } from '../minimise.ts';
-import { ranked } from '../ranked.ts';
+import { searchBySwitches } from '../by-switches.ts';
 import { replay } from '../replay.ts';
 import { type CallOffer, type Domain, type Environment, makeSystem } from '../system.ts';
 import { toyCase, toyOffer } from './arbitrary.ts';
@@ -19,7 +19,7 @@ test.each([
   ['switches', 112_644, 468_009, 5],
   ['preemptions', 104_088, 433_614, 3],
 ] as const)('core by %s: all of it', (by, states, transitions, rankCompleted) => {
-  const out = ranked(coreSystem({ pages: 3, converts: 2, maps: 3, accesses: 3 }), { by });
+  const out = searchBySwitches(coreSystem({ pages: 3, converts: 2, maps: 3, accesses: 3 }), { by });
   expect(states).toBeGreaterThan(ALONE_FROM);
   expect(out).toMatchObject({ states, transitions, rankCompleted, complete: true });
 });
@@ -37,7 +37,7 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
         };
         const environment: Environment = { kind: 'free', calls: 2, offers: given };
         const system = toySystem(options, environment);
-        const out = ranked(system, { by });
+        const out = searchBySwitches(system, { by });
         for (const property of [0, 1]) {
           const hit = out.found.get(property);
           const wanted = naiveRank(options, environment, by, property);
@@ -47,11 +47,11 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
           const again = replay(system, hit.path);
           expect(hit.path.moves).toHaveLength(hit.steps);
           expect(again.steps.at(-1)?.properties ?? again.properties).toContain(property);
-          const alone = ranked(system, { by, until: [property] }).found.get(property);
+          const alone = searchBySwitches(system, { by, until: [property] }).found.get(property);
           expect(alone).toEqual(hit);
           if (hit.rank > 0)
-            expect(ranked(system, { by, rankMax: hit.rank - 1 }).found.has(property)).toBe(false);
-          expect(ranked(system, { by, rankMax: hit.rank }).found.get(property)).toEqual(hit);
+            expect(searchBySwitches(system, { by, rankMax: hit.rank - 1 }).found.has(property)).toBe(false);
+          expect(searchBySwitches(system, { by, rankMax: hit.rank }).found.get(property)).toEqual(hit);
         }
         expect(out.complete).toBe(true);
       }),
@@ -62,16 +62,16 @@ describe.each(['switches', 'preemptions'] as const)('by %s', (by) => {
 
   test('a bound is complete only where nothing lies beyond', () => {
     const system = coreSystem({ pages: 2, converts: 1, maps: 1, accesses: 1 });
-    const whole = ranked(system, { by });
+    const whole = searchBySwitches(system, { by });
     expect([whole.complete, whole.hits[0]]).toEqual([true, 0]);
     for (let rankMax = 0; rankMax <= whole.rankCompleted + 1; rankMax++) {
-      const out = ranked(system, { by, rankMax });
+      const out = searchBySwitches(system, { by, rankMax });
       expect([out.complete, out.rankCompleted]).toEqual([
         rankMax >= whole.rankCompleted,
         Math.min(rankMax, whole.rankCompleted),
       ]);
     }
-    const capped = ranked(system, { by, statesMax: 20 });
+    const capped = searchBySwitches(system, { by, statesMax: 20 });
     expect(capped.complete).toBe(false);
     expect(capped.rankCompleted).toBeLessThan(whole.rankCompleted);
   });
@@ -90,7 +90,7 @@ describe('order', () => {
       const call = offer({ op: 'set', cell: 0, value: 3 }, ...add(1, 2), { op: 'hit', cell: 0 });
       const system = makeSystem({ ...toy, act }, { kind: 'scenario', offers: [[call]] });
       expect(explore(system).shortest[1]).toBe(2);
-      expect(ranked(system, { by }).found.get(1)).toMatchObject({ rank: 0, steps: 4 });
+      expect(searchBySwitches(system, { by }).found.get(1)).toMatchObject({ rank: 0, steps: 4 });
     },
   );
 
@@ -107,7 +107,7 @@ describe('order', () => {
   test('threads of one kind with different offers do not stand for each other', () => {
     const offers = [[offer(...add(0, 1))], [offer(...add(1, 1))]];
     const system = toySystem({ threads: ['twin', 'twin'], bad: [0, 1] }, { kind: 'free', calls: 1, offers });
-    expect(ranked(system, { by: 'switches' }).found.get(0)).toMatchObject({ rank: 0, steps: 1 });
+    expect(searchBySwitches(system, { by: 'switches' }).found.get(0)).toMatchObject({ rank: 0, steps: 1 });
   });
 });
 
@@ -117,7 +117,7 @@ describe('preemptions by hand', () => {
     offers: readonly (readonly CallOffer[])[],
     agent = false,
   ): number | undefined =>
-    ranked(
+    searchBySwitches(
       toySystem(
         { cells: bad.length, threads: offers.map((_, k) => `kind ${k}`), bad, agent },
         { kind: 'scenario', offers },
@@ -180,8 +180,10 @@ describe('certificates', () => {
       expect(together).toMatchObject({ calls, switches, steps, path: alone?.path, states: alone?.states });
     }
     expect(explore(free(2, 8)).hits[0]).toBe(0);
-    const all = ranked(free(1, 8), { by: 'switches' }).states + ranked(free(2, 8), { by: 'switches' }).states;
-    const last = ranked(free(3, 8), { by: 'switches' }).found.get(0)?.statesAtHit;
+    const all =
+      searchBySwitches(free(1, 8), { by: 'switches' }).states +
+      searchBySwitches(free(2, 8), { by: 'switches' }).states;
+    const last = searchBySwitches(free(3, 8), { by: 'switches' }).found.get(0)?.statesAtHit;
     expect(both.get(0)?.certificate?.states).toBe(all + (last ?? 0));
   });
 

@@ -1,13 +1,13 @@
-// With what a hit begins: from which initial states, and with which calls, whatever their order.
+// Which calls bring a hit about, from which initial states, whatever their order.
 
 import type { System } from './system.ts';
-import type { Trail, TrailHits } from './trail.ts';
+import type { Edges, KnownHits } from './edges.ts';
 
 /**
  * All ways in which a property is hit with the fewest calls. Each is an initial state and the calls that are started,
  * as moves in ascending order, where those of twins are written as those of the first of them.
  */
-export interface Origins {
+export interface Culprits {
   readonly calls: number;
   /** States of the search that has found it out. */
   readonly states: number;
@@ -79,10 +79,10 @@ function makeSets() {
 }
 
 /** By state: bits of the goals that can be reached from there. */
-function reachOf(trail: Trail, goals: readonly TrailHits[]): Int32Array {
-  const edges = trail.edges();
-  const from = trail.from();
-  const reach = new Int32Array(trail.states());
+function reachOf(graph: Edges, goals: readonly KnownHits[]): Int32Array {
+  const edges = graph.edges();
+  const from = graph.from();
+  const reach = new Int32Array(graph.states());
   goals.forEach(({ states }, bit) => {
     for (const state of states) reach[state] |= 1 << bit;
   });
@@ -102,23 +102,23 @@ function reachOf(trail: Trail, goals: readonly TrailHits[]): Int32Array {
 }
 
 /** The ways of one goal. */
-function originsOf(
+function culpritsOf(
   system: System,
-  trail: Trail,
+  graph: Edges,
   initials: readonly number[],
-  goal: TrailHits,
+  goal: KnownHits,
   reaches: (state: number) => boolean,
-): Origins | null {
-  const edges = trail.edges();
-  const from = trail.from();
-  const started = trail.started();
+): Culprits | null {
+  const edges = graph.edges();
+  const from = graph.from();
+  const started = graph.started();
   const sets = makeSets();
   const callOf = (move: number): number => {
     const thread = system.actorOf(move);
     return system.startMove(system.twins[thread][0] ?? thread, system.offerOf(move));
   };
   /* by state: what is still to be started from there; those that have started all of them are not in it */
-  const open = new Int32Array(trail.states());
+  const open = new Int32Array(graph.states());
   const openIn = (state: number): number =>
     started[state] < goal.calls ? open[state] : reaches(state) ? sets.empty : sets.none;
   goal.states.forEach((state, k) => {
@@ -146,36 +146,42 @@ function originsOf(
   const rows = initials.flatMap((state, initial) =>
     sets.members(openIn(state)).flatMap((calls) => [initial, ...calls]),
   );
-  return { calls: goal.calls, states: trail.states(), rows: Int32Array.from(rows) };
+  return { calls: goal.calls, states: graph.states(), rows: Int32Array.from(rows) };
 }
 
 const BITS = 30;
 
 /**
  * By property: with what its hits with the fewest calls begin. Of a search that is complete and has written down its
- * trail. A property is not there where nothing is known of it.
+ * edges. A property is not there where nothing is known of it.
  */
-export function allOrigins(
+export function allCulprits(
   system: System,
-  trail: Trail,
+  graph: Edges,
   initials: readonly number[],
   properties: readonly number[],
-): Map<number, Origins> {
-  const out = new Map<number, Origins>();
-  if (trail.full()) return out;
+): Map<number, Culprits> {
+  const out = new Map<number, Culprits>();
+  if (graph.full()) return out;
   const goals = properties.flatMap((property) => {
-    const hits = trail.hits(property);
+    const hits = graph.hits(property);
     return hits === null ? [] : [{ property, hits }];
   });
   for (let first = 0; first < goals.length; first += BITS) {
     const some = goals.slice(first, first + BITS);
     const reach = reachOf(
-      trail,
+      graph,
       some.map(({ hits }) => hits),
     );
     some.forEach(({ property, hits }, bit) => {
-      const origins = originsOf(system, trail, initials, hits, (state) => (reach[state] & (1 << bit)) !== 0);
-      if (origins !== null) out.set(property, origins);
+      const culprits = culpritsOf(
+        system,
+        graph,
+        initials,
+        hits,
+        (state) => (reach[state] & (1 << bit)) !== 0,
+      );
+      if (culprits !== null) out.set(property, culprits);
     });
   }
   return out;

@@ -1,17 +1,17 @@
-// Parts of searches in a worker thread: what they add up to is the same as without one.
+// Halves of searches in a worker thread: what they add up to is the same as without one.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { besideOf, searchAhead, taskOf } from '../beside.ts';
+import { otherCoreOf, searchAhead, taskOf } from '../other-core.ts';
 import { type Named, policiesOf } from '../policies.ts';
 import { type Pool, openPool } from '../pool.ts';
 import { type Config, assumptions, boundsOf } from '../../models/bounds.ts';
 import { EVENT } from '../../models/events.ts';
 import { none } from '../../policies/none.ts';
-import { type Beside, type Wanted, partsOf, searchPart, searchParts } from '../../properties/parts.ts';
-import { KEYS } from '../../properties/spec/properties.ts';
+import { type OtherCore, type Wanted, halvesOf, searchHalf, searchHalves } from '../../properties/halves.ts';
+import { KEYS } from '../../properties/spec/keys.ts';
 import { makeModel } from '../../properties/system.ts';
 
 const CALLS = 3;
@@ -40,9 +40,9 @@ afterAll(() => {
 });
 
 /** The worker has begun with what is started. */
-function besideFor(named: Named, only?: typeof KEYS): Beside {
-  const beside = besideOf(common, named, only);
-  return { ...beside, start: (wanted) => begun(beside.start(wanted)) };
+function otherCoreFor(named: Named, only?: typeof KEYS): OtherCore {
+  const otherCore = otherCoreOf(common, named, only);
+  return { ...otherCore, start: (wanted) => begun(otherCore.start(wanted)) };
 }
 
 const second: Wanted = { config, calls: CALLS, initial: [1] };
@@ -59,7 +59,7 @@ function begun<T>(running: T): T {
 
 /** A policy file, for as long as `use` runs. */
 async function withFile<T>(body: string, use: (file: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'gmem-beside-'));
+  const folder = mkdtempSync(join(tmpdir(), 'gmem-other-core-'));
   try {
     const file = join(folder, 'mine.ts');
     const head = `name: 'mine', title: 'x', source: 'a test', base: 'linux-7.2'`;
@@ -76,10 +76,10 @@ void iommu_map;
   }
 }
 
-test('each initial state is in one part, and a small search has one part', () => {
-  expect(partsOf(config, CALLS)).toEqual([[0], [1]]);
-  expect(partsOf(config, CALLS - 1)).toEqual([[0, 1]]);
-  expect(partsOf({ ...config, base: 'rfc-v2', bounds: boundsOf('small') }, CALLS)).toEqual([
+test('each initial state is in one half, and a small search is not cut', () => {
+  expect(halvesOf(config, CALLS)).toEqual([[0], [1]]);
+  expect(halvesOf(config, CALLS - 1)).toEqual([[0, 1]]);
+  expect(halvesOf({ ...config, base: 'rfc-v2', bounds: boundsOf('small') }, CALLS)).toEqual([
     [0, 1],
     [2, 3],
   ]);
@@ -89,12 +89,12 @@ describe('the same with a worker as without', () => {
   test('a bundled policy', async () => {
     const [named] = await policiesOf(['none']);
     const model = makeModel(config, named.policy);
-    const alone = searchParts(model, CALLS, { beside: undefined, meanwhile });
-    const both = searchParts(model, CALLS, { beside: besideFor(named), meanwhile });
+    const alone = searchHalves(model, CALLS, { otherCore: undefined, meanwhile });
+    const both = searchHalves(model, CALLS, { otherCore: otherCoreFor(named), meanwhile });
     expect(both).toEqual(alone);
     const nothing = { stop: meanwhile, result: () => null };
-    const beside = { start: () => nothing, known: () => null };
-    expect(searchParts(model, CALLS, { beside, meanwhile })).toEqual(alone);
+    const otherCore = { start: () => nothing, known: () => null };
+    expect(searchHalves(model, CALLS, { otherCore, meanwhile })).toEqual(alone);
     expect(both.complete).toBe(true);
   });
 
@@ -102,12 +102,12 @@ describe('the same with a worker as without', () => {
     await withFile('return 0;', async (file) => {
       const [named] = await policiesOf([file]);
       const model = makeModel(config, none);
-      const beside = besideFor(named);
-      /* the first part is enough for one of them */
+      const otherCore = otherCoreFor(named);
+      /* the first half is enough for one of them */
       for (const until of [[EVENT['page-freed']], [EVENT['page-freed'], EVENT.stuck]]) {
         const how = { base: true, until, meanwhile };
-        const both = searchParts(model, CALLS, { ...how, beside });
-        expect(both).toEqual(searchParts(model, CALLS, { ...how, beside: undefined }));
+        const both = searchHalves(model, CALLS, { ...how, otherCore });
+        expect(both).toEqual(searchHalves(model, CALLS, { ...how, otherCore: undefined }));
         expect(both.complete).toBe(until.includes(EVENT.stuck));
       }
     });
@@ -118,9 +118,9 @@ describe('the same with a worker as without', () => {
       const [named] = await policiesOf([file]);
       const only = KEYS.filter(({ name }) => name.startsWith('no-mapping-to-freed-page'));
       const model = makeModel(config, named.policy, { only });
-      const beside = besideFor(named, only);
-      expect(searchParts(model, CALLS, { beside, meanwhile })).toEqual(
-        searchParts(model, CALLS, { beside: undefined, meanwhile }),
+      const otherCore = otherCoreFor(named, only);
+      expect(searchHalves(model, CALLS, { otherCore, meanwhile })).toEqual(
+        searchHalves(model, CALLS, { otherCore: undefined, meanwhile }),
       );
     });
   });
@@ -129,18 +129,18 @@ describe('the same with a worker as without', () => {
 describe('a worker that does not get there', () => {
   test('that fails says null', async () => {
     const [named] = await policiesOf(['none']);
-    const beside = besideFor({ ...named, policy: { ...named.policy, name: 'nobody' } });
-    expect(beside.start(second)?.result(never)).toBeNull();
+    const otherCore = otherCoreFor({ ...named, policy: { ...named.policy, name: 'nobody' } });
+    expect(otherCore.start(second)?.result(never)).toBeNull();
   });
 
-  test('the error of a policy is told by the part that is searched here', async () => {
+  test('the error of a policy is told by the half that is searched here', async () => {
     await withFile("throw new Error('boom');", async (file) => {
       const [named] = await policiesOf([file]);
       const model = makeModel(config, named.policy);
-      expect(() => searchParts(model, CALLS, { beside: undefined, meanwhile })).toThrow(
+      expect(() => searchHalves(model, CALLS, { otherCore: undefined, meanwhile })).toThrow(
         'ioas_map_file() threw: boom',
       );
-      expect(besideFor(named).start(second)?.result(never)).toBeNull();
+      expect(otherCoreFor(named).start(second)?.result(never)).toBeNull();
     });
   });
 
@@ -148,29 +148,29 @@ describe('a worker that does not get there', () => {
     const [named] = await policiesOf(['none']);
     const model = makeModel(config, named.policy);
     const begun = Date.now();
-    const part = searchParts(model, CALLS, {
-      beside: besideFor(named),
+    const tally = searchHalves(model, CALLS, {
+      otherCore: otherCoreFor(named),
       stop: () => true,
       meanwhile,
     });
-    expect(part.complete).toBe(false);
+    expect(tally.complete).toBe(false);
     expect(Date.now() - begun).toBeLessThan(10_000);
   });
 
   test('that is told to stop says how far it came', async () => {
     const [named] = await policiesOf(['none']);
-    const beside = besideFor(named);
+    const otherCore = otherCoreFor(named);
     const wholeDay: Config = { ...config, base: 'rfc-v2', bounds: boundsOf('large') };
     const wanted = { config: wholeDay, calls: wholeDay.bounds.calls, initial: [1] };
-    const running = beside.start(wanted);
+    const running = otherCore.start(wanted);
     const told = Date.now() + 500;
     expect(running?.result(() => Date.now() > told)?.complete).toBe(false);
   });
 
   test('that has not begun is told nothing: it is searched here', async () => {
     const [named] = await policiesOf(['none']);
-    const beside = besideOf(pool(), named, undefined);
-    expect(beside.start(second)?.result(never)).toBeNull();
+    const otherCore = otherCoreOf(pool(), named, undefined);
+    expect(otherCore.start(second)?.result(never)).toBeNull();
   });
 
   test('that was closed starts nothing more', async () => {
@@ -191,15 +191,15 @@ describe('what is searched ahead', () => {
     const model = makeModel(config, named.policy);
     const shared = common;
     searchAhead(shared, named, undefined, config, never);
-    const beside = besideOf(shared, named, undefined);
-    const found = partsOf(config, CALLS).map(
+    const otherCore = otherCoreOf(shared, named, undefined);
+    const found = halvesOf(config, CALLS).map(
       (initial) =>
-        begun(beside.known({ config, calls: CALLS, initial }))?.result(never) ??
-        searchPart(model, CALLS, initial, {}),
+        begun(otherCore.known({ config, calls: CALLS, initial }))?.result(never) ??
+        searchHalf(model, CALLS, initial, {}),
     );
-    expect(found).toEqual(partsOf(config, CALLS).map((initial) => searchPart(model, CALLS, initial, {})));
+    expect(found).toEqual(halvesOf(config, CALLS).map((initial) => searchHalf(model, CALLS, initial, {})));
     /* it is handed out once */
-    expect(beside.known({ config, calls: CALLS, initial: [0] })).toBeNull();
+    expect(otherCore.known({ config, calls: CALLS, initial: [0] })).toBeNull();
   });
 
   test('is searched here while the worker is busy with what is waited for', async () => {
@@ -207,7 +207,7 @@ describe('what is searched ahead', () => {
     const shared = common;
     const wholeDay = { ...config, bounds: { ...boundsOf('large'), name: 'custom' as const } };
     const busy = begun(shared.start(taskOf(named, undefined, { ...second, config: wholeDay, calls: 5 })));
-    const made = searchPart(makeModel(config, named.policy), CALLS, [0], {});
+    const made = searchHalf(makeModel(config, named.policy), CALLS, [0], {});
     const [fails, works] = [[0, 1], [0]].map((initial) => taskOf(named, undefined, { ...second, initial }));
     let helped = 0;
     shared.ahead(fails, () => {
@@ -234,8 +234,8 @@ describe('what is searched ahead', () => {
     ]) {
       searchAhead(shared, named, undefined, { ...config, bounds }, never);
       const initial = [0];
-      const beside = besideOf(shared, named, undefined);
-      expect(beside.known({ config: { ...config, bounds }, calls: bounds.calls, initial })).toBeNull();
+      const otherCore = otherCoreOf(shared, named, undefined);
+      expect(otherCore.known({ config: { ...config, bounds }, calls: bounds.calls, initial })).toBeNull();
     }
   });
 });

@@ -1,8 +1,8 @@
-// The other end of pool.ts: searches parts in a worker thread.
+// The other end of pool.ts: searches halves in a worker thread.
 
 import { receiveMessageOnPort } from 'node:worker_threads';
-import { KEYS } from '../properties/spec/properties.ts';
-import { type Part, searchPart } from '../properties/parts.ts';
+import { KEYS } from '../properties/spec/keys.ts';
+import { type Tally, searchHalf } from '../properties/halves.ts';
 import { type Model, makeModel } from '../properties/system.ts';
 import { FLAG, type Link, STATE, type Sent, type Task } from './pool.ts';
 import { policiesOf } from './policies.ts';
@@ -22,10 +22,10 @@ async function modelFor({ policy, file, only, wanted }: Task): Promise<Model | n
 /** Never returns: it waits for the next task, and ends with its thread. */
 export async function serve({ port, flags, states, told }: Link): Promise<never> {
   const waiting: Sent[] = [];
-  /* both parts of a search come one after the other, and what the functions of its calls do is the same */
+  /* both halves of a search come one after the other, and what the functions of its calls do is the same */
   let last: { readonly key: string; readonly model: Model } | null = null;
 
-  const search = async (task: Sent): Promise<Part | null> => {
+  const search = async (task: Sent): Promise<Tally | null> => {
     const { wanted } = task;
     const key = JSON.stringify([task.policy, task.file, task.only, wanted.config]);
     const model: Model | null = last?.key === key ? last.model : await modelFor(task);
@@ -36,7 +36,7 @@ export async function serve({ port, flags, states, told }: Link): Promise<never>
       return Atomics.load(told, task.id) !== 0;
     };
     const { calls, initial, until } = wanted;
-    return searchPart(model, calls, initial, { stop, ...(until === undefined ? {} : { until }) });
+    return searchHalf(model, calls, initial, { stop, ...(until === undefined ? {} : { until }) });
   };
   for (;;) {
     const sent = Atomics.load(flags, FLAG.sent);
@@ -54,13 +54,13 @@ export async function serve({ port, flags, states, told }: Link): Promise<never>
     if (Atomics.compareExchange(states, task.id, STATE.waits, STATE.runs) !== STATE.waits) continue;
     let made: number = STATE.failed;
     try {
-      const part = await search(task);
-      if (part !== null) {
-        port.postMessage({ id: task.id, part });
+      const tally = await search(task);
+      if (tally !== null) {
+        port.postMessage({ id: task.id, tally });
         made = STATE.done;
       }
     } catch {
-      /* whatever goes wrong here goes wrong again, and with words, where the part is searched instead */
+      /* whatever goes wrong here goes wrong again, and with words, where the half is searched instead */
     }
     Atomics.store(states, task.id, made);
     Atomics.notify(states, task.id);

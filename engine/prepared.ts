@@ -4,7 +4,7 @@ import type { Calls } from './calls.ts';
 import type { Plain, Proc } from './tries.ts';
 import { assert } from './errors.ts';
 import type { FieldSpec, Layout, State } from './layout.ts';
-import type { Parts } from './stepper.ts';
+import type { Prepared } from './stepper.ts';
 import { overflowError } from './store.ts';
 import type { CallOffer, Domain, Environment } from './system.ts';
 
@@ -88,13 +88,13 @@ export function initialOf(
   });
 }
 
-/** Parts of a system whose states are laid out like this. */
-export function partsOf(
+/** For a system whose states are laid out like this. */
+export function preparedOf(
   domain: Domain,
   environment: Environment,
   calls: Calls,
   layout: Layout,
-): Omit<Parts, 'placeMax' | 'placeOverflow'> {
+): Omit<Prepared, 'placeMax' | 'placeOverflow'> {
   const at = (name: string): number => {
     const field = layout.fields.find((f) => f.name === name);
     assert(field !== undefined, `field ${name}`);

@@ -1,12 +1,12 @@
 // The lowest path to a key among given calls, where a search of all calls is too large.
 
-import { ranked } from '../engine/ranked.ts';
-import { type CallOffer, withPlaceBits } from '../engine/system.ts';
-import type { Key } from './spec/properties.ts';
-import { inOrderOfStart, movesOfNames, namesOf } from './sampling/paths.ts';
-import type { Finding } from './suite-types.ts';
-import { type Model, freeEnvironment } from './system.ts';
-import { parseScenario } from './litmus/parse.ts';
+import { searchBySwitches } from '../../engine/by-switches.ts';
+import { type CallOffer, withPlaceBits } from '../../engine/system.ts';
+import type { Key } from '../spec/keys.ts';
+import { inOrderOfStart, movesOfNames, namesOf } from '../sampling/named-paths.ts';
+import type { Finding } from '../finding.ts';
+import { type Model, freeEnvironment } from '../system.ts';
+import { parseScenario } from './parse.ts';
 
 const PLACE_BITS = 20;
 
@@ -21,7 +21,7 @@ export function findAmong(model: Model, key: Key, text: string): Finding | null 
   const found = withPlaceBits(
     (bits) => model.system({ kind: 'scenario', offers }, bits),
     (system) => {
-      const hit = ranked(system, { by: 'switches', until: [key.property] }).found.get(key.property);
+      const hit = searchBySwitches(system, { by: 'switches', until: [key.property] }).found.get(key.property);
       return hit === undefined ? null : { hit, names: namesOf(system, hit.path.moves) };
     },
   );

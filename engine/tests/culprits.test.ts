@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { explore } from '../explore.ts';
-import { type Certificate, type KnownOrigins, certifyAll } from '../minimise.ts';
+import { type Certificate, type KnownCulprits, certifyAll } from '../minimise.ts';
 import { replay } from '../replay.ts';
 import type { Selection } from '../selection.ts';
 import { type CallOffer, type Domain, makeSystem } from '../system.ts';
@@ -46,10 +46,10 @@ const buildOf = (toy: Toy) => (calls: number, placeBits: number, selection?: Sel
     { placeBits },
   );
 
-function knownOf(toy: Toy, calls: number, ready: boolean): KnownOrigins {
+function knownOf(toy: Toy, calls: number, ready: boolean): KnownCulprits {
   const system = buildOf(toy)(calls, 16);
-  const out = explore(system, { eager: true, origins: { properties: PROPERTIES, callsMin: 1 } });
-  const known = out.origins();
+  const out = explore(system, { eager: true, culprits: { properties: PROPERTIES, callsMin: 1 } });
+  const known = out.culprits();
   /* of what is hit before any call it says nothing */
   const at0: number[] = [];
   for (const m of system.initial) system.domain.judge(m, at0);
@@ -62,7 +62,7 @@ function knownOf(toy: Toy, calls: number, ready: boolean): KnownOrigins {
 function compare(toy: Toy, calls: number): { readonly found: number; readonly fewer: number } {
   const build = buildOf(toy);
   const plain = certifyAll(build, PROPERTIES, calls);
-  const known = certifyAll(build, PROPERTIES, calls, { origins: knownOf(toy, calls, true) });
+  const known = certifyAll(build, PROPERTIES, calls, { culprits: knownOf(toy, calls, true) });
   const size = ({ switches, steps, ...rest }: Certificate) => [rest.calls, switches, steps];
   let found = 0;
   let fewer = 0;
@@ -177,15 +177,15 @@ describe('by hand', () => {
   test('each initial state has its own', () => {
     const toy: Toy = { threads: ['a'], bad: [3, 0], offers: [[one, both]], other: [0, 2] };
     expect(rowsOf(toy)).toEqual([1, 1, 1]);
-    const hit = certifyAll(buildOf(toy), [0], 3, { origins: knownOf(toy, 3, true) }).get(0);
+    const hit = certifyAll(buildOf(toy), [0], 3, { culprits: knownOf(toy, 3, true) }).get(0);
     expect(hit?.certificate).toMatchObject({ calls: 1, path: { initial: 1, moves: [1] } });
   });
 
   test('what is known is asked first, or after searches with fewer calls, and counts the same', () => {
     const toy: Toy = { threads: ['a'], bad: [3, 0], offers: [[one, both]] };
     const at = (ready: boolean, statesMax = Infinity) => {
-      const origins = { ...knownOf(toy, 3, ready), callsMin: 3 };
-      return certifyAll(buildOf(toy), [0], 3, { origins, statesMax }).get(0)?.certificate;
+      const culprits = { ...knownOf(toy, 3, ready), callsMin: 3 };
+      return certifyAll(buildOf(toy), [0], 3, { culprits, statesMax }).get(0)?.certificate;
     };
     const { system: _, ...first } = at(true) ?? expect.fail('not found');
     /* those of both searches */
@@ -198,8 +198,8 @@ describe('by hand', () => {
 
   test('nothing is known of a search that ended early', () => {
     const toy: Toy = { threads: ['a'], bad: [1, 0], offers: [[one, both]] };
-    const origins = { properties: [0], callsMin: 1 };
-    const out = explore(buildOf(toy)(3, 16), { eager: true, statesMax: 2, origins });
-    expect([out.complete, out.hits[0] > 0, out.origins().size]).toEqual([false, true, 0]);
+    const culprits = { properties: [0], callsMin: 1 };
+    const out = explore(buildOf(toy)(3, 16), { eager: true, statesMax: 2, culprits });
+    expect([out.complete, out.hits[0] > 0, out.culprits().size]).toEqual([false, true, 0]);
   });
 });

@@ -59,18 +59,18 @@ describe.each(CASES)('%s on %s, %s, VMM %s', (name, base, platform, vmm, bounds)
     };
     const model = makeModel(config, policy);
     const all = model.keys.map(({ property }) => property);
-    const { hits, origins } = withPlaceBits(build(model, bounds.calls), (system) => {
-      const out = explore(system, { eager: true, origins: { properties: all, callsMin: 1 } });
-      return { hits: out.hits, origins: out.origins() };
+    const { hits, culprits } = withPlaceBits(build(model, bounds.calls), (system) => {
+      const out = explore(system, { eager: true, culprits: { properties: all, callsMin: 1 } });
+      return { hits: out.hits, culprits: out.culprits() };
     });
     const hit = all.filter((property) => hits[property] > 0);
-    expect([hit.length > 0, hit.filter((property) => !origins.has(property))]).toEqual([true, []]);
-    const certificates = (known: typeof origins) =>
+    expect([hit.length > 0, hit.filter((property) => !culprits.has(property))]).toEqual([true, []]);
+    const certificates = (known: typeof culprits) =>
       certifyAll((calls, bits, selection) => build(model, calls)(bits, selection), hit, bounds.calls, {
-        origins: { callsMin: 1, ready: true, of: (property) => known.get(property) ?? null },
+        culprits: { callsMin: 1, ready: true, of: (property) => known.get(property) ?? null },
       });
     const plain = certificates(new Map());
-    for (const [property, { certificate }] of certificates(origins)) {
+    for (const [property, { certificate }] of certificates(culprits)) {
       const { calls, switches, steps } = plain.get(property)?.certificate ?? expect.fail('not found');
       expect(certificate).toMatchObject({ calls, switches, steps });
       if (certificate === null || property === EVENT.stuck) continue;

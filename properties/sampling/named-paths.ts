@@ -2,7 +2,7 @@
 
 import type { Path } from '../../engine/explore.ts';
 import { type CallOffer, type Environment, type Move, type System, makeSystem } from '../../engine/system.ts';
-import { type Key, makeJudge } from '../spec/properties.ts';
+import { type Key, makeJudge } from '../spec/keys.ts';
 import type { Questions } from '../spec/questions.ts';
 import type { Model } from '../system.ts';
 
