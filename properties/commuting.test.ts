@@ -1,4 +1,4 @@
-// What models/exec/meetings.ts says that steps touch, against what they do: a step without the bit neither changes the
+// What the rows of models/steps say that steps touch, against what they do: a step without the bit neither changes the
 // field nor does anything else where the field has another value.
 
 import fc from 'fast-check';
@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 import type { State } from '../engine/layout.ts';
 import type { System } from '../engine/system.ts';
 import { assumptions, boundsOf } from '../models/bounds.ts';
-import * as bits from '../models/exec/meetings.ts';
+import { touches } from '../models/exec/commuting.ts';
+import * as bits from '../models/steps/row.ts';
 import { COUNT_MAX, FILE, type Machine } from '../models/machine.ts';
 import { POLICIES } from '../policies/index.ts';
 import { type Model, freeEnvironment, makeModel } from './system.ts';
@@ -116,7 +117,7 @@ function offences(
   return steps.flatMap(({ thread, op }) => {
     if (op < 0) return [];
     const step = interpreter.stepOf(op);
-    const said = bits.touches(step);
+    const said = touches(step);
     const after = m.slice();
     const plain = apply(after, thread, op);
     const found: string[] = [];

@@ -9,9 +9,9 @@ import { boot, initialStates } from '../models/boot.ts';
 import type { Config } from '../models/bounds.ts';
 import type { Call } from '../models/calls.ts';
 import { locksHeld } from '../models/describe-state.ts';
-import { BLOCKED } from '../models/exec/context.ts';
 import type { Interpreter } from '../models/exec/index.ts';
 import { LOCK_CLASSES } from '../models/exec/lockdep.ts';
+import { BLOCKED } from '../models/steps/context.ts';
 import type { Machine } from '../models/machine.ts';
 
 export interface LockOrder {

@@ -8,10 +8,12 @@ import { boot, initialStates } from '../models/boot.ts';
 import type { Config } from '../models/bounds.ts';
 import { type Call, type CallTable, callTable } from '../models/calls.ts';
 import { EVENT, type EventName } from '../models/events.ts';
-import { type Interpreter, NotAStep, NotHeld, makeInterpreter } from '../models/exec/index.ts';
+import { type Interpreter, makeInterpreter } from '../models/exec/index.ts';
 import { type Machine, declareMachine } from '../models/machine.ts';
 import { streamsOf } from '../models/platforms/index.ts';
 import { makeSwap } from '../models/exec/twins.ts';
+import { NotAStep, NotHeld } from '../models/steps/context.ts';
+import { rowOf } from '../models/steps/index.ts';
 import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
 import { KEYS, type Key, PROPERTIES, makeJudge } from './spec/keys.ts';
 import type { Questions } from './spec/questions.ts';
@@ -126,7 +128,7 @@ const stuckOf = ({ agents, stepOf }: Interpreter): Domain['stuck'] & {} => ({
   property: EVENT.stuck,
   helps: (agent) => agents[agent].helps === true,
   /* a spin on somebody's pin: no-unbounded-retry says so, and user space may still let go */
-  unless: (op) => stepOf(op).op === 'wait_for_folio_refs',
+  unless: (op) => rowOf(stepOf(op)).waitsForUser,
 });
 
 export function makeModel(config: Config, policy: Policy, options: ModelOptions = {}): Model {
@@ -176,7 +178,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     width: interpreter.width,
     ...(options.guard === undefined ? {} : { forgotten: { watch: watchSteps, ask: forgottenStep } }),
     isRelease: interpreter.isRelease,
-    ...interpreter.meetings,
+    ...interpreter.commuting,
     areTwins: (kind) => kind === 'vmm',
     swap: makeSwap(machine),
     agentFor: agentForOf(interpreter),

@@ -4,88 +4,27 @@ import type { Step } from '../../api/index.ts';
 import type { Machine } from '../machine.ts';
 import { streamsOf } from '../platforms/index.ts';
 import type { View } from '../view.ts';
-import type { State } from './context.ts';
-import type { Iommu } from './iommu.ts';
-import type { Memory } from './memory.ts';
+import type { State } from '../steps/context.ts';
+import type { Iommu } from '../steps/iommu.ts';
+import { type Subjects, rowOf } from '../steps/index.ts';
 
-/** Lipton's movers: what a step does to the freedom of the others. */
-export type Mover = 'release' | 'acquire' | 'acquire or wait' | 'wait' | 'none';
-
-export function moverOf(step: Step): Mover {
-  switch (step.op) {
-    case 'unlock':
-    case 'folio_unlock':
-    case 'srcu_read_unlock':
-    /* queued at once or later: the agent takes it up when it likes */
-    case 'iotlb_gather_sync':
-    /* never changes */
-    case 'gmem_huge_inode':
-    /* waits for what nobody takes back */
-    case 'iommu_completion_wait':
-      return 'release';
-    case 'srcu_read_lock':
-    /*
-     * under mmu_lock; what a vCPU does next to it either used its TLB, and may have done so before, or faults, and
-     * may fault later
-     */
-    case 'tdp_mmu_zap_leafs':
-      return 'acquire';
-    case 'lock':
-    /* takes mmu_lock, under which alone the count and the range are looked at */
-    case 'kvm_mmu_invalidate_start':
-      return 'acquire or wait';
-    case 'kvm_gmem_get_folio':
-    case 'filemap_lock_folio':
-    case 'kvm_tdp_mmu_map':
-    case 'kvm_mmu_invalidate_end':
-    case 'wait_for_folio_refs':
-    case 'folio_lock':
-    case 'folio_try_get':
-    case 'synchronize_srcu':
-    case 'slot_state':
-    case 'rmp_make_shared':
-    case 'pin_folio':
-    /* an IOTLB fill comes in just before these, see timelyOf(): they are never run on */
-    case 'iommu_unmap_fast':
-    case 'rmp_make_private':
-    case 'snp_launch_update':
-    case 'tdh_mem_page_add':
-    case 'clear_highpage':
-    case 'store_attributes':
-    /* and an LRU batch is drained just before these */
-    case 'folio_ref_count':
-    case 'safe_refcount':
-    case 'filemap_remove_folio':
-      return 'wait';
-    default:
-      return 'none';
-  }
+interface Asked {
+  readonly fill: (iova: number, pfn: number) => boolean;
+  readonly count: (index: number) => boolean;
 }
-
-/** The page with which the step may change what becomes of a translation, or -1. */
-function changedBy(step: Step): number {
-  switch (step.op) {
-    case 'rmp_make_private':
-    case 'snp_launch_update':
-    case 'tdh_mem_page_add':
-    case 'clear_highpage':
-      return step.pfn;
-    default:
-      return -1;
-  }
+const never = (): boolean => false;
+function askedBy(step: Step): Asked {
+  const { forbidsFill, usesFill, countsRefs } = rowOf(step);
+  return {
+    fill:
+      forbidsFill !== null
+        ? (iova, pfn) => forbidsFill(step, iova, pfn)
+        : usesFill !== null
+          ? (iova) => usesFill(step, iova)
+          : never,
+    count: countsRefs === null ? never : (index) => countsRefs(step, index),
+  };
 }
-
-/**
- * Steps before which an IOTLB fill or the drain of an LRU batch is tried, see timelyOf(), also where a call begins
- * with them.
- */
-export const mayForbid = (step: Step): boolean =>
-  step.op === 'iommu_unmap_fast' ||
-  changedBy(step) >= 0 ||
-  step.op === 'store_attributes' ||
-  step.op === 'safe_refcount' ||
-  step.op === 'folio_ref_count' ||
-  step.op === 'filemap_remove_folio';
 
 /**
  * An IOTLB fill may wait until a pending step would forbid it, or the page behind it is no longer the
@@ -99,23 +38,18 @@ export function timelyOf(
 ): (m: State, agent: number, pending: Int32Array) => boolean {
   const { iopte, page_cache, inv_queue, private: attribute } = machine.at;
   const threads = machine.threads.length;
-  const forbids = (m: State, iova: number, op: number): boolean => {
-    const step = steps[op];
-    if (step.op === 'iommu_unmap_fast') return true;
-    if (changedBy(step) >= 0) return changedBy(step) === m[iopte + iova] - 1;
-    if (step.op === 'store_attributes') return iova >= step.start && iova < step.end;
-    return step.op === 'dma_translate' && step.iova === iova;
+  /** By the number of the step: what its row says of a fill, and of the count of references. */
+  const asked: Asked[] = [];
+  const askedOf = (op: number): Asked => {
+    for (let k = asked.length; k <= op; k++) asked.push(askedBy(steps[k]));
+    return asked[op];
   };
   /** Somebody is about to count the references of the page, or it has left the page cache. */
   const isDrainTimely = (m: State, pfn: number, pending: Int32Array): boolean => {
     const index = view.indexOf(m, pfn);
     if (index < 0) return true;
     for (let thread = 0; thread < pending.length; thread++) {
-      if (pending[thread] < 0) continue;
-      const step = steps[pending[thread]];
-      if (step.op === 'safe_refcount' && index >= step.start && index < step.end) return true;
-      if ((step.op === 'folio_ref_count' || step.op === 'filemap_remove_folio') && step.index === index)
-        return true;
+      if (pending[thread] >= 0 && askedOf(pending[thread]).count(index)) return true;
     }
     return false;
   };
@@ -134,7 +68,7 @@ export function timelyOf(
     )
       return true;
     for (let thread = 0; thread < pending.length; thread++)
-      if (pending[thread] >= 0 && forbids(m, iova, pending[thread])) return true;
+      if (pending[thread] >= 0 && askedOf(pending[thread]).fill(iova, pfn)) return true;
     return false;
   };
 }
@@ -178,7 +112,7 @@ function deviceTlbAgents(
   ];
 }
 
-export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readonly Agent[] {
+export function agentsOf({ machine, iommu, pageCache }: Subjects): readonly Agent[] {
   const { threads, pages, config, at } = machine;
   const stream = streamsOf(config)[0];
   const prefetched = config.platform === 'tdx' && stream?.private === true ? undefined : stream;
@@ -196,11 +130,11 @@ export function agentsOf(machine: Machine, iommu: Iommu, memory: Memory): readon
       act: (m: State) =>
         iommu.prefetch(m, iova, prefetched?.trusted === true ? 1 : 0, prefetched?.private === true ? 1 : 0),
     })),
-    { name: 'host: allocator reuses a free page', act: memory.reuse },
+    { name: 'host: allocator reuses a free page', act: pageCache.reuse },
     ...Array.from({ length: config.base === 'v8' ? 2 * pages : 0 }, (_, pfn) => ({
       name: `host: the LRU batch that holds pfn ${pfn} is drained`,
       drains: pfn,
-      act: (m: State) => memory.drain(m, pfn),
+      act: (m: State) => pageCache.drain(m, pfn),
     })),
     ...(config.fail === null
       ? []

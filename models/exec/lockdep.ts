@@ -1,9 +1,11 @@
 // What lockdep and might_sleep() see: which locks a thread holds where it takes another, and which steps may sleep
 // under mmu_lock, a rwlock. Both look at one thread alone.
 
-import { LOCKS, type LockName, type Step } from '../../api/index.ts';
+import { LOCKS, type Step } from '../../api/index.ts';
 import type { Machine } from '../machine.ts';
-import { BLOCKED, type Exec, type State } from './context.ts';
+import { BLOCKED, type Exec, type State } from '../steps/context.ts';
+import { rowOf } from '../steps/index.ts';
+import type { Run, Taken } from '../steps/row.ts';
 
 /**
  * Lock classes; an SRCU read section is held like a lock, and synchronize_srcu() waits like one who takes it.
@@ -15,10 +17,7 @@ const SRCU = FOLIO + 1;
 
 export interface Lockdep {
   /** The closure of a step, with what it takes and whether it may sleep looked at. */
-  readonly watch: (
-    step: Step,
-    run: (m: State, thread: number) => number,
-  ) => (m: State, thread: number) => number;
+  readonly watch: (step: Step, run: Run) => Run;
   /** Told of each class that is taken, and of those that are held then; for who learns the order. */
   onNested: ((held: number, taken: number) => void) | null;
   /**
@@ -28,49 +27,8 @@ export interface Lockdep {
   closes: (() => Int32Array) | null;
 }
 
-const classOf = (lock: LockName): number => LOCKS.indexOf(lock);
-const classIn = ({ ownMutexClass }: Machine, lock: LockName): number =>
-  classOf(lock === 'user_pages_mutex' && !ownMutexClass ? 'pages_mutex' : lock);
-
-/** The class that a step takes, or waits for, when its answer is not "nothing there". -1: none. */
-function takes(machine: Machine, step: Step): number {
-  switch (step.op) {
-    case 'lock':
-      return classIn(machine, step.lock);
-    case 'kvm_gmem_get_folio':
-    case 'filemap_lock_folio':
-    case 'folio_lock':
-      return FOLIO;
-    case 'kvm_mmu_invalidate_start':
-    case 'kvm_mmu_invalidate_end':
-    case 'kvm_tdp_mmu_map':
-      return classOf('mmu_lock');
-    case 'srcu_read_lock':
-    case 'synchronize_srcu':
-      return SRCU;
-    default:
-      return -1;
-  }
-}
-
-/** might_sleep(): mutexes, rwsems, the folio lock, allocations with GFP_KERNEL, waits. */
-function sleeps(step: Step): boolean {
-  switch (step.op) {
-    case 'lock':
-      return step.lock !== 'mmu_lock';
-    case 'kvm_gmem_get_folio':
-    case 'filemap_lock_folio':
-    case 'folio_lock':
-    case 'unmap_mapping_pages':
-    case 'synchronize_srcu':
-    case 'slot_state':
-    case 'iommu_map':
-    case 'mas_preallocate':
-      return true;
-    default:
-      return false;
-  }
-}
+const classIn = ({ ownMutexClass }: Machine, taken: Taken): number =>
+  LOCK_CLASSES.indexOf(taken === 'user_pages_mutex' && !ownMutexClass ? 'pages_mutex' : taken);
 
 export function makeLockdep({ machine, note }: Exec): Lockdep {
   const { at, lockAt, threads, pool } = machine;
@@ -102,10 +60,10 @@ export function makeLockdep({ machine, note }: Exec): Lockdep {
     onNested: null,
     closes: null,
     watch: (step, run) => {
-      const taken = takes(machine, step);
-      const canSleep = sleeps(step);
+      const { takes, sleeps, mayFindNothing } = rowOf(step);
+      const taken = takes === null ? -1 : classIn(machine, typeof takes === 'function' ? takes(step) : takes);
+      const canSleep = typeof sleeps === 'function' ? sleeps(step) : sleeps;
       if (taken < 0 && !canSleep) return run;
-      const mayFindNothing = step.op === 'filemap_lock_folio' || step.op === 'kvm_mmu_invalidate_start';
       return (m, thread) => {
         const answer = run(m, thread);
         if (answer === BLOCKED) return answer;

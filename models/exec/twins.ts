@@ -1,7 +1,7 @@
 // Threads of one kind are interchangeable: the same state with two of them the other way round.
 
 import type { Machine } from '../machine.ts';
-import type { State } from './context.ts';
+import type { State } from '../steps/context.ts';
 
 /** Exchanges what is written down under the one thread with what is written down under the other. */
 export function makeSwap({ fields, at, lockAt }: Machine): (m: State, a: number, b: number) => void {

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { LOCKS, type Step } from '../../api/index.ts';
 import { describeField, diffStates, fieldName, locksHeld } from '../../models/describe-state.ts';
-import { STEP_NAMES, describeAgent, describeStep } from '../../models/describe.ts';
+import { describeAgent, describeStep } from '../../models/describe.ts';
+import { STEP_NAMES } from '../../models/steps/index.ts';
 import { OWNER } from '../../models/machine.ts';
 import type { TraceStep } from '../../models/results.ts';
 import { consequenceOf } from './consequence.ts';

@@ -2,9 +2,9 @@
 
 import { LOCKS } from '../../api/index.ts';
 import { type Calls, makeCalls } from '../../engine/calls.ts';
-import { ASSUMPTIONS } from '../../models/bounds.ts';
-import { STEP_NAMES } from '../../models/describe.ts';
-import { hasAccess, hasDmabuf, hasLaunch } from '../../models/machine.ts';
+import { ASSUMPTIONS, hasCast } from '../../models/bounds.ts';
+import { STEP_NAMES, STEPS } from '../../models/steps/index.ts';
+import { hasAccess, hasDmabuf } from '../../models/machine.ts';
 import { PROPERTIES } from '../spec/keys.ts';
 import type { Model } from '../system.ts';
 
@@ -72,19 +72,14 @@ export function policyFingerprint(model: Model): number {
   return print;
 }
 
-/* Locks, steps and properties that are there with cast access only: without it no token is of them. */
-const OF_ACCESS =
-  /^(ioas_lock|staccess_|batch_rw$|iopt_pages_xa_|iopt_area_(num_|prevent_|add_|remove_)|iopt_area_contig$)/;
+/* Locks and properties that are there with cast access only: without it no token is of them. */
+const OF_ACCESS = /^(ioas|staccess)_lock$/;
 const JUDGED_OF_ACCESS =
   /^(private-page-copied$|access-(pinned|meets|copied|pages)|num-accesses-|no-cpu-access-)/;
 const isOfAccess = (name: string): boolean => OF_ACCESS.test(name) || JUDGED_OF_ACCESS.test(name);
 
 /* The same of cast dmabuf. */
-const OF_DMABUF =
-  /^(memory_lock$|vfio_pci_|dma_buf_|iopt_(is_)?dmabuf|unmap-(found|returns)-|revoke-(finds|meets)-|no-access-after-)/;
-
-/* And of cast launch, as far as it came later than the others. */
-const OF_LAUNCH = /^folio_test_uptodate$/;
+const OF_DMABUF = /^(memory_lock$|unmap-(found|returns)-|revoke-(finds|meets)-|no-access-after-)/;
 
 /** Of the fields, the steps, the properties and the assumptions. 12 bits. */
 export function modelFingerprint(model: Model): number {
@@ -93,15 +88,18 @@ export function modelFingerprint(model: Model): number {
     names.filter(
       (name) =>
         (hasAccess(machine.config) || !isOfAccess(name)) &&
-        (hasDmabuf(machine.config) || !OF_DMABUF.test(name)) &&
-        (hasLaunch(machine.config) || !OF_LAUNCH.test(name)),
+        (hasDmabuf(machine.config) || !OF_DMABUF.test(name)),
     );
+  const stepNames = STEP_NAMES.filter((name) => {
+    const { cast } = STEPS[name];
+    return cast === null || hasCast(machine.config, cast);
+  });
   const parts = [
     MODEL_VERSION,
     machine.fields.map(({ name, bits, count }) => [name, bits, count]),
     interpreter.agents.map(({ name }) => name),
     there(LOCKS),
-    there(STEP_NAMES),
+    stepNames,
     there(PROPERTIES),
     ASSUMPTIONS.map(({ name }) => name),
   ];

@@ -4,6 +4,8 @@
 import { OUTCOMES } from '../platforms/outcomes.ts';
 import type { Exec, State } from './context.ts';
 
+export type Verdict = ReturnType<typeof makeVerdict>;
+
 export const FAULT = OUTCOMES.indexOf('contained fault');
 
 export function makeVerdict({ machine, view, tables, snp }: Exec) {

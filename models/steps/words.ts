@@ -1,6 +1,6 @@
 // Words that descriptions of steps share: pfns, ranges, answers.
 
-import { AREA_END_BITS, FOLIO_PFN_BITS, showRange } from '../api/index.ts';
+import { AREA_END_BITS, FOLIO_PFN_BITS, showRange } from '../../api/index.ts';
 
 export const pfnOr =
   (none: string) =>
@@ -14,6 +14,10 @@ export const truth = either('false', 'true');
 export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
 export const area = (answer: number): string =>
   showRange({ start: answer >> AREA_END_BITS, end: (answer & (2 ** AREA_END_BITS - 1)) + 1 });
+export const areaOr =
+  (none: string) =>
+  (answer: number): string =>
+    answer === 0 ? none : area(answer - 1);
 export const poisoned = (answer: number): string => {
   if (answer === 0) return 'no page, or poisoned';
   const pages = answer >> FOLIO_PFN_BITS;

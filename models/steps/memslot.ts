@@ -2,6 +2,11 @@
 
 import { FILE, SLOT } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
+import type { Kvm } from './kvm.ts';
+import { PLAIN, RELEASE, type Rows, SLOTS } from './row.ts';
+import { either, gfn, truth } from './words.ts';
+
+export type Memslot = ReturnType<typeof makeMemslot>;
 
 export function makeMemslot({ machine, note }: Exec) {
   const { at, memslots, slotOf } = machine;
@@ -57,3 +62,82 @@ export function makeMemslot({ machine, note }: Exec) {
     },
   };
 }
+
+/** The slot that is not the first, by a gfn in it. */
+const slotOf = (step: { readonly gfn?: number }): string =>
+  step.gfn === undefined ? '' : ` of gfn ${step.gfn}`;
+
+export const MEMSLOT_STEPS = {
+  slot_state: {
+    ...PLAIN,
+    words: (s) => [
+      s.to === 'none' ? `kfree() of the slot${slotOf(s)}` : `the slot${slotOf(s)} becomes ${s.to}`,
+    ],
+    touches: SLOTS,
+    mover: 'wait',
+    sleeps: true,
+    run:
+      ({ memslot }, s) =>
+      (m) =>
+        memslot.swap(m, s.gfn ?? 0, SLOT[s.to]),
+  },
+  gfn_to_memslot: {
+    ...PLAIN,
+    words: (s) => [`gfn_to_memslot()${slotOf(s)}`, (a) => ['NULL', 'valid', 'KVM_MEMSLOT_INVALID'][a] ?? ''],
+    answers: 4,
+    touches: 0,
+    commutes: () => () => SLOTS,
+    run:
+      ({ memslot }, s) =>
+      (m) =>
+        memslot.lookup(m, s.gfn ?? 0),
+  },
+  slot_in_range: {
+    ...PLAIN,
+    words: (s) => [`a slot in ${gfn(s)}`, truth],
+    touches: 0,
+    run:
+      ({ kvm }, s) =>
+      (m) =>
+        kvm.concerned(m, s.by, s.start, s.end) ? 1 : 0,
+  },
+  slot_gmem_file: {
+    ...PLAIN,
+    words: (s) => [`slot->gmem.file${slotOf(s)}`, either('NULL', 'set')],
+    touches: 0,
+    run:
+      ({ memslot }, s) =>
+      (m) =>
+        memslot.gmemFile(m, s.gfn ?? 0),
+  },
+  kvm_gmem_store_bindings: {
+    ...PLAIN,
+    words: () => ['xa_store_range(&f->bindings), slot->gmem.file = file', either('-EEXIST', '')],
+    touches: SLOTS,
+    run:
+      ({ memslot }, s) =>
+      (m) =>
+        memslot.store(m, s.gfn ?? 0),
+  },
+  kvm_gmem_erase_bindings: {
+    ...PLAIN,
+    words: () => ['bindings erased, slot->gmem.file = NULL'],
+    touches: SLOTS,
+    run:
+      ({ memslot }, s) =>
+      (m) =>
+        memslot.erase(m, s.gfn ?? 0),
+  },
+  kvm_gmem_forget_file: {
+    ...PLAIN,
+    words: () => ['slot->gmem.file = NULL of each binding'],
+    touches: RELEASE,
+    run: ({ memslot }) => memslot.forgetFile,
+  },
+  kvm_gmem_list_del: {
+    ...PLAIN,
+    words: () => ['list_del(&f->entry), bindings destroyed'],
+    touches: RELEASE,
+    run: ({ memslot }) => memslot.listDel,
+  },
+} satisfies Rows<{ readonly memslot: Memslot; readonly kvm: Kvm }>;

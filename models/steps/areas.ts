@@ -3,8 +3,13 @@
 import { AREA_END_BITS } from '../../api/index.ts';
 import { AREA, FILE, type Machine } from '../machine.ts';
 import type { State } from './context.ts';
+import type { Dmabuf } from './dmabuf.ts';
+import { AREA_ANSWERS, PLAIN, type Rows } from './row.ts';
+import { area as areaText, areaOr, iova } from './words.ts';
 
-export function makeArea({ at, pages }: Machine) {
+export type Areas = ReturnType<typeof makeAreas>;
+
+export function makeAreas({ at, pages }: Machine) {
   const { area, area_start } = at;
   const setArea = (m: State, start: number, end: number, value: number): number => {
     for (let iova = start; iova < end; iova++) {
@@ -57,3 +62,67 @@ export function makeArea({ at, pages }: Machine) {
     },
   };
 }
+
+export const AREA_STEPS = {
+  iopt_insert_area: {
+    ...PLAIN,
+    words: (s) => [`iopt_insert_area() ${iova(s)}`, (a) => ['', '-EBADF', '-EEXIST'][a] ?? ''],
+    answers: 4,
+    touches: 0,
+    run: ({ areas, dmabuf }, s) => {
+      if (s.dmabuf !== true) return (m) => areas.insertArea(m, s.start, s.end);
+      return (m, t) => {
+        const answer = areas.insertArea(m, s.start, s.end, false);
+        if (answer === 0) dmabuf.enter(m, t, s.start);
+        return answer;
+      };
+    },
+  },
+  iopt_area_ready: {
+    ...PLAIN,
+    words: (s) => [`area->pages = pages, ${iova(s)}`],
+    touches: 0,
+    run:
+      ({ areas }, s) =>
+      (m) =>
+        areas.areaReady(m, s.start, s.end),
+  },
+  iopt_area_begin_unmap: {
+    ...PLAIN,
+    words: (s) => [
+      `area->pages = NULL in ${iova(s)}`,
+      (a) => (a < 3 ? (['no area', '-EBUSY', '-ENOENT'][a] ?? '') : areaText(a - 3)),
+    ],
+    answers: AREA_ANSWERS,
+    touches: 0,
+    run:
+      ({ areas }, s) =>
+      (m) =>
+        areas.beginUnmap(m, s.start, s.end),
+  },
+  iopt_abort_area: {
+    ...PLAIN,
+    words: (s) => [`iopt_abort_area() ${iova(s)}`],
+    touches: 0,
+    run:
+      ({ areas, dmabuf }, s) =>
+      (m, t) => {
+        dmabuf.leave(m, t, s.start);
+        return areas.abortArea(m, s.start, s.end);
+      },
+  },
+} satisfies Rows<{ readonly areas: Areas; readonly dmabuf: Dmabuf }>;
+
+/** A policy's own look: no function of iommufd's. */
+export const AREA_LOOKUP_STEPS = {
+  iopt_area_of: {
+    ...PLAIN,
+    words: (s) => [`iopt_area_of() iova ${s.iova}`, areaOr('no area')],
+    answers: AREA_ANSWERS,
+    touches: 0,
+    run:
+      ({ areas }, s) =>
+      (m) =>
+        areas.areaOf(m, s.iova),
+  },
+} satisfies Rows<{ readonly areas: Areas }>;

@@ -1,4 +1,4 @@
-// What the parts of the step interpreter share. The folder models/exec is the only writer of machine state.
+// What the subjects of the steps share. The folders models/steps and models/exec are the only writers of machine state.
 
 import type { EventName } from '../events.ts';
 import type { Machine } from '../machine.ts';
@@ -9,6 +9,15 @@ import type { View } from '../view.ts';
 export type State = Int32Array;
 
 export const BLOCKED = -1;
+
+/** A step number without a step: the policy yielded something else. */
+export class NotAStep extends Error {
+  override readonly name = 'NotAStep';
+}
+/** A lock released by somebody who does not hold it. */
+export class NotHeld extends Error {
+  override readonly name = 'NotHeld';
+}
 
 export interface Exec {
   readonly machine: Machine;
@@ -29,6 +38,8 @@ export const makeFailsNow =
     m[at.fail_used] = 1;
     return true;
   };
+
+export const kindBit = (to: 'private' | 'shared'): number => (to === 'private' ? 1 : 0);
 
 /** Bits `start .. end - 1`. */
 export const maskOf = (start: number, end: number): number => ((1 << end) - 1) & ~((1 << start) - 1);

@@ -1,6 +1,8 @@
 // The state of a conversion: attributes, split and merge of folios, and how it ends.
 
-import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
+import { BLOCKED, type Exec, type State, kindBit, maskOf } from './context.ts';
+import { ANYTHING, HUGE, PLAIN, REFS, type Rows } from './row.ts';
+import { either, index, subranges, truth } from './words.ts';
 
 export type Conversion = ReturnType<typeof makeConversion>;
 
@@ -32,6 +34,7 @@ export function makeConversion(exec: Exec, failsNow: (m: State, step: string) =>
   };
 
   return {
+    failsNow,
     computeWork: (m: State, thread: number, start: number, end: number, toPrivate: number): number => {
       let differs = 0;
       for (let index = start; index < end; index++)
@@ -102,9 +105,87 @@ export function makeConversion(exec: Exec, failsNow: (m: State, step: string) =>
       note('folio-merged');
       return DONE;
     },
-    indexWraps: (): number => {
-      note('loop-without-end');
-      return 0;
-    },
   };
 }
+
+export const CONVERSION_STEPS = {
+  wait_for_folio_refs: {
+    ...PLAIN,
+    words: (s) => [`wait for the references to the folio of index ${s.index}`],
+    touches: REFS,
+    mover: 'wait',
+    waitsForUser: true,
+    run:
+      ({ conversion }, s) =>
+      (m) =>
+        conversion.waitForRefs(m, s.index),
+  },
+  compute_work: {
+    ...PLAIN,
+    words: (s) => [
+      `kvm_gmem_convert_compute_work() ${index(s)} to ${s.to}`,
+      (a) => (a >> 1 === 0 ? 'nothing to do' : subranges(a >> 1, s.start)),
+    ],
+    answers: (_machine, s) => 2 ** (s.end - s.start + 1),
+    touches: HUGE,
+    run:
+      ({ conversion }, s) =>
+      (m, t) =>
+        conversion.computeWork(m, t, s.start, s.end, kindBit(s.to)),
+  },
+  kvm_gmem_has_some_shared: {
+    ...PLAIN,
+    words: (s) => [`kvm_gmem_has_some_shared() ${index(s)}`, truth],
+    touches: 0,
+    run:
+      ({ conversion }, s) =>
+      (m) =>
+        conversion.someShared(m, s.start, s.end),
+  },
+  split_folio: {
+    ...PLAIN,
+    words: (s) => [
+      `split_folio() index ${s.index}`,
+      (a) => ['not huge', 'split', 'busy', '-ENOMEM'][a] ?? '',
+    ],
+    answers: 4,
+    touches: REFS,
+    fails: true,
+    run:
+      ({ conversion }, s) =>
+      (m) =>
+        conversion.split(m, s.index),
+  },
+  merge_folio: {
+    ...PLAIN,
+    words: (s) => [
+      `merge_folio() index ${s.index}`,
+      (a) => ['nothing to merge', 'merged', 'busy', '-ENOMEM'][a] ?? '',
+    ],
+    answers: 4,
+    touches: REFS | HUGE,
+    fails: true,
+    run:
+      ({ conversion }, s) =>
+      (m) =>
+        conversion.merge(m, s.index, s.mixed === true),
+  },
+  fails: {
+    ...PLAIN,
+    words: (s) => [s.step === 'signal_pending' ? 'signal_pending()' : `${s.step}()`, either('', 'fails')],
+    touches: ANYTHING,
+    run:
+      ({ conversion }, s) =>
+      (m) =>
+        conversion.failsNow(m, s.step) ? 1 : 0,
+  },
+  convert_returns: {
+    ...PLAIN,
+    words: (s) => [`the conversion of ${index(s)} to ${s.to} ${s.failed ? 'has failed' : 'is done'}`],
+    touches: ANYTHING,
+    run:
+      ({ conversion }, s) =>
+      (m) =>
+        conversion.returns(m, s.start, s.end, kindBit(s.to), s.failed),
+  },
+} satisfies Rows<{ readonly conversion: Conversion }>;

@@ -6,6 +6,10 @@ import { AREA_END_BITS } from '../../api/index.ts';
 import { AREA, COUNT_MAX } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 import { makeDirectMap } from './direct-map.ts';
+import { ANYTHING, AREA_ANSWERS, PLAIN, type Rows } from './row.ts';
+import { area as areaText, areaOr, iova } from './words.ts';
+
+export type Access = ReturnType<typeof makeAccess>;
 
 export function makeAccess(exec: Exec) {
   const { machine, view, note } = exec;
@@ -83,3 +87,83 @@ export function makeAccess(exec: Exec) {
     },
   };
 }
+
+const OF_CAST = { ...PLAIN, touches: ANYTHING, cast: 'access' } as const;
+
+export const ACCESS_STEPS = {
+  iopt_area_num_accesses: {
+    ...OF_CAST,
+    words: (s) => [`area->num_accesses in ${iova(s)}`, (a) => (a === 0 ? 'none' : `of ${areaText(a - 1)}`)],
+    answers: AREA_ANSWERS,
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.numAccesses(m, s.start, s.end),
+  },
+  iopt_area_prevent_access: {
+    ...OF_CAST,
+    words: (s) => [`area->prevent_access = true, ${iova(s)}`],
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.prevent(m, s.start),
+  },
+  iopt_area_contig: {
+    ...OF_CAST,
+    words: (s) => [
+      `iopt_area_contig_init() iova ${s.iova}`,
+      (a) => (a < 2 ? (a === 0 ? 'no area' : 'prevent_access') : areaText(a - 2)),
+    ],
+    answers: AREA_ANSWERS,
+    run: ({ access }, s) => {
+      const look = s.unpin === true ? access.contigUnpin : access.contig;
+      return (m) => look(m, s.iova);
+    },
+  },
+  iopt_area_add_access: {
+    ...OF_CAST,
+    words: (s) => [`area->num_accesses++ ${iova(s)}`],
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.add(m, s.start),
+  },
+  iopt_area_remove_access: {
+    ...OF_CAST,
+    words: (s) => [`area->num_accesses-- ${iova(s)}`],
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.remove(m, s.start),
+  },
+  iopt_pages_xa_store: {
+    ...OF_CAST,
+    words: (s) => [`xa_store(&pages->pinned_pfns) iova ${s.iova} -> pfn ${s.pfn}`],
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.store(m, s.iova, s.pfn),
+  },
+  iopt_pages_xa_erase: {
+    ...OF_CAST,
+    words: (s) => [`xa_erase(&pages->pinned_pfns) ${iova(s)}`],
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.erase(m, s.start, s.end),
+  },
+  staccess_items: {
+    ...OF_CAST,
+    words: () => ['the pages that the driver has', areaOr('none')],
+    answers: AREA_ANSWERS,
+    run: ({ access }) => access.items,
+  },
+  batch_rw: {
+    ...OF_CAST,
+    words: (s) => [`batch_rw(): ${s.write ? 'memcpy() to' : 'memcpy() from'} iova ${s.iova}, pfn ${s.pfn}`],
+    run:
+      ({ access }, s) =>
+      (m) =>
+        access.copy(m, s.iova, s.pfn, s.write),
+  },
+} satisfies Rows<{ readonly access: Access }>;

@@ -1,9 +1,11 @@
 // The launch of a guest (cast `launch`): what firmware and TDX module do with a page that is part of the initial
 // image.
 
-import { CONTENT, SEPT } from '../machine.ts';
+import { CONTENT, type Machine, SEPT } from '../machine.ts';
 import { BLOCKED, type Exec, type State } from './context.ts';
 import type { PageState } from './page-state.ts';
+import { ANYTHING, PLAIN, type Rows } from './row.ts';
+import { either, truth } from './words.ts';
 
 export type Launch = ReturnType<typeof makeLaunch>;
 
@@ -18,7 +20,6 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
     note('populated');
   };
   return {
-    finished: (m: State): number => m[at.launched],
     finish: (m: State): number => {
       m[at.launched] = 1;
       return 0;
@@ -68,3 +69,89 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
     },
   };
 }
+
+export const LAUNCH_STEPS = {
+  launch_finished: {
+    ...PLAIN,
+    words: () => ['the launch is finished', truth],
+    touches: ANYTHING,
+    run:
+      ({ machine: { at } }) =>
+      (m) =>
+        m[at.launched],
+  },
+  launch_finish: {
+    ...PLAIN,
+    words: () => ['the launch is finished, vCPUs may run'],
+    touches: ANYTHING,
+    run: ({ launch }) => launch.finish,
+  },
+  snp_lookup_rmpentry: {
+    ...PLAIN,
+    words: (s) => [`snp_lookup_rmpentry() pfn ${s.pfn}`, either('not assigned', 'assigned')],
+    touches: ANYTHING,
+    run:
+      ({ launch }, s) =>
+      (m) =>
+        launch.rmpAssigned(m, s.pfn),
+  },
+  copy_to_page: {
+    ...PLAIN,
+    words: (s) => [`memcpy() of the initial image to pfn ${s.pfn}`],
+    touches: ANYTHING,
+    run:
+      ({ launch }, s) =>
+      (m) =>
+        launch.copy(m, s.pfn),
+  },
+  folio_test_uptodate: {
+    ...PLAIN,
+    words: (s) => [`folio_test_uptodate() pfn ${s.pfn}`, truth],
+    touches: ANYTHING,
+    cast: 'launch',
+    run:
+      ({ machine: { at } }, s) =>
+      (m) =>
+        m[at.uptodate + s.pfn],
+  },
+  folio_mark_uptodate: {
+    ...PLAIN,
+    words: (s) => [`folio_mark_uptodate() pfn ${s.pfn}`],
+    touches: ANYTHING,
+    run:
+      ({ launch }, s) =>
+      (m) =>
+        launch.markUptodate(m, s.pfn),
+  },
+  snp_launch_update: {
+    ...PLAIN,
+    words: (s) => [`SNP_LAUNCH_UPDATE pfn ${s.pfn}, gfn ${s.index}`, either('refused', '')],
+    touches: ANYTHING,
+    mover: 'wait',
+    forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
+    run:
+      ({ launch }, s) =>
+      (m) =>
+        launch.launchUpdate(m, s.index, s.pfn),
+  },
+  tdh_mr_extend: {
+    ...PLAIN,
+    words: (s) => [`TDH.MR.EXTEND gfn ${s.index}`, either('no leaf', '')],
+    touches: ANYTHING,
+    run:
+      ({ launch }, s) =>
+      (m) =>
+        launch.extend(m, s.index),
+  },
+  tdh_mem_page_add: {
+    ...PLAIN,
+    words: (s) => [`TDH.MEM.PAGE.ADD gfn ${s.index} -> pfn ${s.pfn}`, either('refused', '')],
+    touches: ANYTHING,
+    mover: 'wait',
+    forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
+    run:
+      ({ launch }, s) =>
+      (m) =>
+        launch.pageAdd(m, s.index, s.pfn),
+  },
+} satisfies Rows<{ readonly machine: Machine; readonly launch: Launch }>;

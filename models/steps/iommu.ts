@@ -1,36 +1,35 @@
-// The host's IO page table, the gather, the invalidation queue, the IOTLB, and DMA in flight.
+// The host's IO page table, the gather, the invalidation queue, the IOTLB.
 
-import { CONTENT, SEPT } from '../machine.ts';
-import { OUTCOMES } from '../platforms/outcomes.ts';
-import { EVENT_OF } from '../events.ts';
+import { type Machine, SEPT } from '../machine.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
 import type { Bracket } from './bracket.ts';
-import type { Memory } from './memory.ts';
-import { makeArea } from './area.ts';
-import { FAULT, makeVerdict } from './verdict.ts';
+import type { PageCache } from './page-cache.ts';
+import type { Areas } from './areas.ts';
+import type { Verdict } from './verdict.ts';
 import { type Ats, ORDER } from './ats.ts';
+import { type Context, PLAIN, type Rows, type StepOf, pfnsOrNone } from './row.ts';
+import { either, iova, pfnOr } from './words.ts';
 
 export type Iommu = ReturnType<typeof makeIommu>;
 
-const EVENTS_BY_OUTCOME = OUTCOMES.map((outcome) => EVENT_OF[outcome]);
-const OK = OUTCOMES.indexOf('ok');
-const FATAL = OUTCOMES.indexOf('host fatal');
-const LOST = OUTCOMES.indexOf('DMA lost silently');
-
-interface Translation {
+export interface Translation {
   readonly pfn: number;
   readonly leafHuge: number;
   readonly uncached?: true;
 }
 
-export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats) {
+export function makeIommu(
+  exec: Exec,
+  pageCache: PageCache,
+  bracket: Bracket,
+  areas: Areas,
+  ats: Ats,
+  { mayFill }: Verdict,
+) {
   const { machine, snp, tdx, note } = exec;
-  const { at, pages, huge, devices, config, threads, lockAt } = machine;
+  const { at, pages, huge, devices, config, lockAt } = machine;
   const { iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
-  const firstDevice = threads.findIndex((t) => t.kind === 'device');
-  const checksTranslated = config.assumptions['snp.translated-requests-are-checked'];
   const drains = config.assumptions['iommu.sync-drains-dma'];
-  const { verdict, mayFill } = makeVerdict(exec);
 
   const ownsBracket = (m: State, thread: number): boolean =>
     m[lockAt.invalidate_lock.writer] === thread + 1 ||
@@ -92,25 +91,10 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
     const passes = write === 0 && mayFill(m, iova, pfn, leafHuge, trusted, isPrivate, 0);
     return passes ? { pfn, leafHuge, uncached: true } : null;
   };
-  /** A translated request: the page tables are not asked again, the RMP is where it is checked. */
-  const translated = (
-    m: State,
-    slot: number,
-    iova: number,
-    trusted: number,
-    isPrivate: number,
-    write: number,
-  ): Translation | null => {
-    const pfn = m[at.device_tlb + slot] - 1;
-    const leafHuge = m[at.device_tlb_huge + slot];
-    const passes = !checksTranslated || mayFill(m, iova, pfn, leafHuge, trusted, isPrivate, write);
-    return passes ? { pfn, leafHuge } : null;
-  };
-  const areas = makeArea(machine);
   return {
-    ...areas,
+    translation,
     map: (m: State, thread: number, iova: number, pfn: number, count: number): number => {
-      if (memory.failsNow(m, 'iommu_map')) return 0;
+      if (pageCache.failsNow(m, 'iommu_map')) return 0;
       for (let k = 0; k < count; k++)
         if (m[iopte + iova + k] !== 0) {
           note('map-over-iopte');
@@ -195,7 +179,6 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       ats.fill(m, device, iova, found.pfn, found.leafHuge, isPrivate);
       return true;
     },
-    iovaToPhys: (m: State, iova: number): number => m[iopte + iova],
     /** Agent: the IOMMU caches a translation that nobody asked for. */
     prefetch: (m: State, iova: number, trusted: number, isPrivate: number): boolean => {
       if (m[iopte + iova] === 0 || m[iotlb + iova] !== 0) return false;
@@ -203,85 +186,68 @@ export function makeIommu(exec: Exec, memory: Memory, bracket: Bracket, ats: Ats
       fill(m, iova, isPrivate);
       return true;
     },
-    translate: (
-      m: State,
-      thread: number,
-      iova: number,
-      write: number,
-      trusted: number,
-      isPrivate: number,
-      honest: boolean,
-    ): number => {
-      if (honest && (m[at.guest_changing + iova] === 1 || m[at.private + iova] !== isPrivate)) return 0;
-      const d = thread - firstDevice;
-      const cached = tdx && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
-      const found =
-        cached < 0
-          ? translation(m, iova, trusted, isPrivate, write)
-          : translated(m, cached, iova, trusted, isPrivate, write);
-      if (found === null) {
-        note('access.contained-fault');
-        return 0;
-      }
-      const { pfn, leafHuge, uncached } = found;
-      if (ats.on && cached < 0 && !(tdx && isPrivate === 1) && uncached !== true)
-        ats.fill(m, d, iova, pfn, leafHuge, isPrivate);
-      if (ats.on) m[at.dma_translated + d] = cached < 0 ? 0 : 1;
-      m[at.dma + d] = pfn + 1;
-      m[at.dma_iova + d] = iova;
-      m[at.dma_write + d] = write;
-      m[at.dma_private + d] = isPrivate;
-      m[at.dma_trusted + d] = trusted;
-      m[at.dma_huge + d] = leafHuge;
-      m[at.dma_checked + d] = 1;
-      m[at.dma_clean + d] = m[at.guest_changing + iova] === 0 ? 1 : 0;
-      return 1;
-    },
-    commit: (m: State, thread: number): number => {
-      const d = thread - firstDevice;
-      const pfn = m[at.dma + d] - 1;
-      const iova = m[at.dma_iova + d];
-      const write = m[at.dma_write + d];
-      let outcome: number;
-      /*
-       * MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by
-       * the S-EPT leaf.
-       */
-      if (tdx && m[at.dma_private + d] === 1)
-        outcome = m[at.sept + iova] === SEPT.mapped && m[at.sept_pfn + iova] === pfn + 1 ? OK : FAULT;
-      else
-        outcome = verdict(
-          m,
-          iova,
-          pfn,
-          m[at.dma_huge + d],
-          m[at.dma_trusted + d],
-          m[at.dma_private + d],
-          write,
-          m[at.dma_checked + d],
-        );
-      note(
-        outcome === LOST && m[at.dma_clean + d] === 1 ? 'access.dma-lost-clean' : EVENTS_BY_OUTCOME[outcome],
-      );
-      if (outcome === OK) {
-        note('dma-completed');
-        if (write === 0 && m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
-        if (write === 1) m[at.content + pfn] = CONTENT.device;
-      }
-      if (outcome === FATAL) m[at.host_dead] = 1;
-      for (const field of [
-        at.dma,
-        at.dma_iova,
-        at.dma_write,
-        at.dma_private,
-        at.dma_trusted,
-        at.dma_huge,
-        at.dma_checked,
-        at.dma_clean,
-      ])
-        m[field + d] = 0;
-      if (ats.on) m[at.dma_translated + d] = 0;
-      return 0;
-    },
   };
 }
+
+function mapText({ machine }: Context, step: StepOf<'iommu_map'>): string {
+  const { pages, pfn } = step;
+  if (pages === 1) return `iommu_map() iova ${step.iova} -> pfn ${pfn}, 4K`;
+  const { huge } = machine;
+  const leaf = pages === huge && step.iova % huge === 0 && pfn % huge === 0 ? '2M' : '4K';
+  const end = { iova: step.iova + pages, pfn: pfn + pages };
+  return `iommu_map() iova [${step.iova},${end.iova}) -> pfn [${pfn},${end.pfn}), ${leaf}`;
+}
+
+export const IOMMU_STEPS = {
+  iommu_map: {
+    ...PLAIN,
+    words: (s, c) => [mapText(c, s), either('-ENOMEM', '')],
+    touches: 0,
+    sleeps: true,
+    fails: true,
+    run:
+      ({ iommu }, s) =>
+      (m, t) =>
+        iommu.map(m, t, s.iova, s.pfn, s.pages),
+  },
+  iommu_unmap_fast: {
+    ...PLAIN,
+    words: (s) => [`iommu_unmap_fast() ${iova(s)}`],
+    touches: 0,
+    mover: 'wait',
+    forbidsFill: () => true,
+    run:
+      ({ iommu }, s) =>
+      (m, t) =>
+        iommu.unmap(m, t, s.start, s.end, s.nofail === true),
+  },
+  iotlb_gather_sync: {
+    ...PLAIN,
+    words: (s) => [`iommu_iotlb_sync() ${iova(s)}: queued`],
+    touches: 0,
+    /* queued at once or later: the agent takes it up when it likes */
+    mover: 'release',
+    run:
+      ({ iommu }, s) =>
+      (m, t) =>
+        iommu.sync(m, t, s.start, s.end, s.fault ?? ''),
+  },
+  iommu_completion_wait: {
+    ...PLAIN,
+    words: (s) => [`iommu_completion_wait() ${iova(s)}`],
+    touches: 0,
+    /* waits for what nobody takes back */
+    mover: 'release',
+    run: ({ iommu }) => iommu.completionWait,
+  },
+  iommu_iova_to_phys: {
+    ...PLAIN,
+    words: (s) => [`iommu_iova_to_phys() iova ${s.iova}`, pfnOr('none')],
+    answers: pfnsOrNone,
+    touches: 0,
+    run:
+      ({ machine: { at } }, s) =>
+      (m) =>
+        m[at.iopte + s.iova],
+  },
+} satisfies Rows<{ readonly machine: Machine; readonly iommu: Iommu }>;

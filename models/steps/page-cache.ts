@@ -1,15 +1,19 @@
-// guest_memfd's page cache, folios and references; the allocator under it; the inode-level bracket.
+// tidy: long because a folio, its place and its references are one subject
+// guest_memfd's page cache, folios and references, and the allocator under it.
 
-import { FOLIO_PFN_BITS } from '../../api/index.ts';
-import { COUNT_MAX, CONTENT, OWNER, inPlace } from '../machine.ts';
+import { FOLIO_PFN_BITS, type WildPointer } from '../../api/index.ts';
+import { COUNT_MAX, CONTENT, type Machine, OWNER, inPlace } from '../machine.ts';
+import type { View } from '../view.ts';
 import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
 import type { Lru } from './lru.ts';
+import { ANYTHING, HUGE, PLAIN, POISON, REFS, type Rows, pfnsOrNone } from './row.ts';
+import { either, fault, pfnOr, plural, truth } from './words.ts';
 
 /* read in every state, see reuse() */
 const FREE = OWNER.free;
 
-export type Memory = ReturnType<typeof makeMemory>;
+export type PageCache = ReturnType<typeof makePageCache>;
 
 /*
  * MODEL: a huge folio is allocated, added and split in one step. kvm_gmem_get_folio() of RFC v2 adds it unlocked, puts
@@ -17,7 +21,7 @@ export type Memory = ReturnType<typeof makeMemory>;
  * index in it. Not seen here is that a user's fault is then a WARN and SIGBUS, that a KVM fault may map all of it, and
  * that the split waits until that one has put its reference.
  */
-export function makeMemory(
+export function makePageCache(
   exec: Exec,
   releasePageState: (m: State, pfn: number) => void,
   attributes: Attributes,
@@ -161,7 +165,6 @@ export function makeMemory(
       giveBackIfUnused(m, view.head(m, pfn));
       return 0;
     },
-    isLarge: (m: State, pfn: number): number => m[huge_folio + pfn],
     isPoisoned: (m: State, pfn: number): number => m[hwpoison + view.head(m, pfn)],
     poison: (m: State, index: number): number => {
       if (m[page_cache + index] === 0) return 0;
@@ -241,6 +244,15 @@ export function makeMemory(
       giveBackIfUnused(m, pfn);
       return true;
     },
+    /*
+     * MODEL: an ERR_PTR is noted where --fail has made it. What RFC v2 answers where a part of a huge page has left the
+     * page cache is not known to be an error.
+     */
+    followed: (m: State, pointer: WildPointer): number => {
+      if (pointer === 'ufolios') note('unset-pointer-followed');
+      else if (config.fail === 'kvm_gmem_get_folio' && m[at.fail_used] === 1) note('err-ptr-followed');
+      return 0;
+    },
     /** The allocator hands a free page that something still reaches to another owner, who writes to it. */
     reuse: (m: State): boolean => {
       let free = 0;
@@ -259,3 +271,173 @@ export function makeMemory(
     },
   };
 }
+
+export const PAGE_CACHE_STEPS = {
+  kvm_gmem_get_folio: {
+    ...PLAIN,
+    words: (s) => [`kvm_gmem_get_folio() index ${s.index}`, pfnOr('-ENOMEM')],
+    answers: pfnsOrNone,
+    touches: HUGE,
+    mover: 'wait',
+    takes: 'folio lock',
+    sleeps: true,
+    fails: true,
+    run:
+      ({ pageCache }, s) =>
+      (m, t) =>
+        pageCache.getFolio(m, t, s.index),
+  },
+  filemap_lock_folio: {
+    ...PLAIN,
+    words: (s) => [`filemap_lock_folio() index ${s.index}`, pfnOr('-ENOENT')],
+    answers: pfnsOrNone,
+    touches: 0,
+    mover: 'wait',
+    takes: 'folio lock',
+    mayFindNothing: true,
+    sleeps: true,
+    run:
+      ({ pageCache }, s) =>
+      (m, t) =>
+        pageCache.lockFolio(m, t, s.index),
+  },
+  filemap_remove_folio: {
+    ...PLAIN,
+    words: (s) => [`filemap_remove_folio() index ${s.index}${fault(s)}`],
+    touches: REFS,
+    mover: 'wait',
+    countsRefs: (s, index) => s.index === index,
+    run:
+      ({ pageCache }, s) =>
+      (m, t) =>
+        pageCache.removeFolio(m, t, s.index, s.fault ?? ''),
+  },
+  unmap_mapping_pages: {
+    ...PLAIN,
+    words: (s) => [`unmap_mapping_pages() index ${s.index}`],
+    touches: 0,
+    sleeps: true,
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.unmapMapping(m, s.index),
+  },
+  folio_unlock: {
+    ...PLAIN,
+    words: (s) => [`folio_unlock() pfn ${s.pfn}`],
+    touches: 0,
+    mover: 'release',
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.unlockFolio(m, s.pfn),
+  },
+  folio_put: {
+    ...PLAIN,
+    words: (s) => [`folio_put() pfn ${s.pfn}`],
+    touches: 0,
+    /* the page cache keeps the page; a reference that is not there may be somebody's who comes first */
+    commutes:
+      ({ machine: { at }, view }, s) =>
+      (m) => {
+        const first = view.head(m, s.pfn);
+        return m[at.lookup_refs + first] > 0 && view.indexOf(m, first) >= 0 ? REFS : 0;
+      },
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.put(m, s.pfn),
+  },
+  folio_test_hwpoison: {
+    ...PLAIN,
+    words: (s) => [`folio_test_hwpoison() pfn ${s.pfn}`, truth],
+    touches: 0,
+    /* never cleared; but on rfc-v2 a split or a merge may make another page the first of the folio */
+    commutes:
+      ({ machine: { at, config, pool } }) =>
+      (m) => {
+        if (config.base !== 'rfc-v2') return POISON;
+        for (let pfn = 0; pfn < pool; pfn++) if (m[at.hwpoison + pfn] === 1) return 0;
+        return POISON;
+      },
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.isPoisoned(m, s.pfn),
+  },
+  clear_highpage: {
+    ...PLAIN,
+    words: (s) => [`clear_highpage() pfn ${s.pfn}`],
+    touches: 0,
+    mover: 'wait',
+    forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.clear(m, s.pfn),
+  },
+  pin_folio: {
+    ...PLAIN,
+    words: (s) => [`pin_folio() pfn ${s.pfn}`],
+    touches: 0,
+    mover: 'wait',
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.pin(m, s.pfn),
+  },
+  unpin_folio: {
+    ...PLAIN,
+    words: (s) => [`unpin_folio() pfn ${s.pfn}`],
+    touches: REFS,
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.unpin(m, s.pfn),
+  },
+  folio_order: {
+    ...PLAIN,
+    words: (s) => [`folio_order() pfn ${s.pfn}`, either('4K', '2M')],
+    touches: 0,
+    run:
+      ({ machine: { at }, view }, s) =>
+      (m) =>
+        m[at.huge_folio + view.head(m, s.pfn)],
+  },
+  folio_test_large: {
+    ...PLAIN,
+    words: (s) => [`folio_test_large() pfn ${s.pfn}`, truth],
+    touches: ANYTHING,
+    run:
+      ({ machine: { at } }, s) =>
+      (m) =>
+        m[at.huge_folio + s.pfn],
+  },
+  wild_pointer: {
+    ...PLAIN,
+    words: (s) => [
+      s.pointer === 'ERR_PTR' ? 'follows an ERR_PTR' : `follows ${s.pointer} beyond what was set`,
+    ],
+    touches: 0,
+    run:
+      ({ pageCache }, s) =>
+      (m) =>
+        pageCache.followed(m, s.pointer),
+  },
+  iopt_pages_add_npinned: {
+    ...PLAIN,
+    words: (s) => [`iopt_pages_add_npinned() ${plural(s.pages, 'page')}`],
+    touches: 0,
+    run:
+      ({ machine: { at } }, s) =>
+      (m) => ((m[at.npinned] += s.pages), 0),
+  },
+  iopt_pages_sub_npinned: {
+    ...PLAIN,
+    words: (s) => [`iopt_pages_sub_npinned() ${plural(s.pages, 'page')}`],
+    touches: 0,
+    run:
+      ({ machine: { at } }, s) =>
+      (m) => ((m[at.npinned] = Math.max(0, m[at.npinned] - s.pages)), 0),
+  },
+} satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly pageCache: PageCache }>;

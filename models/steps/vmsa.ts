@@ -1,6 +1,10 @@
 // VMSAs that live in pages of the guest: a raw pfn in the VMCB, the gpa that invalidations look for, a request.
 
 import type { Exec, State } from './context.ts';
+import { ANYTHING, BRACKET, PLAIN, type Rows, SEQ_READ, pagesOrNone } from './row.ts';
+import { gfn, truth } from './words.ts';
+
+export type Vmsa = ReturnType<typeof makeVmsa>;
 
 export function makeVmsa({ machine, note }: Exec, isStale: (m: State, gfn: number, seq: number) => boolean) {
   const { at, vcpus, threads } = machine;
@@ -50,3 +54,61 @@ export function makeVmsa({ machine, note }: Exec, isStale: (m: State, gfn: numbe
     },
   };
 }
+
+export const VMSA_STEPS = {
+  vmsa_clear: {
+    ...PLAIN,
+    words: () => ['vmsa_pa and snp_guest_vmsa_gpa = INVALID_PAGE'],
+    touches: ANYTHING,
+    run: ({ vmsa }) => vmsa.clear,
+  },
+  vmsa_publish_gpa: {
+    ...PLAIN,
+    words: (s) => [`snp_guest_vmsa_gpa = gfn ${s.index}`],
+    touches: ANYTHING,
+    run:
+      ({ vmsa }, s) =>
+      (m, t) =>
+        vmsa.publish(m, t, s.index),
+  },
+  vmsa_install: {
+    ...PLAIN,
+    words: (s) => [`vmcb->control.vmsa_pa = pfn ${s.pfn}`],
+    touches: ANYTHING,
+    run:
+      ({ vmsa }, s) =>
+      (m, t) =>
+        vmsa.install(m, t, s.pfn),
+  },
+  vmsa_request_reload: {
+    ...PLAIN,
+    words: () => ['kvm_make_request(KVM_REQ_VMSA_PAGE_RELOAD)'],
+    touches: ANYTHING,
+    run: ({ vmsa }) => vmsa.request,
+  },
+  kvm_check_vmsa_request: {
+    ...PLAIN,
+    words: () => ['kvm_check_request(KVM_REQ_VMSA_PAGE_RELOAD)', (a) => (a === 0 ? 'none' : `gfn ${a - 1}`)],
+    answers: pagesOrNone,
+    touches: ANYTHING,
+    run: ({ vmsa }) => vmsa.check,
+  },
+  mmu_invalidate_retry_gfn: {
+    ...PLAIN,
+    words: (s) => [`mmu_invalidate_retry_gfn() seq ${s.seq}, gfn ${s.index}`, truth],
+    touches: BRACKET | SEQ_READ,
+    run:
+      ({ vmsa }, s) =>
+      (m) =>
+        vmsa.retry(m, s.seq, s.index),
+  },
+  kvm_arch_gmem_invalidate_range: {
+    ...PLAIN,
+    words: (s) => [`kvm_arch_gmem_invalidate_range() ${gfn(s)}`],
+    touches: 0,
+    run:
+      ({ vmsa }, s) =>
+      (m) =>
+        vmsa.invalidate(m, s.start, s.end),
+  },
+} satisfies Rows<{ readonly vmsa: Vmsa }>;

@@ -2,8 +2,20 @@
 // conversion that holds invalidate_lock: what it is to change, has changed, and has taken from the guest.
 
 import { CONTENT, inPlace } from '../machine.ts';
-import { type Exec, type State, maskOf } from './context.ts';
+import { type Exec, type State, kindBit, maskOf } from './context.ts';
 import type { Lru } from './lru.ts';
+import type { PageCache } from './page-cache.ts';
+import {
+  ANYTHING,
+  ATTRIBUTES,
+  PLAIN,
+  REFS,
+  type Context,
+  type Rows,
+  type StepOf,
+  pagesOrNone,
+} from './row.ts';
+import { either, fault, gfn, index, subranges, truth } from './words.ts';
 
 export type Attributes = ReturnType<typeof makeAttributes>;
 
@@ -109,3 +121,101 @@ export function makeAttributes({ machine, view, note }: Exec, lru: Lru) {
     },
   };
 }
+
+function storeText({ machine }: Context, step: StepOf<'store_attributes'>): string {
+  if (machine.config.base === 'v8') return `mas_store_prealloc() ${index(step)} to ${step.to}`;
+  if (inPlace(machine.config)) return `kvm_gmem_shareability_store() ${index(step)} to ${step.to}`;
+  return `xa_store(&kvm->mem_attr_array) ${gfn(step)} to ${step.to}`;
+}
+
+export const ATTRIBUTE_STEPS = {
+  safe_refcount: {
+    ...PLAIN,
+    words: (s) => [
+      `kvm_gmem_has_safe_refcount() ${index(s)}`,
+      (a) => (a === 0 ? 'true' : `false, index ${a - 1}`),
+    ],
+    answers: pagesOrNone,
+    touches: REFS,
+    mover: 'wait',
+    countsRefs: (s, at) => at >= s.start && at < s.end,
+    run:
+      ({ attributes }, s) =>
+      (m) =>
+        attributes.safeRefcount(m, s.start, s.end),
+  },
+  filemap_get_folios: {
+    ...PLAIN,
+    words: (s) => [
+      `filemap_get_folios() ${index(s)}`,
+      (a) => (a === 0 ? 'none' : `index ${subranges(a, s.start)}`),
+    ],
+    answers: (_machine, s) => 2 ** (s.end - s.start),
+    touches: 0,
+    run:
+      ({ attributes }, s) =>
+      (m) =>
+        attributes.present(m, s.start, s.end),
+  },
+  folio_ref_count: {
+    ...PLAIN,
+    words: (s) => [`folio_ref_count() of index ${s.index}`, either('too high', 'as expected')],
+    touches: REFS,
+    mover: 'wait',
+    countsRefs: (s, at) => s.index === at,
+    run:
+      ({ attributes }, s) =>
+      (m) =>
+        attributes.isExpected(m, s.index),
+  },
+  lru_add_drain_all: {
+    ...PLAIN,
+    words: () => ['lru_add_drain_all()'],
+    touches: REFS,
+    run: ({ pageCache }) => pageCache.drainAll,
+  },
+  range_has_attributes: {
+    ...PLAIN,
+    words: (s) => [`kvm_gmem_range_has_attributes() ${index(s)}, ${s.to}`, truth],
+    touches: 0,
+    run:
+      ({ attributes }, s) =>
+      (m, t) =>
+        attributes.rangeHas(m, t, s.start, s.end, kindBit(s.to)),
+  },
+  mas_preallocate: {
+    ...PLAIN,
+    words: (s) => [`mas_preallocate() ${index(s)}`, either('-ENOMEM', '')],
+    touches: ANYTHING,
+    sleeps: true,
+    fails: true,
+    run:
+      ({ pageCache }) =>
+      (m) =>
+        pageCache.failsNow(m, 'mas_preallocate') ? 0 : 1,
+  },
+  get_invalidate_filter: {
+    ...PLAIN,
+    words: (s) => [
+      `kvm_gmem_get_invalidate_filter() ${index(s)}`,
+      (a) => ['none', 'shared', 'private', 'both'][a] ?? '',
+    ],
+    answers: 4,
+    touches: 0,
+    run:
+      ({ attributes }, s) =>
+      (m) =>
+        attributes.filter(m, s.start, s.end),
+  },
+  store_attributes: {
+    ...PLAIN,
+    words: (s, c) => [`${storeText(c, s)}${fault(s)}`],
+    touches: ATTRIBUTES | REFS,
+    mover: 'wait',
+    forbidsFill: (s, iova) => iova >= s.start && iova < s.end,
+    run:
+      ({ attributes }, s) =>
+      (m, t) =>
+        attributes.store(m, t, s.start, s.end, kindBit(s.to), s.fault ?? ''),
+  },
+} satisfies Rows<{ readonly attributes: Attributes; readonly pageCache: PageCache }>;

@@ -1,18 +1,35 @@
-// KVM: the mmu_notifier bracket, SPTEs, TLBs, the guest's and user space's own accesses.
+// tidy: long because the bracket, the leaves and the TLBs of KVM are one subject
+// KVM: the mmu_notifier bracket, SPTEs, TLBs, SRCU.
 
 import type { BracketBy } from '../../api/index.ts';
-import { guestOf } from '../bounds.ts';
-import { AREA, CONTENT, SEPT, SEQ_VALUES, SLOT, inPlace } from '../machine.ts';
+import { AREA, FILE, type Machine, SEPT, SEQ_VALUES, SLOT } from '../machine.ts';
+import type { View } from '../view.ts';
 import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
 import type { PageState } from './page-state.ts';
+import {
+  ANYTHING,
+  ATTRIBUTES,
+  BRACKET,
+  CLOSE,
+  MMU_LOCK,
+  PLAIN,
+  RELEASE,
+  type Rows,
+  SEQ,
+  SEQ_READ,
+  SLOTS,
+  pfnsOrNone,
+} from './row.ts';
+import { either, fault, gfn, pfnOr, truth } from './words.ts';
+
+const FILTERS = { both: 0, private: 1, shared: 2 } as const;
 
 export type Kvm = ReturnType<typeof makeKvm>;
 
 export function makeKvm(exec: Exec, pageState: PageState) {
-  const { machine, view, snp, tdx, note } = exec;
-  const { at, pages, huge, vcpus, config, anonymous, lockAt, threads, memslots, slotOf } = machine;
+  const { machine, tdx, note } = exec;
+  const { at, pages, huge, vcpus, config, lockAt, threads, memslots, slotOf } = machine;
   const mmuLock = lockAt.mmu_lock.writer;
-  const asks4k = guestOf(config) === 'malicious';
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
   /** A bracket opens and closes only where somebody is bound: the other side, and what is looked for, may differ. */
@@ -32,44 +49,6 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     (m[at.mmu_invalidate_range] === 0 || ((m[at.mmu_invalidate_range] >> gfn) & 1) === 1);
   const isStale = (m: State, gfn: number, seq: number): boolean =>
     covers(m, gfn) || m[at.mmu_invalidate_seq] !== seq;
-  const die = (m: State, event: 'access.cpu-fatal'): void => {
-    note(event);
-    m[at.host_dead] = 1;
-  };
-  const use = (m: State, pfn: number): void => {
-    if (m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
-  };
-
-  /**
-   * #NPF with the RMP and SIZEM bits: a guest PVALIDATEs 4K of a 2M entry. A malicious one does; a well-behaved one
-   * takes 2M.
-   */
-  const sizeMismatch = (m: State, gfn: number, isPrivate: boolean, pfn: number): boolean =>
-    snp &&
-    asks4k &&
-    isPrivate &&
-    m[at.rmp_2m + pfn] === 1 &&
-    m[at.rmp_validated + pfn] === 0 &&
-    m[at.rmp_gfn + pfn] === gfn;
-
-  /** What the CPU and its page-state hardware say to a guest access that has a translation. */
-  const touch = (m: State, gfn: number, isPrivate: boolean, pfn: number): void => {
-    if (snp) {
-      const assigned = m[at.rmp_assigned + pfn] === 1;
-      if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn))
-        return; /* #NPF with the RMP bit; user space hears of it only where the attribute is of the other kind */
-      /* a 2M entry by a 2M PVALIDATE: whoever asks for 4K was stopped before, see sizeMismatch() */
-      if (assigned && m[at.rmp_validated + pfn] === 0) pageState.validate(m, pfn);
-    }
-    if (tdx && !isPrivate && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1))
-      return die(m, 'access.cpu-fatal');
-    if (tdx && isPrivate && m[at.td_owned + pfn] === 0) return die(m, 'access.cpu-fatal');
-    if (view.isFree(m, pfn)) return note('access.cpu-corruption');
-    if (!(tdx && isPrivate)) use(m, pfn);
-    m[at.content + pfn] = CONTENT.guest;
-    note('guest-accessed');
-  };
-
   /** kvm_arch_pre_set_memory_attributes(): the huge pages that the range covers in part, where they are of one kind. */
   const mixed = (m: State, start: number, end: number): number => {
     let added = 0;
@@ -165,7 +144,6 @@ export function makeKvm(exec: Exec, pageState: PageState) {
         if (!tdx || m[at.tlb_private + k] === 0) m[at.tlb + k] = m[at.tlb_private + k] = 0;
       return 0;
     },
-    seq: (m: State): number => m[at.mmu_invalidate_seq],
     srcuLock: (m: State, thread: number): number => {
       m[at.srcu + thread - firstVcpu] = 1;
       return 0;
@@ -178,7 +156,6 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       for (let v = 0; v < vcpus; v++) if (m[at.srcu + v] === 1) return BLOCKED;
       return 0;
     },
-    hvaToPfn: (_m: State, gfn: number): number => (anonymous < 0 ? 0 : anonymous + gfn + 1),
     map: (m: State, gfn: number, pfn: number, isPrivate: boolean, seq: number, fault: string): number => {
       if (m[mmuLock] !== 0) return BLOCKED;
       const stale = isStale(m, gfn, seq);
@@ -191,49 +168,139 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       if (isNew) note('spte-installed');
       return 1;
     },
-    guestAccess: (m: State, thread: number, gfn: number, isPrivate: boolean): number => {
-      if (config.fail !== null && m[at.vm_bugged] === 1) return 1; /* KVM_EXIT, for good */
-      const k = (thread - firstVcpu) * pages + gfn;
-      if (m[at.tlb + k] !== 0 && m[at.tlb_private + k] === (isPrivate ? 1 : 0)) {
-        touch(m, gfn, isPrivate, m[at.tlb + k] - 1);
-        return 1;
-      }
-      let entry = m[(isPrivate ? at.spte_private : at.spte_shared) + gfn];
-      if (tdx && isPrivate) {
-        const state = m[at.sept + gfn];
-        if (state !== SEPT.mapped && state !== SEPT.pending) return 0;
-        entry = m[at.sept_pfn + gfn];
-        /* the guest accepts before it uses the page; ACCEPT fills it with zeroes */
-        if (state === SEPT.pending) m[at.content + entry - 1] = CONTENT.zero;
-        m[at.sept + gfn] = SEPT.mapped;
-      }
-      if (entry === 0) return 0;
-      if (sizeMismatch(m, gfn, isPrivate, entry - 1)) return 2;
-      m[at.tlb + k] = entry;
-      m[at.tlb_private + k] = isPrivate ? 1 : 0;
-      touch(m, gfn, isPrivate, entry - 1);
-      return 1;
-    },
-    hostAccess: (m: State, index: number): number => {
-      if (!inPlace(config) || m[at.host_pte + index] === 0) return 0;
-      const pfn = m[at.host_pte + index] - 1;
-      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
-        if (snp || tdx) die(m, 'access.cpu-fatal');
-        else note('access.cpu-leak');
-        return 1;
-      }
-      if (view.isFree(m, pfn)) note('access.cpu-corruption');
-      else {
-        use(m, pfn);
-        m[at.content + pfn] = CONTENT.host;
-      }
-      return 1;
-    },
-    mapHostPte: (m: State, index: number, pfn: number): number => {
-      if (m[at.page_cache + index] !== pfn + 1) return 0;
-      m[at.host_pte + index] = pfn + 1;
-      note('host-pte-installed');
-      return 0;
-    },
   };
 }
+
+export const KVM_STEPS = {
+  kvm_mmu_invalidate_start: {
+    ...PLAIN,
+    /* renamed after RFC v2 */
+    words: (s, { machine: { config } }) => [
+      `kvm_mmu_invalidate_${config.base === 'rfc-v2' ? 'begin' : 'start'}() ${gfn(s)}${fault(s)}`,
+      either('no slot', ''),
+    ],
+    touches: BRACKET,
+    /* takes mmu_lock, under which alone the count and the range are looked at */
+    mover: 'acquire under mmu_lock or wait',
+    takes: 'mmu_lock',
+    mayFindNothing: true,
+    run:
+      ({ kvm }, s) =>
+      (m, t) =>
+        kvm.start(m, t, s.start, s.end, s.by ?? 'binding', s.fault ?? ''),
+  },
+  kvm_mmu_invalidate_range_add: {
+    ...PLAIN,
+    words: (s) => [`kvm_mmu_invalidate_range_add() ${gfn(s)}`],
+    touches: BRACKET,
+    run:
+      ({ kvm }, s) =>
+      (m) =>
+        kvm.rangeAdd(m, s.start, s.end),
+  },
+  kvm_mmu_invalidate_end: {
+    ...PLAIN,
+    words: (s) => [`kvm_mmu_invalidate_end() ${gfn(s)}${fault(s)}`],
+    touches: BRACKET | SEQ,
+    /* waits for mmu_lock; counts only for slots that are there, or bound; a file that nobody closes is not released */
+    commutes:
+      ({ machine: { at } }) =>
+      (m) =>
+        BRACKET | SEQ_READ | MMU_LOCK | SLOTS | (m[at.file] === FILE.open ? CLOSE : RELEASE),
+    mover: 'wait',
+    takes: 'mmu_lock',
+    run:
+      ({ kvm }, s) =>
+      (m) =>
+        kvm.end(m, s.start, s.end, s.by ?? 'binding', s.fault ?? ''),
+  },
+  tdp_mmu_zap_leafs: {
+    ...PLAIN,
+    words: (s) => [
+      `tdp_mmu_zap_leafs() ${gfn(s)}${s.filter === 'both' ? '' : `, ${s.filter}`}`,
+      either('none present', ''),
+    ],
+    touches: BRACKET,
+    /* what a vCPU does next to it either used its TLB, and may have done so before, or faults, and may fault later */
+    mover: 'acquire under mmu_lock',
+    run:
+      ({ kvm }, s) =>
+      (m, t) =>
+        kvm.zapLeafs(m, t, s.start, s.end, FILTERS[s.filter]),
+  },
+  kvm_flush_remote_tlbs: {
+    ...PLAIN,
+    words: () => ['kvm_flush_remote_tlbs()'],
+    touches: 0,
+    run: ({ kvm }) => kvm.flush,
+  },
+  srcu_read_lock: {
+    ...PLAIN,
+    words: () => ['srcu_read_lock(&kvm->srcu)'],
+    touches: 0,
+    mover: 'acquire',
+    takes: 'srcu',
+    run: ({ kvm }) => kvm.srcuLock,
+  },
+  srcu_read_unlock: {
+    ...PLAIN,
+    words: () => ['srcu_read_unlock(&kvm->srcu)'],
+    touches: 0,
+    mover: 'release',
+    run: ({ kvm }) => kvm.srcuUnlock,
+  },
+  synchronize_srcu: {
+    ...PLAIN,
+    words: () => ['synchronize_srcu(&kvm->srcu)'],
+    touches: 0,
+    mover: 'wait',
+    takes: 'srcu',
+    sleeps: true,
+    run: ({ kvm }) => kvm.srcuSync,
+  },
+  mmu_invalidate_seq: {
+    ...PLAIN,
+    words: () => ['read kvm->mmu_invalidate_seq', (a) => `seq ${a}`],
+    answers: SEQ_VALUES,
+    touches: SEQ_READ,
+    commutes: () => () => SEQ,
+    run:
+      ({ machine: { at } }) =>
+      (m) =>
+        m[at.mmu_invalidate_seq],
+  },
+  kvm_mem_is_private: {
+    ...PLAIN,
+    words: (s) => [`kvm_mem_is_private() gfn ${s.index}`, truth],
+    touches: 0,
+    commutes: () => () => ATTRIBUTES,
+    run:
+      ({ view }, s) =>
+      (m) =>
+        view.isPrivate(m, s.index) ? 1 : 0,
+  },
+  hva_to_pfn: {
+    ...PLAIN,
+    words: (s) => [`hva_to_pfn() gfn ${s.index}`, pfnOr('-EFAULT')],
+    answers: pfnsOrNone,
+    touches: ANYTHING,
+    run:
+      ({ machine: { anonymous } }, s) =>
+      () =>
+        anonymous < 0 ? 0 : anonymous + s.index + 1,
+  },
+  kvm_tdp_mmu_map: {
+    ...PLAIN,
+    words: (s) => [
+      `kvm_tdp_mmu_map() gfn ${s.index} -> pfn ${s.pfn}${s.private ? ', private' : ''}${fault(s)}`,
+      either('stale, retry', ''),
+    ],
+    touches: BRACKET | SEQ_READ,
+    mover: 'wait',
+    takes: 'mmu_lock',
+    run:
+      ({ kvm }, s) =>
+      (m) =>
+        kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault ?? ''),
+  },
+} satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly kvm: Kvm }>;

@@ -1,0 +1,102 @@
+// The inode-level bracket, for consumers that are no VMs: in_progress, the range, seq; and what they ask inside it.
+
+import { type Machine, SEQ_VALUES } from '../machine.ts';
+import type { View } from '../view.ts';
+import { type Exec, type State, hull, maskOf } from './context.ts';
+import { ATTRIBUTES, GMEM_SEQ, GMEM_SEQ_READ, PLAIN, type Rows } from './row.ts';
+import { fault, index, truth } from './words.ts';
+
+export type Bracket = ReturnType<typeof makeBracket>;
+
+export function makeBracket(exec: Exec) {
+  const { machine, note } = exec;
+  const { at } = machine;
+  const covers = (m: State, index: number): boolean =>
+    m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> index) & 1) === 1;
+
+  return {
+    covers,
+    start: (m: State, start: number, end: number, fault: string): number => {
+      if (fault === 'skip') return 0;
+      const old = m[at.gmem_in_progress] === 0 ? 0 : m[at.gmem_range];
+      m[at.gmem_in_progress]++;
+      m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
+      note('bracket-opened');
+      if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
+      return 0;
+    },
+    seqInc: (m: State): number => {
+      m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
+      return 0;
+    },
+    countDec: (m: State): number => {
+      if (m[at.gmem_in_progress] === 0) note('in-progress-negative');
+      else m[at.gmem_in_progress]--;
+      if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = m[at.gmem_zapped] = 0;
+      note('bracket-closed');
+      return 0;
+    },
+    retry: (m: State, seq: number, index: number, fault: string): number => {
+      const inside = fault !== 'ignore-progress' && covers(m, index);
+      const moved = fault !== 'ignore-seq' && m[at.gmem_seq] !== seq;
+      if (!inside && !moved) return 0;
+      note('gmem-retry-stale');
+      return 1;
+    },
+  };
+}
+
+export const BRACKET_STEPS = {
+  gmem_is_private: {
+    ...PLAIN,
+    words: (s) => [`kvm_gmem_is_private() index ${s.index}`, truth],
+    touches: 0,
+    commutes: () => () => ATTRIBUTES,
+    run:
+      ({ machine: { gfnOf }, view }, s) =>
+      (m) =>
+        view.isPrivate(m, gfnOf[s.index]) ? 1 : 0,
+  },
+  gmem_invalidate_start: {
+    ...PLAIN,
+    words: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)${fault(s)}`],
+    touches: 0,
+    run:
+      ({ bracket }, s) =>
+      (m) =>
+        bracket.start(m, s.start, s.end, s.fault ?? ''),
+  },
+  gmem_invalidate_seq_inc: {
+    ...PLAIN,
+    words: () => ['seq++ of guest_memfd (proposed)'],
+    touches: GMEM_SEQ,
+    commutes: () => () => GMEM_SEQ_READ,
+    run: ({ bracket }) => bracket.seqInc,
+  },
+  gmem_in_progress_dec: {
+    ...PLAIN,
+    words: () => ['in_progress-- of guest_memfd (proposed)'],
+    touches: 0,
+    run: ({ bracket }) => bracket.countDec,
+  },
+  gmem_invalidate_seq: {
+    ...PLAIN,
+    words: () => ['gmem_invalidate_seq() (proposed)', (a) => `seq ${a}`],
+    answers: SEQ_VALUES,
+    touches: GMEM_SEQ_READ,
+    commutes: () => () => GMEM_SEQ,
+    run:
+      ({ machine: { at } }) =>
+      (m) =>
+        m[at.gmem_seq],
+  },
+  gmem_invalidate_retry: {
+    ...PLAIN,
+    words: (s) => [`gmem_invalidate_retry() seq ${s.seq}, index ${s.index} (proposed)${fault(s)}`, truth],
+    touches: GMEM_SEQ_READ,
+    run:
+      ({ bracket }, s) =>
+      (m) =>
+        bracket.retry(m, s.seq, s.index, s.fault ?? ''),
+  },
+} satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly bracket: Bracket }>;
