@@ -23,7 +23,7 @@ import {
   boundsOf,
 } from '../models/bounds.ts';
 import type { Bounds, Vmm } from '../models/results.ts';
-import { INVARIANTS } from '../properties/spec/invariants.ts';
+import { INVARIANTS } from '../properties/spec/index.ts';
 import { KEYS, type Key } from '../properties/spec/keys.ts';
 
 /** The command line cannot be followed: exit status 2, one message. */

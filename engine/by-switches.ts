@@ -178,7 +178,7 @@ export function searchBySwitches(system: System, options: BySwitchesOptions): By
     states++;
     const cost = frontier.cost(state);
     space.store.load(state, base);
-    domain.judge(base, found);
+    domain.judge(base, found, system.placeAt);
     for (const property of found) hits.note(property, cost, state, -1);
     found.length = 0;
     hits.settle(cost, states);

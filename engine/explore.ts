@@ -95,7 +95,7 @@ function visitorOf(
   stuck: Stuck,
   edges: Edges | null,
 ): Visitor {
-  const { domain, layout } = system;
+  const { domain, layout, placeAt } = system;
   const { words, unpack } = layout;
   const { events, rows, hashes, moves } = successors;
   const base: State = new Int32Array(layout.length);
@@ -112,7 +112,7 @@ function visitorOf(
       if (edges !== null) edges.put(added < 0 ? -1 - added : added, moves[k]);
       if (added < 0) continue;
       unpack(rows, k * words, m);
-      domain.judge(m, found);
+      domain.judge(m, found, placeAt);
       if (found.length === 0) continue;
       for (const property of found) note(property, added, -1, steps + 1);
       found.length = 0;
@@ -201,7 +201,7 @@ function exploreOnce(
   const initials = initial.map((state) => {
     const added = store.add(state, -1);
     const found: number[] = [];
-    if (added >= 0) domain.judge(state.slice(), found);
+    if (added >= 0) domain.judge(state.slice(), found, system.placeAt);
     for (const property of found) note(property, added, -1, 0);
     return added >= 0 ? added : -1 - added;
   });

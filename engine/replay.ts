@@ -48,7 +48,7 @@ function initialState(system: System, initial: number): State {
 
 function judged(system: System, m: State, events: readonly number[]): number[] {
   const found = [...events];
-  system.domain.judge(m, found);
+  system.domain.judge(m, found, system.placeAt);
   return [...new Set(found)];
 }
 

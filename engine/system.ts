@@ -84,8 +84,8 @@ export interface Domain extends Language {
   readonly act: (m: State, agent: number) => boolean;
   /** Properties, by number: what `judge` and `events` speak of. */
   readonly properties: readonly string[];
-  /** Append the properties hit in this state. */
-  readonly judge: (m: State, hits: number[]) => void;
+  /** Append the properties hit in this state; with the slots of the threads' places, 0 where a thread is idle. */
+  readonly judge: (m: State, hits: number[], placeAt: readonly number[]) => void;
   /**
    * The property that is hit where a call is in flight and nobody can go on: no thread, and no agent that
    * `helps` one.

@@ -107,7 +107,7 @@ export function walk(
   const found: number[] = [];
 
   const judge = (): void => {
-    domain.judge(m, found);
+    domain.judge(m, found, system.placeAt);
     found.push(...(moves.length > 0 ? domain.events : []));
     for (const property of found) {
       if (hits.has(property)) continue;
@@ -148,14 +148,14 @@ function roamerOf(
   list: ReturnType<typeof listerOf>,
   candidates: Int32Array,
 ) {
-  const { domain, layout, initial } = system;
+  const { domain, layout, initial, placeAt } = system;
   const { step } = stepper;
   const m: State = new Int32Array(layout.length);
   const hits = new Float64Array(domain.properties.length);
   const found: number[] = [];
 
   const judge = (): void => {
-    domain.judge(m, found);
+    domain.judge(m, found, placeAt);
     for (let k = 0; k < found.length; k++) hits[found[k]]++;
     if (found.length !== 0) found.length = 0;
     for (let k = 0; k < domain.events.length; k++) hits[domain.events[k]]++;

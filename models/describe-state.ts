@@ -1,6 +1,6 @@
 // Words for states: named facts, each made of the fields that belong together, and what differs between two
 // states.
-// The names are those that the witnesses in properties/spec/invariants.ts use.
+// The names are those that the witnesses in properties/spec use.
 
 import {
   type Fact,

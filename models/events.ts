@@ -135,3 +135,18 @@ export const EVENT_OF: { readonly [K in Outcome]: EventName } = {
   'DMA lost silently': 'access.dma-lost',
   'ciphertext read': 'access.ciphertext',
 };
+
+/** What an access has come to, where it did not go well. */
+export const ACCESS_WORDS: { readonly [K in EventName]?: string } = {
+  'access.contained-fault': 'contained fault',
+  'access.host-fatal': 'host fatal',
+  'access.host-corruption': 'host corruption',
+  'access.leak': 'confidential leak',
+  'access.integrity': 'integrity violation',
+  'access.dma-lost': 'DMA lost silently',
+  'access.dma-lost-clean': 'DMA lost silently',
+  'access.cpu-fatal': 'fatal',
+  'access.cpu-corruption': 'corruption',
+  'access.cpu-leak': 'confidential leak',
+  'access.ciphertext': 'ciphertext read',
+};

@@ -15,9 +15,9 @@ import { type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../models/b
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
 import { type CheckOptions, check, makeBaseFindings, recertify, replayed } from '../properties/check.ts';
-import { INVARIANTS, SOMETIMES } from '../properties/spec/invariants.ts';
+import { INVARIANTS, SOMETIMES } from '../properties/spec/index.ts';
 import { type Key, keyOf } from '../properties/spec/keys.ts';
-import { judgementOf } from '../properties/spec/severity.ts';
+import { judgementOf } from '../properties/spec/index.ts';
 import { makeModel } from '../properties/system.ts';
 import { mail } from '../reports/mail.ts';
 import { text } from '../reports/text.ts';
@@ -83,7 +83,7 @@ function invariantList(): string {
     '',
     'Each holds in every state and at every step (`always`). Its partner (`sometimes`, at the end) says that the race in which',
     'it can be broken was reached. An axiom that is broken makes the policy nonconformant, a flag is counted.',
-    '`properties/spec/invariants.ts` is the specification, `properties/spec/severity.ts` says what is an axiom where.',
+    '`properties/spec/` is the specification: one file a family, one row an invariant.',
     '',
   ];
   const sometimes = SOMETIMES.map(({ name, says }) => `* \`${name}\`: ${says}`);

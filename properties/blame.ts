@@ -34,10 +34,7 @@ export interface OfBase {
   readonly unknown: readonly number[];
 }
 
-/* Outcomes that need an IOPTE, what it has filled, or DMA through it. */
-const OF_IOMMU = /^(IOPTE|IOTLB|.*device TLB.*|stale entry|never invalidated|iommu_map|DMA|DMA in flight)$/;
-
-export const needsIommu = ({ breach }: Key): boolean => OF_IOMMU.test(breach.outcome);
+export const needsIommu = ({ breach }: Key): boolean => breach.needsIommu === true;
 
 /** Without a consumer nobody maps, and devices have no calls; but a dma-buf may be mapped. */
 export const hasIommu = ({ table }: Model): boolean =>

@@ -9,15 +9,15 @@ import type { Blame, InvariantResult, Result, Verdict } from '../models/results.
 import { none } from '../policies/none.ts';
 import type { BaseFindings } from './blame.ts';
 import { runCorpus } from './corpus/corpus.ts';
-import { INVARIANTS, SOMETIMES } from './spec/invariants.ts';
+import { INVARIANTS, SOMETIMES } from './spec/index.ts';
 import { HALVED_CALLS } from './halves.ts';
-import { KEYS, type Key } from './spec/keys.ts';
-import { gravity, judgementOf } from './spec/severity.ts';
+import { KEYS, type Key, gravityOf } from './spec/keys.ts';
+import { judgementOf } from './spec/index.ts';
 import type { Sampling } from './sampling/sample.ts';
 import { runEachCallAlone } from './each-call-alone.ts';
 import type { Finding } from './finding.ts';
 import { type Model, makeModel } from './system.ts';
-import { expectedPartners } from './spec/vacuity.ts';
+import { expectedPartners } from './spec/index.ts';
 import {
   type CheckOptions,
   type Searched,
@@ -74,11 +74,9 @@ function verdictOf(model: Model, searched: Searched, runs: number, broken: boole
   };
 }
 
-const rankOf = ({ invariant, breach }: Key): number => gravity(invariant.name, breach.outcome);
-
 /** Keys that are hit here, the gravest invariant first. */
 function brokenKeys(model: Model, hits: Float64Array): Key[] {
-  return model.keys.filter((key) => hits[key.property] > 0).sort((a, b) => rankOf(a) - rankOf(b));
+  return model.keys.filter((key) => hits[key.property] > 0).sort((a, b) => gravityOf(a) - gravityOf(b));
 }
 
 export function check(config: Config, policy: Policy, base: BaseFindings, options: CheckOptions): Result {

@@ -28,7 +28,7 @@ import { type Config, assumptions, boundsOf } from '../models/bounds.ts';
 import { EVENT } from '../models/events.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
-import { SOMETIMES } from './spec/invariants.ts';
+import { SOMETIMES } from './spec/index.ts';
 import type { Key } from './spec/keys.ts';
 import { vmmRemap } from '../policies/vmm-remap.ts';
 import { invalidateCallback } from '../policies/invalidate-callback.ts';

@@ -17,7 +17,7 @@ import { rowOf } from '../models/steps/index.ts';
 import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
 import { KEYS, type Key, PROPERTIES, makeJudge } from './spec/keys.ts';
 import type { Questions } from './spec/questions.ts';
-import { judgementOf } from './spec/severity.ts';
+import { judgementOf } from './spec/index.ts';
 
 /** A model of one policy on one base and platform, before anybody has said who may start what. */
 export interface Model {
@@ -154,7 +154,6 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     notified: policy.invalidate_start !== undefined || policy.invalidate_end !== undefined,
     streams: streamsOf(config),
     lockCycle: () => lockOrder().cycle,
-    placeAt: [],
   };
   const judged = (options.only ?? KEYS).filter(
     (key) => judgementOf(key.invariant.name, config) !== 'not judged',
@@ -223,9 +222,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
               initial: (fresh: () => Int32Array) =>
                 domain.initial(fresh).filter((_, k) => wanted(initial, k)),
             };
-      const system = makeSystem(chosen, environment, { placeBits, tries });
-      (questions as { placeAt: readonly number[] }).placeAt = system.placeAt;
-      return system;
+      return makeSystem(chosen, environment, { placeBits, tries });
     },
   };
 }

@@ -41,19 +41,19 @@ export function subject(result: Result): string {
 export const isGuilt = (v: Violation): boolean => v.severity === 'axiom' && v.blame === 'policy';
 export const isBaseFinding = (v: Violation): boolean => v.severity === 'axiom' && v.blame === 'base';
 
-const GRAVITY: readonly RegExp[] = [
-  /host fatal/i,
-  /host corruption/i,
-  /leak/i,
-  /integrity/i,
-  /lost/i,
-  /fault/i,
+/* of what an access comes to */
+const GRAVITY: readonly string[] = [
+  'host fatal',
+  'host corruption',
+  'confidential leak',
+  'integrity violation',
+  'DMA lost silently',
+  'contained fault',
 ];
 
 /** 0 is the worst. */
-function gravity(v: Violation): number {
-  const words = `${v.consequence?.outcome ?? ''} ${v.outcome}`;
-  const rank = GRAVITY.findIndex((pattern) => pattern.test(words));
+function gravity({ consequence }: Violation): number {
+  const rank = GRAVITY.indexOf(consequence?.outcome ?? '');
   return rank < 0 ? GRAVITY.length : rank;
 }
 

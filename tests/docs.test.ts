@@ -11,7 +11,7 @@ import { STATUS } from '../cli/status.ts';
 import { type RawOptions, configOf, failOf, formatOf, parseOnly, platformsOf, vmmsOf } from '../cli/usage.ts';
 import { BROKEN } from '../policies/broken/index.ts';
 import { POLICIES } from '../policies/index.ts';
-import { INVARIANTS, SOMETIMES } from '../properties/spec/invariants.ts';
+import { INVARIANTS, SOMETIMES } from '../properties/spec/index.ts';
 import {
   GUIDE,
   LISTS,

@@ -44,7 +44,7 @@ const RULES: readonly (readonly [string, Rule, readonly (readonly [string, strin
       ['policies/broken/x.ts', "import { a } from '../none.ts'; export * from '../../engine/walk.ts';", 1],
       [
         'models/x.ts',
-        "import { a } from '../properties/spec/invariants.ts'; import { match } from 'ts-pattern';",
+        "import { a } from '../properties/spec/index.ts'; import { match } from 'ts-pattern';",
         1,
       ],
       ['models/steps/x.ts', "import { match } from 'ts-pattern';", 1],

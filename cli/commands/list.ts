@@ -14,7 +14,7 @@ import {
 } from '../../models/bounds.ts';
 import { callTable } from '../../models/calls.ts';
 import { POLICIES } from '../../policies/index.ts';
-import { INVARIANTS, SOMETIMES } from '../../properties/spec/invariants.ts';
+import { INVARIANTS, SOMETIMES } from '../../properties/spec/index.ts';
 import { hang } from '../../reports/layout.ts';
 import { plantedFaults } from '../policies.ts';
 import { print } from '../session.ts';

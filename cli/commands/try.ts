@@ -2,7 +2,8 @@
 
 import { initialStates } from '../../models/boot.ts';
 import { VMMS } from '../../models/bounds.ts';
-import { replayOf, traceOf } from '../../properties/explain/explain.ts';
+import { replay } from '../../engine/replay.ts';
+import { traceOf } from '../../properties/explain/explain.ts';
 import { makeModel } from '../../properties/system.ts';
 import { ScenarioError, tryScenario } from '../../properties/litmus/try.ts';
 import { tryJson } from '../../reports/json.ts';
@@ -37,7 +38,7 @@ export async function tryCommand(
       return tryScenario(makeModel(config, named.policy, guardOf(named.bundled)), scenario, {
         initial,
         stop: session.stop,
-        traceOf: (model, system, path) => traceOf(model, system, replayOf(model, { system, path }).steps),
+        traceOf: (model, system, path) => traceOf(model, system, replay(system, path).steps),
       });
     } catch (error) {
       if (error instanceof ScenarioError) throw new UsageError(error.message);

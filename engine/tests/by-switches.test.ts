@@ -157,8 +157,8 @@ describe('certificates', () => {
   /* Property 1: page 0 is mapped private. */
   const free = (calls: number, placeBits: number) => {
     const { domain, environment } = coreSystem({ pages: 2, converts: 1, maps: 1, accesses: 1 }, 'F1');
-    const judge: Domain['judge'] = (m, hits) => {
-      domain.judge(m, hits);
+    const judge: Domain['judge'] = (m, hits, placeAt) => {
+      domain.judge(m, hits, placeAt);
       if (m[2] === 0) hits.push(1);
     };
     return makeSystem(

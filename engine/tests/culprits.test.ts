@@ -52,7 +52,7 @@ function knownOf(toy: Toy, calls: number, ready: boolean): KnownCulprits {
   const known = out.culprits();
   /* of what is hit before any call it says nothing */
   const at0: number[] = [];
-  for (const m of system.initial) system.domain.judge(m, at0);
+  for (const m of system.initial) system.domain.judge(m, at0, system.placeAt);
   for (const property of PROPERTIES)
     expect(known.has(property)).toBe(out.hits[property] > 0 && !at0.includes(property));
   return { callsMin: 1, ready, of: (property) => known.get(property) ?? null };

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../api/index.ts';
 import { explore } from '../../engine/explore.ts';
-import { withPlaceBits } from '../../engine/system.ts';
+import { type Domain, withPlaceBits } from '../../engine/system.ts';
 import { type Cast, type Config, assumptions, boundsOf } from '../bounds.ts';
 import { EVENT, type EventName } from '../events.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
@@ -133,8 +133,8 @@ test('what is written down agrees: attachments, areas, trackers', () => {
   const model = modelOf(none);
   const { at, threads } = model.machine;
   const wrong = new Set<string>();
-  const judge = (m: Int32Array): void => {
-    const idle = model.questions.placeAt.every((slot) => m[slot] === 0);
+  const judge: Domain['judge'] = (m, _hits, placeAt) => {
+    const idle = placeAt.every((slot) => m[slot] === 0);
     if (m[at.dmabuf_pages] !== DMABUF.none && m[at.area] === AREA.none)
       wrong.add('iopt_pages without an area');
     if (m[at.dmabuf_tracked] === 1 && m[at.dmabuf_pages] === DMABUF.none)

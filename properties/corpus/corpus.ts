@@ -102,7 +102,7 @@ function play(
     if (!system.step(state, move)) return null;
     moves.push(move);
     found.push(...domain.events);
-    domain.judge(state, found);
+    domain.judge(state, found, placeAt);
     if (found.includes(key.property)) return { initial, moves };
     found.length = 0;
   }

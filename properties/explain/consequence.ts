@@ -12,9 +12,9 @@ import {
 } from '../../engine/system.ts';
 import type { Call } from '../../models/calls.ts';
 import { diffStates } from '../../models/describe-state.ts';
-import { EVENT, type EventName } from '../../models/events.ts';
+import { ACCESS_WORDS, EVENT, type EventName } from '../../models/events.ts';
 import type { Consequence } from '../../models/results.ts';
-import { columnOf, outcomeOf, replayOf } from './explain.ts';
+import { columnOf, outcomeOf } from './explain.ts';
 import { pagesIn } from './explain-state.ts';
 import { witnessOf } from '../spec/keys.ts';
 import type { Finding } from '../finding.ts';
@@ -137,7 +137,7 @@ function searchAll(search: Search): Found | null {
 
 /** Pages that the witness, or else the whole path, is about. */
 function pagesOf(model: Model, finding: Finding, made: Replay): number[] {
-  const witness = witnessOf(model.questions, finding.key, made.last);
+  const witness = witnessOf(model.questions, finding.key, made.last, finding.system.placeAt);
   const changed = diffStates(model.machine, made.initial, made.last).map(({ field }) => field);
   const numbers = (texts: readonly string[]): number[] =>
     texts.flatMap((text) =>
@@ -189,14 +189,13 @@ function noteOf(search: Search, { system, complete }: Found, made: Replay): stri
   return parts.join('; ');
 }
 
+/* memory of the host or of another owner was reached */
+const HOSTS: readonly string[] = ['host corruption', 'corruption', 'confidential leak'];
+
 /** On SNP: the page that the last access reached, where the RMP has no guest entry for it. */
 function unassignedPage({ machine, config }: Model, made: Replay): number | null {
   const last = made.steps.at(-1);
-  if (
-    config.platform !== 'sev-snp' ||
-    last === undefined ||
-    !/corruption|leak/.test(outcomeOf(last.properties))
-  )
+  if (config.platform !== 'sev-snp' || last === undefined || !HOSTS.includes(outcomeOf(last.properties)))
     return null;
   const device = last.actor - machine.threads.findIndex(({ kind }) => kind === 'device');
   if (machine.threads[last.actor]?.kind !== 'device') return null;
@@ -207,8 +206,8 @@ function unassignedPage({ machine, config }: Model, made: Replay): number | null
 /** Null where the breach is an access itself, and where no access comes to anything. */
 export function consequenceOf(model: Model, finding: Finding): Consequence | null {
   const { breach } = finding.key;
-  if ('event' in breach && breach.event.startsWith('access.')) return null;
-  const made = replayOf(model, finding);
+  if ('event' in breach && ACCESS_WORDS[breach.event] !== undefined) return null;
+  const made = replay(finding.system, finding.path);
   if (model.domain.isTerminal?.(made.last) === true) return null;
   const base = { model, finding, made, pages: pagesOf(model, finding, made) };
   for (const frozen of [true, false]) {

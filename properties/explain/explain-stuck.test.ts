@@ -6,7 +6,7 @@ import type { PlatformName } from '../../models/bounds.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
 import { invalidateCallback } from '../../policies/invalidate-callback.ts';
 import { explain } from './explain.ts';
-import { gravity } from '../spec/severity.ts';
+import { gravityOf, keyOf } from '../spec/keys.ts';
 import { makeModel } from '../system.ts';
 import { configOf, find } from './tests/finding.ts';
 
@@ -67,6 +67,10 @@ test('a lock kept at return is named, with where it was taken', () => {
 });
 
 test('a lock that is kept goes before what comes of it, and closes no cycle of the order', () => {
+  const gravity = (invariant: string, outcome: string): number => {
+    const key = keyOf(invariant, outcome);
+    return key === undefined ? Number.NaN : gravityOf(key);
+  };
   const kept = gravity('nothing-left-at-release', 'lock');
   expect(kept).toBeLessThan(gravity('every-call-returns', 'stuck'));
   expect(kept).toBeLessThan(gravity('lock-order-acyclic', 'inversion'));

@@ -8,7 +8,7 @@ import { STEP_NAMES } from '../../models/steps/index.ts';
 import { OWNER } from '../../models/machine.ts';
 import type { TraceStep } from '../../models/results.ts';
 import { consequenceOf } from './consequence.ts';
-import { explain, replayOf } from './explain.ts';
+import { explain } from './explain.ts';
 import { names, stateLines } from './explain-state.ts';
 import { whyOf } from './why.ts';
 import { STEPS } from './tests/steps.ts';
@@ -200,14 +200,6 @@ describe('the hole that vmm-remap leaves on sev-snp', () => {
       `clearing IOPTE[iova 0] and completing its sync between ${number('iommu_map')} and ${trace.at(-1)?.n}`,
     );
     expect(why).toContain(`leaving out ${number('folio_put')}, folio_put() pfn 0`);
-  });
-
-  test('asks of its own system again when all is said', () => {
-    const before = snp.questions.placeAt;
-    whyOf(snp, finding);
-    consequenceOf(snp, finding);
-    expect(snp.questions.placeAt).toBe(before);
-    expect(replayOf(snp, finding).steps.at(-1)?.properties).toContain(finding.key.property);
   });
 });
 

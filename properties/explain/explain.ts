@@ -2,12 +2,12 @@
 // and what has changed since.
 
 import type { Place } from '../../engine/calls.ts';
-import { type Replay, type ReplayedStep, replay } from '../../engine/replay.ts';
+import { type ReplayedStep, replay } from '../../engine/replay.ts';
 import type { System } from '../../engine/system.ts';
 import { boot, initialStates } from '../../models/boot.ts';
 import { describeState, diffStates, locksHeld } from '../../models/describe-state.ts';
 import { type StepText, describeAgent, describeStep } from '../../models/describe.ts';
-import { EVENT, EVENTS } from '../../models/events.ts';
+import { ACCESS_WORDS, EVENT, EVENTS } from '../../models/events.ts';
 import type { TraceStep } from '../../models/results.ts';
 import { stateLines } from './explain-state.ts';
 import { keptOf, stuckOf } from './explain-stuck.ts';
@@ -30,21 +30,6 @@ export interface Explanation {
   /** What the state alone tells of the reason. */
   readonly why: readonly string[];
 }
-
-/** The questions of a model know the slots of one system at a time: ask of this one, then of the one before again. */
-export function onSystem<T>(model: Model, system: System, run: () => T): T {
-  const { questions } = model;
-  const before = questions.placeAt;
-  questions.placeAt = system.placeAt;
-  try {
-    return run();
-  } finally {
-    questions.placeAt = before;
-  }
-}
-
-export const replayOf = (model: Model, { system, path }: Pick<Finding, 'system' | 'path'>): Replay =>
-  onSystem(model, system, () => replay(system, path));
 
 /** 0 or an errno. */
 function resultText(result: unknown): string {
@@ -75,23 +60,11 @@ function framesKept(before: readonly Frame[], now: readonly Frame[]): number {
 
 /** Outcome of an access that the step made, in words; empty where it made none, or all went well. */
 export function outcomeOf(properties: readonly number[]): string {
-  const found = properties
-    .map((property) => EVENTS[property])
-    .find((name) => name !== undefined && name.startsWith('access.') && name !== 'access.ok');
-  if (found === undefined) return '';
-  const words = found
-    .slice('access.'.length)
-    .replace(/^cpu-/, '')
-    .replace(/-clean$/, '')
-    .replace(/-/g, ' ');
-  return (
-    {
-      leak: 'confidential leak',
-      integrity: 'integrity violation',
-      'dma lost': 'DMA lost silently',
-      ciphertext: 'ciphertext read',
-    }[words] ?? words
-  );
+  for (const property of properties) {
+    const words = ACCESS_WORDS[EVENTS[property] ?? 'stuck'];
+    if (words !== undefined) return words;
+  }
+  return '';
 }
 
 function textOf(model: Model, system: System, step: ReplayedStep): StepText {
@@ -180,21 +153,19 @@ function initiallyOf(model: Model, state: Int32Array): string {
 
 export function explain(model: Model, finding: Finding): Explanation {
   const { system, key } = finding;
-  return onSystem(model, system, () => {
-    const { initial, steps, last } = replay(system, finding.path);
-    const trace = traceOf(model, system, steps);
-    const witness = witnessOf(model.questions, key, last);
-    const about = 'event' in key.breach ? describeLast(trace) : witness;
-    const stuck = key.property === EVENT.stuck ? stuckOf(model, system, last, trace) : null;
-    const locks = key.name === LOCK_KEPT ? keptOf(trace, steps) : stuck;
-    return {
-      trace,
-      initially: initiallyOf(model, initial),
-      witness: stuck === null ? witness : `${witness}: ${stuck.witness}`,
-      state: [...(locks?.state ?? []), ...stateLines(about, trace)],
-      why: locks?.why ?? [],
-    };
-  });
+  const { initial, steps, last } = replay(system, finding.path);
+  const trace = traceOf(model, system, steps);
+  const witness = witnessOf(model.questions, key, last, system.placeAt);
+  const about = 'event' in key.breach ? describeLast(trace) : witness;
+  const stuck = key.property === EVENT.stuck ? stuckOf(model, system, last, trace) : null;
+  const locks = key.name === LOCK_KEPT ? keptOf(trace, steps) : stuck;
+  return {
+    trace,
+    initially: initiallyOf(model, initial),
+    witness: stuck === null ? witness : `${witness}: ${stuck.witness}`,
+    state: [...(locks?.state ?? []), ...stateLines(about, trace)],
+    why: locks?.why ?? [],
+  };
 }
 
 /** What the guilty step is about, where the witness has no names. */

@@ -13,7 +13,7 @@ import type { Blame, Violation } from '../../models/results.ts';
 import { consequenceOf } from './consequence.ts';
 import { toCorpus } from '../corpus/corpus.ts';
 import { explain } from './explain.ts';
-import { judgementOf } from '../spec/severity.ts';
+import { judgementOf } from '../spec/index.ts';
 import type { Finding } from '../finding.ts';
 import { type Model, makeModel } from '../system.ts';
 import { encodeFinding } from '../token/token.ts';
@@ -29,16 +29,16 @@ const WHY_MAX = 3;
 function hitsAgain(system: System, { key, path, system: foundIn }: Finding): boolean {
   /* moves are numbers of offers: those of any other environment mean something else here */
   if (foundIn.environment.kind !== 'free') return false;
-  const { domain } = system;
+  const { domain, placeAt } = system;
   const m = system.initial[path.initial]?.slice();
   if (m === undefined) return false;
   const found: number[] = [];
-  domain.judge(m, found);
+  domain.judge(m, found, placeAt);
   for (const move of path.moves) {
     if (found.includes(key.property)) return true;
     if (domain.isTerminal?.(m) === true || !system.step(m, move)) return false;
     found.push(...domain.events);
-    domain.judge(m, found);
+    domain.judge(m, found, placeAt);
   }
   return found.includes(key.property);
 }

@@ -46,7 +46,7 @@ export function makeBench(model: Model, finding: Finding, made: Replay): Bench {
   const system = makeSystem(withGaps, environment, { tries: model.tries });
   const hit = (state: Int32Array): boolean => {
     const found = [...domain.events];
-    domain.judge(state, found);
+    domain.judge(state, found, system.placeAt);
     return found.includes(finding.key.property);
   };
   const idle = (state: Int32Array): boolean => system.placeAt.every((slot) => state[slot] === 0);

@@ -1,9 +1,10 @@
 // Why it is broken: which single step, added, moved or left out, restores the invariant on otherwise the same
 // schedule.
 
+import { replay } from '../../engine/replay.ts';
 import type { Move } from '../../engine/system.ts';
 import type { TraceStep } from '../../models/results.ts';
-import { onSystem, replayOf, traceOf } from './explain.ts';
+import { traceOf } from './explain.ts';
 import { names, pagesIn } from './explain-state.ts';
 import { witnessOf } from '../spec/keys.ts';
 import type { Finding } from '../finding.ts';
@@ -143,14 +144,12 @@ function omission(inquiry: Inquiry): string[] {
 /** At most three sentences; none where nothing single helps. */
 export function whyOf(model: Model, finding: Finding): string[] {
   const { system, path, key } = finding;
-  const made = replayOf(model, finding);
-  return onSystem(model, system, () => {
-    const inquiry: Inquiry = {
-      ...makeBench(model, finding, made),
-      trace: traceOf(model, system, made.steps),
-      moves: path.moves,
-      witness: witnessOf(model.questions, key, made.last),
-    };
-    return [...addition(inquiry), ...relocation(inquiry), ...omission(inquiry)];
-  });
+  const made = replay(system, path);
+  const inquiry: Inquiry = {
+    ...makeBench(model, finding, made),
+    trace: traceOf(model, system, made.steps),
+    moves: path.moves,
+    witness: witnessOf(model.questions, key, made.last, system.placeAt),
+  };
+  return [...addition(inquiry), ...relocation(inquiry), ...omission(inquiry)];
 }

@@ -6,11 +6,11 @@ import { withPlaceBits } from '../../engine/system.ts';
 import { BASES, type Config, PLATFORMS, VMMS, assumptions, boundsOf } from '../../models/bounds.ts';
 import { EVENT } from '../../models/events.ts';
 import { none } from '../../policies/none.ts';
-import { SOMETIMES } from '../spec/invariants.ts';
+import { SOMETIMES } from '../spec/index.ts';
 import type { Key } from '../spec/keys.ts';
-import { judgementOf } from '../spec/severity.ts';
+import { judgementOf } from '../spec/index.ts';
 import { freeEnvironment, makeModel } from '../system.ts';
-import { expectedPartners } from '../spec/vacuity.ts';
+import { expectedPartners } from '../spec/index.ts';
 
 export interface Survey {
   readonly policy: string;

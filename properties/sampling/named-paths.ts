@@ -3,7 +3,6 @@
 import type { Path } from '../../engine/explore.ts';
 import { type CallOffer, type Environment, type Move, type System, makeSystem } from '../../engine/system.ts';
 import { type Key, makeJudge } from '../spec/keys.ts';
-import type { Questions } from '../spec/questions.ts';
 import type { Model } from '../system.ts';
 
 export interface NamedMove {
@@ -80,25 +79,17 @@ export function isPath(system: System, { initial, moves }: Path): boolean {
   return state !== undefined && moves.every((move) => system.step(state, move));
 }
 
-/**
- * A system of its own for these keys: it has questions of its own, since what a model is asked depends on
- * where the
- * places of the system that was made last are.
- */
-export function systemFor(
+/** A system that judges these keys alone. */
+export const systemFor = (
   model: Model,
   environment: Environment,
   keys: readonly Key[],
   placeBits: number,
-): System {
-  const questions: Questions = { ...model.questions, placeAt: [] };
-  const system = makeSystem({ ...model.domain, judge: makeJudge(questions, keys) }, environment, {
+): System =>
+  makeSystem({ ...model.domain, judge: makeJudge(model.questions, keys) }, environment, {
     placeBits,
     tries: model.tries,
   });
-  questions.placeAt = system.placeAt;
-  return system;
-}
 
 /** The same call with smaller arguments, the smallest first. */
 export function shorterCalls(model: Model): (offer: CallOffer) => CallOffer[] {

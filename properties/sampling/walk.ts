@@ -32,7 +32,7 @@ export interface Runner {
 export interface RunnerOptions {
   readonly callsMax: number;
   readonly stepsMax: number;
-  readonly judge: (state: State, found: number[]) => void;
+  readonly judge: (state: State, found: number[], placeAt: readonly number[]) => void;
   /** States and steps at which each property was hit. */
   readonly hits: Float64Array;
   /** 1 for a property whose hit is to be told; 0 once told. */
@@ -129,7 +129,7 @@ export function runnerOf(system: System, stepper: Stepper, options: RunnerOption
   };
   const look = (): void => {
     for (let k = 0; k < events.length; k++) hit(events[k]);
-    judge(state, found);
+    judge(state, found, placeAt);
     if (found.length === 0) return;
     for (let k = 0; k < found.length; k++) hit(found[k]);
     found.length = 0;

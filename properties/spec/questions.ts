@@ -14,8 +14,6 @@ export interface Questions {
   readonly streams: readonly { readonly trusted: boolean; readonly private: boolean }[];
   /** The lock classes of a cycle, each with who takes it inside the one before. */
   readonly lockCycle: () => readonly string[];
-  /** Slots of the threads' places; known once the system is made. */
-  placeAt: readonly number[];
 }
 
 /** Pages of the pool that guest_memfd allocates from: the first ones. */
@@ -36,10 +34,11 @@ export function inEachThread(q: Questions, asks: (thread: number) => boolean): n
   return -1;
 }
 
-export const isIdle = (q: Questions, m: Int32Array, thread: number): boolean => m[q.placeAt[thread]] === 0;
+/** Slots of the threads' places: each system has its own. */
+export type PlaceAt = readonly number[];
+export const isIdle = (m: Int32Array, placeAt: PlaceAt, thread: number): boolean => m[placeAt[thread]] === 0;
 /** With nothing going on: no call is in flight. */
-export function allIdle(q: Questions, m: Int32Array): boolean {
-  const { placeAt } = q;
+export function allIdle(m: Int32Array, placeAt: PlaceAt): boolean {
   for (let thread = 0; thread < placeAt.length; thread++) if (m[placeAt[thread]] !== 0) return false;
   return true;
 }

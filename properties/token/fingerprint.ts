@@ -2,10 +2,10 @@
 
 import { LOCKS } from '../../api/index.ts';
 import { type Calls, makeCalls } from '../../engine/calls.ts';
-import { ASSUMPTIONS, hasCast } from '../../models/bounds.ts';
+import { ASSUMPTIONS, type Cast, hasCast } from '../../models/bounds.ts';
 import { STEP_NAMES, STEPS } from '../../models/steps/index.ts';
-import { hasAccess, hasDmabuf } from '../../models/machine.ts';
-import { PROPERTIES } from '../spec/keys.ts';
+import { SOMETIMES } from '../spec/index.ts';
+import { KEYS, PROPERTIES } from '../spec/keys.ts';
 import type { Model } from '../system.ts';
 
 /** Raise it when a step comes to mean something else while fields, steps and properties keep their names. */
@@ -72,34 +72,30 @@ export function policyFingerprint(model: Model): number {
   return print;
 }
 
-/* Locks and properties that are there with cast access only: without it no token is of them. */
-const OF_ACCESS = /^(ioas|staccess)_lock$/;
-const JUDGED_OF_ACCESS =
-  /^(private-page-copied$|access-(pinned|meets|copied|pages)|num-accesses-|no-cpu-access-)/;
-const isOfAccess = (name: string): boolean => OF_ACCESS.test(name) || JUDGED_OF_ACCESS.test(name);
-
-/* The same of cast dmabuf. */
-const OF_DMABUF = /^(memory_lock$|unmap-(found|returns)-|revoke-(finds|meets)-|no-access-after-)/;
+/** What came with a cast: the tokens of runs without that one do not hold its name. */
+const CAST_OF: ReadonlyMap<string, Cast | null> = new Map<string, Cast | null>([
+  ['ioas_lock', 'access'],
+  ['staccess_lock', 'access'],
+  ['memory_lock', 'dmabuf'],
+  ...STEP_NAMES.map((name) => [name, STEPS[name].cast] as const),
+  ...SOMETIMES.map(({ event, cast }) => [event, cast] as const),
+  ...KEYS.map(({ property, invariant }) => [PROPERTIES[property], invariant.cast] as const),
+]);
 
 /** Of the fields, the steps, the properties and the assumptions. 12 bits. */
 export function modelFingerprint(model: Model): number {
   const { machine, interpreter } = model;
   const there = (names: readonly string[]): readonly string[] =>
-    names.filter(
-      (name) =>
-        (hasAccess(machine.config) || !isOfAccess(name)) &&
-        (hasDmabuf(machine.config) || !OF_DMABUF.test(name)),
-    );
-  const stepNames = STEP_NAMES.filter((name) => {
-    const { cast } = STEPS[name];
-    return cast === null || hasCast(machine.config, cast);
-  });
+    names.filter((name) => {
+      const cast = CAST_OF.get(name) ?? null;
+      return cast === null || hasCast(machine.config, cast);
+    });
   const parts = [
     MODEL_VERSION,
     machine.fields.map(({ name, bits, count }) => [name, bits, count]),
     interpreter.agents.map(({ name }) => name),
     there(LOCKS),
-    stepNames,
+    there(STEP_NAMES),
     there(PROPERTIES),
     ASSUMPTIONS.map(({ name }) => name),
   ];

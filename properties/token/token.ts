@@ -15,7 +15,7 @@ import {
 } from '../../engine/system.ts';
 import type { Config } from '../../models/bounds.ts';
 import type { Blame } from '../../models/results.ts';
-import { initialNumber, onSystem } from '../explain/explain.ts';
+import { initialNumber } from '../explain/explain.ts';
 import { KEYS, type Key } from '../spec/keys.ts';
 import type { Finding } from '../finding.ts';
 import { type Model, freeEnvironment, makeModel, offersOf } from '../system.ts';
@@ -103,19 +103,9 @@ function translated(
   });
 }
 
-/**
- * Run in a system where each thread has its list of calls and nothing else; the one before is asked again
- * after that.
- */
-function inScenario<T>(model: Model, offers: CallOffer[][], initial: number, run: (system: System) => T): T {
-  const { questions } = model;
-  const before = questions.placeAt;
-  try {
-    return withPlaceBits((bits) => model.system({ kind: 'scenario', offers }, bits, initial), run);
-  } finally {
-    questions.placeAt = before;
-  }
-}
+/** Run in a system where each thread has its list of calls and nothing else. */
+const inScenario = <T>(model: Model, offers: CallOffer[][], initial: number, run: (system: System) => T): T =>
+  withPlaceBits((bits) => model.system({ kind: 'scenario', offers }, bits, initial), run);
 
 function scheduleDigits(choices: readonly Choice[]): Digit[] {
   return [
@@ -261,12 +251,12 @@ export function findingOf(
   if (model === null || environment === null || path === null || key === null) return null;
   const system = model.system(environment, placeBits);
   const actors = path.moves.map(system.actorOf);
-  return onSystem(model, system, () => ({
+  return {
     key,
     system,
     path,
     calls: path.moves.filter((move) => system.offerOf(move) >= 0).length,
     switches: actors.filter((actor, k) => k > 0 && actor !== actors[k - 1]).length,
     steps: path.moves.length,
-  }));
+  };
 }
