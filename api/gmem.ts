@@ -16,6 +16,11 @@ import {
 } from './steps.ts';
 import type { Index, Pfn } from './units.ts';
 
+/** Where the platform has it: the page state that a page needs before the guest may use it. */
+const kvm_arch_gmem_prepare: {
+  readonly [K in Arch['platform']]: ((index: Index, pfn: Pfn) => Steps<void>) | null;
+} = { bare: null, 'sev-snp': rmp_make_private, tdx: null };
+
 /*
  * MODEL: that slot->gmem.file is still this file (-EFAULT) and that the binding leads to the slot (-EIO) is not looked
  * at. Under SRCU or slots_lock, with a reference to the file, neither can fail: release needs the last reference, an
@@ -35,11 +40,9 @@ function* __kvm_gmem_get_pfn(index: Index, arch: Arch): Steps<Pfn | Errno> {
     return '-EHWPOISON';
   }
   yield* clear_highpage(pfn);
-  if (arch.platform === 'sev-snp') {
-    /* linux-7.2 prepares whatever the attribute says: its gmem pages are never shared */
-    const prepare = arch.in_place ? yield* gmem_is_private(index) : true;
-    if (prepare) yield* rmp_make_private(index, pfn);
-  }
+  const prepare = kvm_arch_gmem_prepare[arch.platform];
+  /* linux-7.2 prepares whatever the attribute says: its gmem pages are never shared */
+  if (prepare !== null && (!arch.in_place || (yield* gmem_is_private(index)))) yield* prepare(index, pfn);
   yield* folio_unlock(pfn);
   return pfn;
 }

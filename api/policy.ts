@@ -16,7 +16,7 @@ export interface Memslot {
 
 /** Facts of the platform that an IOMMU driver knows at build time. */
 export interface Arch {
-  readonly platform: 'bare' | 'sev-snp' | 'arm-cca' | 'tdx';
+  readonly platform: 'bare' | 'sev-snp' | 'tdx';
   readonly base: BaseName;
   /**
    * Shared and private are two states of one page (rfc-v2, v8); in linux-7.2 shared memory is the VMM's own.

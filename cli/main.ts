@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { PolicyError } from '../engine/errors.ts';
+import { PLATFORMS } from '../models/bounds.ts';
 import { checkCommand } from './commands/check.ts';
 import { faultsCommand } from './commands/faults.ts';
 import { listCommand } from './commands/list.ts';
@@ -23,7 +24,7 @@ the end; faults exits 1 when a planted fault survives.`;
 
 const MODEL_OPTIONS = [
   ['--base <name>', 'linux-7.2, rfc-v2 or v8; default: the one that the policy names'],
-  ['--platform <names>', 'bare, sev-snp, tdx; several with commas; default: all'],
+  ['--platform <names>', `${PLATFORMS.join(', ')}; several with commas; default: all`],
   ['--vmm <names>', 'adversarial, cooperative; default: both'],
   ['--device <T0|T1>', 'untrusted or trusted device streams only; default: both'],
   ['--ats', 'untrusted devices cache translations themselves (device TLB)'],

@@ -2,12 +2,13 @@
 
 import type { BaseName } from '../api/index.ts';
 import { type Cast, castText } from './casts.ts';
+import { PLATFORMS, type PlatformName, ROWS, platformOf } from './platforms/index.ts';
+import type { Assumption, Named } from './platforms/row.ts';
 import type { Bounds, Vmm } from './results.ts';
 
 export { CASTS, type Cast, hasCast } from './casts.ts';
 
-export const PLATFORMS = ['bare', 'sev-snp', 'tdx'] as const;
-export type PlatformName = (typeof PLATFORMS)[number];
+export { PLATFORMS, type PlatformName } from './platforms/index.ts';
 
 export const BASES = ['linux-7.2', 'rfc-v2', 'v8'] as const satisfies readonly BaseName[];
 export type Base = (typeof BASES)[number];
@@ -52,92 +53,54 @@ export function boundsOf(name: BoundName): Bounds {
   };
 }
 
-export interface Assumption {
-  readonly name: string;
-  readonly default: boolean;
-  readonly platform: PlatformName | 'all';
-  /** What is assumed, in one sentence, and by whom. */
-  readonly says: string;
-  /** It matters only in runs in which one of these steps may fail. */
-  readonly fail?: readonly string[];
-}
-
-export const ASSUMPTIONS = [
-  {
-    name: 'snp.rmpupdate-flushes-iotlb',
-    default: true,
-    platform: 'sev-snp',
-    says:
-      'RMPUPDATE and PSMASH drop IOTLB entries of the page, and what was translated through them is checked again ' +
-      '(of RMPUPDATE: A. Kardashevskiy, 24 Jun 2025; of PSMASH nothing was found; no manual read).',
-  },
-  {
-    name: 'snp.io-read-of-private-faults',
-    default: true,
-    platform: 'sev-snp',
-    says: 'An untrusted device that reads a private page gets a fault; otherwise it reads ciphertext.',
-  },
-  {
-    name: 'snp.2m-iopte-over-4k-shared-rmp-is-ok',
-    default: true,
-    platform: 'sev-snp',
-    says: 'A 2M IOPTE over 4K RMP entries that are all shared passes the check.',
-  },
-  {
-    name: 'snp.dma-to-unvalidated-faults',
-    default: true,
-    platform: 'sev-snp',
-    says: 'A trusted device that touches an assigned page before PVALIDATE gets a fault.',
-  },
-  {
-    name: 'snp.translated-requests-are-checked',
-    default: true,
-    platform: 'sev-snp',
-    says: 'A translated request of a device with ATS is checked against the RMP as any other (no manual read).',
-  },
-  {
-    name: 'tdx.shared-read-of-private-is-fatal',
-    default: true,
-    platform: 'tdx',
-    says: 'A read of TD memory with a shared KeyID is a machine check as a write is (Xu Yilun, 27 Feb 2026, does not distinguish).',
-  },
+/** Those of no platform by itself. */
+const COMMON_ASSUMPTIONS = [
   {
     name: 'iommu.sync-drains-dma',
     default: true,
-    platform: 'all',
     says: 'A completed IOTLB invalidation has waited for the DMA that was translated before it.',
+    otherwise: 'DMA that was translated before an invalidation lands after it',
   },
   {
     name: 'rfc-v2.snp-as-in-v8',
     default: true,
-    platform: 'sev-snp',
+    where: ({ gmem_invalidate }) => gmem_invalidate !== null,
     says:
       'A conversion to shared runs RMPUPDATE on present pages before it stores the attribute, as v8 does (the ' +
       'May 2025 RFC has no SNP part; that get_pfn assigns private indices only, as in v8, has no switch).',
+    otherwise: 'the RFC has no SNP part: page states change at other points',
   },
   {
     name: 'rfc-v2.undo-loop-ends',
     default: false,
-    platform: 'all',
     fail: ['split_folio', 'merge_folio'],
     says:
       'The loop of kvm_gmem_restructure_folios_in_range() that puts back what was split or merged before an error ' +
       'ends, as it is meant to; as it is written its index wraps where the range starts at index 0.',
+    otherwise: 'a split or merge that fails in the first huge page hangs the call',
   },
   {
     name: 'vmm.slot-hva-maps-gmem',
     default: true,
-    platform: 'all',
     says: 'userspace_addr of the slot is a mapping of the gmem file, so that its mmu notifier zaps shared SPTEs (RFC v2 says that this cannot be relied on).',
+    otherwise: 'no mmu notifier zaps shared SPTEs',
   },
   {
     name: 'v8.conversion-zaps-one-kind',
     default: false,
-    platform: 'tdx',
+    where: ({ mirror }) => mirror !== null,
     says:
       'A conversion zaps only the kind that it ends (as Suzuki K Poulose asks for, 5 Jul 2026, Re: [PATCH ' +
       'v8 13/46], and later code does); v8 as posted zaps every kind that its range holds.',
+    otherwise: 'a conversion leaves what its range holds of the other kind alone',
   },
+] as const satisfies readonly Assumption[];
+
+/** In this order their numbers are in tokens: those of the next platform come last. */
+export const ASSUMPTIONS = [
+  ...ROWS['sev-snp'].assumptions,
+  ...ROWS.tdx.assumptions,
+  ...COMMON_ASSUMPTIONS,
 ] as const satisfies readonly Assumption[];
 
 export type AssumptionName = (typeof ASSUMPTIONS)[number]['name'];
@@ -161,11 +124,13 @@ export function relevantAssumptions({
   ats,
   fail,
 }: Pick<Config, 'platform' | 'base' | 'ats' | 'fail'>): readonly Assumption[] {
+  const row = platformOf({ platform });
+  const common: readonly Assumption[] = COMMON_ASSUMPTIONS;
   return (ASSUMPTIONS as readonly Assumption[]).filter(
     (a) =>
-      (a.platform === 'all' || a.platform === platform) &&
+      (row.assumptions.includes(a) || (common.includes(a) && a.where?.(row) !== false)) &&
       isAbout(a.name, base) &&
-      (a.name !== 'snp.translated-requests-are-checked' || ats === true) &&
+      (a.ats === undefined || ats === true) &&
       (a.fail === undefined || (fail !== null && a.fail.includes(fail))),
   );
 }
@@ -180,15 +145,12 @@ export function shownAssumptions(config: Config): { readonly [name: string]: boo
   return Object.fromEntries([...flipped, ...granted]);
 }
 
-export interface Failure {
-  readonly name: string;
+export interface Failure extends Named {
   /** Where the step exists; everywhere where it is missing. */
   readonly base?: Base;
-  readonly platform?: PlatformName;
-  readonly says: string;
 }
 
-/** Steps that can be made to fail: any one call of one of them in a run (`--fail`). */
+/** Steps that can be made to fail: any one call of one of them in a run (`--fail`). Their order is in tokens. */
 export const FAILURES = [
   { name: 'kvm_gmem_get_folio', says: 'no memory for a folio, or for its place in the page cache' },
   { name: 'iommu_map', says: 'no memory for a page table of the IOMMU' },
@@ -198,19 +160,15 @@ export const FAILURES = [
   { name: 'mas_store_gfp', base: 'rfc-v2', says: 'no memory for a node of the shareability tree' },
   { name: 'split_folio', base: 'rfc-v2', says: 'the split itself, or __filemap_add_folio() of a 4K folio' },
   { name: 'merge_folio', base: 'rfc-v2', says: '__filemap_add_folio() of the merged folio' },
-  {
-    name: 'tdh_mem_page_remove',
-    platform: 'tdx',
-    says: 'TDH.MEM.PAGE.REMOVE: the VM is bugged (TDX_BUG_ON()), nobody else is told',
-  },
+  ...ROWS.tdx.failures,
   { name: 'mas_preallocate', base: 'v8', says: 'no memory for the nodes of the attribute tree' },
 ] as const satisfies readonly Failure[];
 export type Failable = (typeof FAILURES)[number]['name'];
 export const FAILABLE: readonly Failable[] = FAILURES.map(({ name }) => name);
 
 /** Taken for granted: a step fails in no run but those of `--fail`, and once at most. */
-export const TAKEN_FOR_GRANTED: readonly { readonly name: string; readonly says: string }[] = [
-  { name: 'tdx.trusted-iotlb-flushed-by-module', says: 'no switch' },
+export const TAKEN_FOR_GRANTED: readonly Named[] = [
+  ...PLATFORMS.flatMap((platform) => platformOf({ platform }).granted),
   ...FAILURES.map(({ name, says }) => ({ name: `${name}-never-fails`, says: `${says}; --fail ${name}` })),
   {
     name: 'one-failure-a-run',
@@ -219,15 +177,18 @@ export const TAKEN_FOR_GRANTED: readonly { readonly name: string; readonly says:
 ];
 
 /** Steps that can fail on this base and platform. */
-export const failuresOf = (base: Base, platform: PlatformName): Failable[] =>
-  (FAILURES as readonly (Failure & { readonly name: Failable })[])
-    .filter((f) => (f.base ?? base) === base && (f.platform ?? platform) === platform)
-    .map(({ name }) => name);
+export function failuresOf(base: Base, platform: PlatformName): Failable[] {
+  const isThere = (f: Failure): boolean => {
+    const owner = PLATFORMS.find((p) => platformOf({ platform: p }).failures.includes(f));
+    return (f.base ?? base) === base && (owner ?? platform) === platform;
+  };
+  return FAILURES.filter(isThere).map(({ name }) => name);
+}
 
 /** Which of them are, in runs of this configuration. */
 function grantedIn({ base, platform, fail }: Config): string[] {
   return [
-    ...(platform === 'tdx' ? ['tdx.trusted-iotlb-flushed-by-module'] : []),
+    ...platformOf({ platform }).granted.map(({ name }) => name),
     ...failuresOf(base, platform).flatMap((name) => (name === fail ? [] : [`${name}-never-fails`])),
     ...(fail === null ? [] : ['one-failure-a-run']),
   ];

@@ -41,7 +41,7 @@ import {
   inPlace,
   memslotsOf,
 } from './machine.ts';
-import { archOf, streamsOf } from './platforms/index.ts';
+import { archOf, streamsOf } from './platforms/arch.ts';
 import { makeExporter } from './vfio-dmabuf.ts';
 import { makeCooperative } from './vmm.ts';
 
@@ -151,10 +151,10 @@ export function callTable(config: Config, policy: Policy): CallTable {
       return makeSetMemoryAttributes(to, { arch, mayFail, judged: config.fail !== null });
     if (config.base === 'v8')
       return onFd(makeSetAttributes(to, { ...common, zapsOneKind: assumed['v8.conversion-zaps-one-kind'] }));
-    const snpAsInV8 = assumed['rfc-v2.snp-as-in-v8'];
+    const invalidates = assumed['rfc-v2.snp-as-in-v8'];
     const undoEnds = assumed['rfc-v2.undo-loop-ends'];
     return onFd(
-      makeConvertRange(to, { ...common, snpAsInV8, undoEnds, mayFail, judged: config.fail !== null }),
+      makeConvertRange(to, { ...common, invalidates, undoEnds, mayFail, judged: config.fail !== null }),
     );
   };
   const dmabuf: DmabufParts = { ...iommufd_dmabuf, ...policy.dmabuf };

@@ -1,6 +1,7 @@
 // Who else acts (`--cast`): by name, and where each is without effect.
 
 import type { Config } from './bounds.ts';
+import { platformOf } from './platforms/index.ts';
 
 /** Actors beyond the usual ones; their fields and calls exist only where they are asked for. */
 export const CASTS = ['host', 'slots', 'launch', 'vmsa', 'domains', 'access', 'dmabuf'] as const;
@@ -17,7 +18,7 @@ function castMissing({ base, platform, vmm, bounds, cast }: Config, name: Cast):
       if (vmm === 'cooperative') return 'a cooperative VMM has one slot';
       return bounds.pages > 1 ? null : 'one page is one slot';
     case 'launch':
-      return platform === 'bare' ? 'bare has no launch' : null;
+      return platformOf({ platform }).launch === null ? `${platform} has no launch` : null;
     case 'domains':
       return vmm === 'cooperative' ? 'a cooperative VMM attaches the domain first' : null;
     /* MODEL: no access where the domain comes and goes: it finds its pages in the domain, and pins none itself. */
@@ -28,7 +29,7 @@ function castMissing({ base, platform, vmm, bounds, cast }: Config, name: Cast):
       if (vmm === 'cooperative') return 'a cooperative VMM maps guest memory alone';
       return among('access') || among('slots') ? 'not with cast access or slots' : null;
     case 'vmsa':
-      return platform === 'sev-snp' ? null : `${platform} has no VMSA`;
+      return platformOf({ platform }).vmsa ? null : `${platform} has no VMSA`;
   }
 }
 export const hasCast = (config: Config, name: Cast): boolean =>

@@ -11,16 +11,8 @@ import {
   showMask,
   translations,
 } from './describe-iommu.ts';
-import {
-  AREA_NAMES,
-  CONTENT_NAMES,
-  type Machine,
-  OWNER,
-  OWNER_NAMES,
-  SEPT,
-  SEPT_NAMES,
-  inPlace,
-} from './machine.ts';
+import { AREA_NAMES, CONTENT_NAMES, type Machine, OWNER, OWNER_NAMES, inPlace } from './machine.ts';
+import { platformOf } from './platforms/index.ts';
 import type { FieldChange } from './results.ts';
 import type { MachineState } from './view.ts';
 
@@ -68,39 +60,6 @@ function cpuFacts(machine: Machine): Fact[] {
     ...range(vcpus * pages).map(tlb),
     ...(inPlace(config) ? range(pages).map(hostPte) : []),
   ];
-}
-
-function hardwareFacts(machine: Machine): Fact[] {
-  const { at, pages, pfns, config } = machine;
-  const rmp = (pfn: number): Fact => ({
-    field: `RMP[pfn ${pfn}]`,
-    slots: ['rmp_assigned', 'rmp_2m', 'rmp_gfn', 'rmp_validated'].map((part) => at[part] + pfn),
-    value: (m) => {
-      if (m[at.rmp_assigned + pfn] === 0) return 'shared';
-      const size = m[at.rmp_2m + pfn] === 1 ? '2M' : '4K';
-      const validated = m[at.rmp_validated + pfn] === 1 ? '' : 'not ';
-      return `gfn ${m[at.rmp_gfn + pfn]}, ${size}, ${validated}validated`;
-    },
-  });
-  const sept = (gfn: number): Fact => ({
-    field: `S-EPT[gfn ${gfn}]`,
-    slots: [at.sept + gfn, at.sept_pfn + gfn],
-    value: (m) => {
-      const state = SEPT_NAMES[m[at.sept + gfn]] ?? 'unknown';
-      return m[at.sept + gfn] === SEPT.free ? state : `pfn ${m[at.sept_pfn + gfn] - 1}, ${state}`;
-    },
-  });
-  const pamt = (pfn: number): Fact => ({
-    field: `PAMT[pfn ${pfn}]`,
-    slots: [at.td_owned + pfn, at.td_dirty + pfn],
-    value: (m) => {
-      if (m[at.td_owned + pfn] === 1) return 'owned by the TD';
-      return m[at.td_dirty + pfn] === 1 ? 'removed, caches not written back' : 'not owned';
-    },
-  });
-  if (config.platform === 'sev-snp') return range(pfns).map(rmp);
-  if (config.platform === 'tdx') return [...range(pages).map(sept), ...range(pfns).map(pamt)];
-  return [];
 }
 
 function pageFacts(machine: Machine): Fact[] {
@@ -221,7 +180,7 @@ function factsOf(machine: Machine): readonly Fact[] {
     ...deviceTlbFacts(machine),
     ...dmaFacts(machine),
     ...cpuFacts(machine),
-    ...hardwareFacts(machine),
+    ...platformOf(machine.config).facts(machine),
     ...pageFacts(machine),
     ...indexFacts(machine),
     ...otherFacts(machine),

@@ -5,6 +5,9 @@
 import type { Memslot, Policy } from '../api/index.ts';
 import { LOCKS, type LockName } from '../api/index.ts';
 import { BASES, CASTS, type Config, FAILABLE, PLATFORMS, assumptions, boundsOf, hasCast } from './bounds.ts';
+import { platformOf } from './platforms/index.ts';
+
+export { SEPT } from './platforms/index.ts';
 
 /** Who owns a page. */
 export const OWNER = { free: 0, gmem: 1, host: 2, vmm: 3 } as const;
@@ -13,8 +16,6 @@ export const CONTENT = { zero: 0, stale: 1, guest: 2, device: 3, host: 4, scramb
 /** `deleted`: out of the active memslots, not freed yet. */
 export const SLOT = { none: 0, valid: 1, invalid: 2, deleted: 3 } as const;
 export const AREA = { none: 0, filling: 1, mapped: 2, leaving: 3 } as const;
-/** S-EPT leaf states. */
-export const SEPT = { free: 0, pending: 1, mapped: 2, blocked: 3 } as const;
 /** An iopt_pages of a dma-buf: none, with phys.len == 0, with the memory. */
 export const DMABUF = { none: 0, empty: 1, filled: 2 } as const;
 /** Open by fd; fd closed but held by an iommufd area; released. */
@@ -30,7 +31,6 @@ export const CONTENT_NAMES = [
   'scrambled (another key)',
 ] as const;
 export const AREA_NAMES = ['none', 'being filled', 'mapped', 'being unmapped'] as const;
-export const SEPT_NAMES = ['FREE', 'PENDING', 'MAPPED', 'BLOCKED'] as const;
 
 /** More values than the largest bounds allow bumps, so that a wrap is never seen. */
 const SEQ_BITS = 4;
@@ -183,6 +183,8 @@ const pfnsOf = (config: Config): number =>
 
 /** The fields of a machine for these bounds and this platform. */
 function fieldsOf(config: Config): MachineField[] {
+  const platform = platformOf(config);
+  const { arch } = platform;
   const { pages, vcpus, devices } = config.bounds;
   const threads = threadsOf(config);
   const pool = 2 * pages;
@@ -276,16 +278,16 @@ function fieldsOf(config: Config): MachineField[] {
   add('iopte', 'pfn', PFN, pages, 'iova');
   add('iopte_huge', 'flag', 1, pages, 'iova');
   /* the kind of the index when the entry was installed */
-  add('iopte_private', 'flag', 1, config.platform === 'sev-snp' ? pages : 0, 'iova');
+  add('iopte_private', 'flag', 1, arch.maps_private ? pages : 0, 'iova');
   add('gather', 'thread', THREAD, pages, 'iova');
   add('inv_queue', 'mask', pages, threads.length, 'thread');
   add('iotlb', 'pfn', PFN, pages, 'iova');
   add('iotlb_huge', 'flag', 1, pages, 'iova');
-  add('iotlb_private', 'flag', 1, config.platform === 'sev-snp' ? pages : 0, 'iova');
+  add('iotlb_private', 'flag', 1, arch.maps_private ? pages : 0, 'iova');
   if (config.ats === true) {
     add('device_tlb', 'pfn', PFN, devices * pages, 'DEV.iova');
     add('device_tlb_huge', 'flag', 1, devices * pages, 'DEV.iova');
-    add('device_tlb_private', 'flag', 1, config.platform === 'sev-snp' ? devices * pages : 0, 'DEV.iova');
+    add('device_tlb_private', 'flag', 1, arch.maps_private ? devices * pages : 0, 'DEV.iova');
     add('device_inv_queue', 'mask', pages, threads.length, 'thread');
     add('inv_order', 'number', 2, threads.length, 'thread');
     add('dma_translated', 'flag', 1, devices, 'DEV');
@@ -300,18 +302,7 @@ function fieldsOf(config: Config): MachineField[] {
   add('dma_checked', 'flag', 1, devices, 'DEV');
   add('dma_clean', 'flag', 1, devices, 'DEV');
   /* page-state hardware */
-  if (config.platform === 'sev-snp') {
-    add('rmp_assigned', 'flag', 1, pfns, 'pfn');
-    add('rmp_2m', 'flag', 1, pfns, 'pfn');
-    add('rmp_gfn', 'index', PAGE, pfns, 'pfn');
-    add('rmp_validated', 'flag', 1, pfns, 'pfn');
-  }
-  if (config.platform === 'tdx') {
-    add('sept', 'sept', 2, pages, 'gfn');
-    add('sept_pfn', 'pfn', PFN, pages, 'gfn');
-    add('td_owned', 'flag', 1, pfns, 'pfn');
-    add('td_dirty', 'flag', 1, pfns, 'pfn');
-  }
+  for (const field of platform.fields({ pages, pfns, PFN, PAGE })) add(...field);
   /* the guest asks for a change of these pages, or thinks it is done */
   add('guest_changing', 'flag', 1, pages, 'gfn');
   add('host_dead', 'flag', 1);

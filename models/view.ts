@@ -2,6 +2,7 @@
 // reaches it.
 
 import { type Machine, OWNER, inPlace } from './machine.ts';
+import { platformOf } from './platforms/index.ts';
 import { PAGE_CLASS, dmaIndex } from './platforms/outcomes.ts';
 
 /** The unpacked state of the engine, read only here. */
@@ -30,6 +31,8 @@ export interface View {
    * index.
    */
   readonly isGuestOwned: (m: MachineState, pfn: number) => boolean;
+  /** The same, or it was taken from the guest and caches are not written back yet. */
+  readonly isGuestsStill: (m: MachineState, pfn: number) => boolean;
   /** PAGE_CLASS number of the page as seen through a translation at this iova. */
   readonly pageClass: (m: MachineState, pfn: number, iova: number) => number;
   /** A page of the 2M block around the page is the guest's. */
@@ -42,10 +45,13 @@ export interface View {
 export function makeView(machine: Machine): View {
   const { at, gfnOf, pages, huge, pfns, pool, anonymous, device_memory, config, vcpus, devices } = machine;
   const { page_cache, owner, huge_folio, lookup_refs, pins, host_pte } = at;
-  const { iopte, iotlb, spte_shared, spte_private, tlb, vmsa_pa, dma, rmp_assigned, td_owned, td_dirty } = at;
+  const { iopte, iotlb, spte_shared, spte_private, tlb, vmsa_pa, dma } = at;
   const hasHostPtes = inPlace(config);
-  const snp = config.platform === 'sev-snp';
-  const tdx = config.platform === 'tdx';
+  const platform = platformOf(config);
+  const owned = platform.owned === null ? undefined : at[platform.owned];
+  const dirty = platform.dirty === null ? undefined : at[platform.dirty];
+  const guestPage = platform.guestPage(at);
+  const { leaf_size_is_checked } = platform.arch;
 
   const blockOf = (pfn: number): number => pfn - (pfn % huge);
   const head = (m: MachineState, pfn: number): number =>
@@ -65,33 +71,27 @@ export function makeView(machine: Machine): View {
     m[owner + pfn] === OWNER.free || m[owner + pfn] === OWNER.host;
 
   const isGuestOwned = (m: MachineState, pfn: number): boolean => {
-    if (snp) return m[at.rmp_assigned + pfn] === 1;
-    if (tdx) return m[at.td_owned + pfn] === 1;
+    if (owned !== undefined) return m[owned + pfn] === 1;
     if (isFree(m, pfn)) return false;
     const index = indexOf(m, pfn);
     return index >= 0 && isPrivate(m, gfnOf[index]);
   };
+  const isDirty = (m: MachineState, pfn: number): boolean => dirty !== undefined && m[dirty + pfn] === 1;
   const blockHasGuestPage = (m: MachineState, pfn: number): boolean => {
     const first = blockOf(pfn);
     for (let p = first; p < first + huge && p < pfns; p++) if (isGuestOwned(m, p)) return true;
     return false;
   };
-  const guestPageClass = (m: MachineState, pfn: number, gfn: number): number => {
-    if (!snp) return PAGE_CLASS['private 4K'];
-    if (m[at.rmp_gfn + pfn] !== gfn) return PAGE_CLASS['private elsewhere'];
-    const is2m = m[at.rmp_2m + pfn] === 1;
-    if (m[at.rmp_validated + pfn] === 0)
-      return PAGE_CLASS[is2m ? 'private unaccepted 2M' : 'private unaccepted'];
-    return PAGE_CLASS[is2m ? 'private 2M' : 'private 4K'];
-  };
   const pageClass = (m: MachineState, pfn: number, iova: number): number => {
-    if (isGuestOwned(m, pfn)) return guestPageClass(m, pfn, iova);
-    if (tdx && m[at.td_dirty + pfn] === 1) return PAGE_CLASS['private removed'];
+    if (isGuestOwned(m, pfn)) return PAGE_CLASS[guestPage(m, pfn, iova)];
+    if (isDirty(m, pfn)) return PAGE_CLASS['private removed'];
     if (pfn === device_memory) return m[at.dmabuf_taken] === 1 ? PAGE_CLASS.free : PAGE_CLASS.shared;
     if (isFree(m, pfn)) return PAGE_CLASS.free;
     if (backing(m, iova) !== pfn)
       return indexOf(m, pfn) >= 0 && anonymous < 0 ? PAGE_CLASS['live elsewhere'] : PAGE_CLASS.stale;
-    return snp && blockHasGuestPage(m, pfn) ? PAGE_CLASS['shared in mixed 2M'] : PAGE_CLASS.shared;
+    return leaf_size_is_checked && blockHasGuestPage(m, pfn)
+      ? PAGE_CLASS['shared in mixed 2M']
+      : PAGE_CLASS.shared;
   };
   const reachedOf = (m: MachineState, asked: number): number => {
     /* bits by pfn + 1, as the fields hold it: bit 0 is for the empty ones */
@@ -107,8 +107,7 @@ export function makeView(machine: Machine): View {
     if (config.ats === true) for (let k = 0; k < devices * pages; k++) found |= 1 << m[at.device_tlb + k];
     let reached = found >> 1;
     for (let pfn = 0; pfn < pfns; pfn++) {
-      if (snp && m[rmp_assigned + pfn] === 1) reached |= 1 << pfn;
-      if (tdx && (m[td_owned + pfn] === 1 || m[td_dirty + pfn] === 1)) reached |= 1 << pfn;
+      if ((owned !== undefined && m[owned + pfn] === 1) || isDirty(m, pfn)) reached |= 1 << pfn;
     }
     return reached & asked;
   };
@@ -144,6 +143,7 @@ export function makeView(machine: Machine): View {
     triedReferences,
     isFree,
     isGuestOwned,
+    isGuestsStill: (m, pfn) => isGuestOwned(m, pfn) || isDirty(m, pfn),
     pageClass,
     blockHasGuestPage,
     reachedOf,

@@ -10,7 +10,7 @@ import { type Call, type CallTable, callTable } from '../models/calls.ts';
 import { EVENT, type EventName } from '../models/events.ts';
 import { type Interpreter, makeInterpreter } from '../models/exec/index.ts';
 import { type Machine, declareMachine } from '../models/machine.ts';
-import { streamsOf } from '../models/platforms/index.ts';
+import { streamsOf } from '../models/platforms/arch.ts';
 import { makeSwap } from '../models/exec/twins.ts';
 import { NotAStep, NotHeld } from '../models/steps/context.ts';
 import { rowOf } from '../models/steps/index.ts';

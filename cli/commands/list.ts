@@ -43,19 +43,20 @@ function callsText(): string[] {
   for (const cast of [null, ...CASTS])
     for (const base of BASES)
       for (const vmm of ['adversarial', 'cooperative'] as const)
-        for (const policy of POLICIES) {
-          const config = {
-            base,
-            platform: 'sev-snp',
-            vmm,
-            bounds: boundsOf('small'),
-            device: null,
-            assumptions: assumptions(),
-            fail: null,
-            ...(cast === null ? {} : { cast: [cast] }),
-          } as const;
-          add(config, policy, cast === null ? '' : ` (--cast ${cast})`);
-        }
+        for (const policy of POLICIES)
+          for (const platform of PLATFORMS) {
+            const config: Config = {
+              base,
+              platform,
+              vmm,
+              bounds: boundsOf('small'),
+              device: null,
+              assumptions: assumptions(),
+              fail: null,
+              ...(cast === null ? {} : { cast: [cast] }),
+            };
+            add(config, policy, cast === null ? '' : ` (--cast ${cast})`);
+          }
   return [...words].map(([word, name]) => entry(word, name));
 }
 

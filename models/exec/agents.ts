@@ -2,7 +2,8 @@
 
 import type { Step } from '../../api/index.ts';
 import type { Machine } from '../machine.ts';
-import { streamsOf } from '../platforms/index.ts';
+import { streamsOf } from '../platforms/arch.ts';
+import { platformOf } from '../platforms/index.ts';
 import type { View } from '../view.ts';
 import type { State } from '../steps/context.ts';
 import type { Iommu } from '../steps/iommu.ts';
@@ -92,7 +93,7 @@ function deviceTlbAgents(
   iommu: Iommu,
   stream: { readonly trusted: boolean; readonly private: boolean } | undefined,
 ): readonly Agent[] {
-  const asks = stream !== undefined && !(config.platform === 'tdx' && stream.private);
+  const asks = stream !== undefined && !(stream.private && platformOf(config).mirror !== null);
   return [
     ...threads.map((thread, t) => ({
       name: `IOMMU: device TLB invalidation queued by ${thread.name}`,
@@ -115,7 +116,7 @@ function deviceTlbAgents(
 export function agentsOf({ machine, iommu, pageCache }: Subjects): readonly Agent[] {
   const { threads, pages, config, at } = machine;
   const stream = streamsOf(config)[0];
-  const prefetched = config.platform === 'tdx' && stream?.private === true ? undefined : stream;
+  const prefetched = stream.private && platformOf(config).mirror !== null ? undefined : stream;
   return [
     ...threads.map((thread, t) => ({
       name: `IOMMU: invalidation queued by ${thread.name}`,

@@ -3,7 +3,8 @@
 import { LOCKS, type Step } from '../../api/index.ts';
 import { EVENT, type EventName } from '../events.ts';
 import type { Machine } from '../machine.ts';
-import { platformTables } from '../platforms/index.ts';
+import { platformTables, rmpOf } from '../platforms/arch.ts';
+import { platformOf } from '../platforms/index.ts';
 import { type Exec, NotAStep, type State } from '../steps/context.ts';
 import { answersOf, makeSubjects, rowOf } from '../steps/index.ts';
 import type { Mover, Run } from '../steps/row.ts';
@@ -41,9 +42,9 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
   const exec: Exec = {
     machine,
     view,
+    platform: platformOf(config),
     tables: platformTables(config),
-    snp: config.platform === 'sev-snp',
-    tdx: config.platform === 'tdx',
+    rmp: rmpOf(config),
     note,
   };
   const subjects = makeSubjects(exec);

@@ -22,22 +22,11 @@ import {
   lock,
   slot_in_range,
   tdp_mmu_zap_leafs,
-  tdh_mem_page_remove,
-  tdh_mem_range_block,
-  tdh_mem_track,
-  tdh_phymem_page_wbinvd,
   unlock,
   unmap_mapping_pages,
 } from '../../api/index.ts';
-
-/** TDH.MEM.RANGE.BLOCK, TRACK and kick, PAGE.REMOVE, WBINVD: tdx_sept_remove_leaf_spte(). Under mmu_lock. */
-export function* tdx_sept_remove_leaf_spte(gfn: number): Steps<void> {
-  if (!(yield* tdh_mem_range_block(gfn))) return;
-  yield* tdh_mem_track(gfn);
-  /* TDX_BUG_ON: the VM is dead, the leaf and the page stay as they are, and nobody is told */
-  if (!(yield* tdh_mem_page_remove(gfn))) return;
-  yield* tdh_phymem_page_wbinvd(gfn);
-}
+import { platformOf } from '../platforms/index.ts';
+import type { Mirror } from '../platforms/row.ts';
 
 /**
  * tdp_mmu_iter_cond_resched() before a leaf that is not the first: flush what is pending, then let others have
@@ -63,26 +52,27 @@ function* zap_direct_roots(range: Range, filter: ZapFilter): Steps<boolean> {
 }
 
 /** The same of the mirror root: each leaf goes with its TLB entries. `flush`: of the direct roots. */
-function* zap_mirror_root(range: Range, flush: boolean): Steps<boolean> {
+function* zap_mirror_root({ remove_external_spte }: Mirror, range: Range, flush: boolean): Steps<boolean> {
   let pending = flush;
   for (const gfn of each_page(range)) {
     if (gfn > range.start) {
       yield* tdp_mmu_iter_cond_resched(pending);
       pending = false;
     }
-    yield* call(tdx_sept_remove_leaf_spte, gfn);
+    yield* call(remove_external_spte, gfn);
   }
   return pending;
 }
 
 /**
- * Zap, under mmu_lock, which is yielded in between. True: TLBs are to be flushed. With mirrored roots (TDX) private
+ * Zap, under mmu_lock, which is yielded in between. True: TLBs are to be flushed. With mirror roots private
  * leaves go one by one; elsewhere the filter is ignored.
  */
 export function* kvm_unmap_gfn_range(range: Range, filter: ZapFilter, arch: Arch): Steps<boolean> {
-  const direct = arch.platform !== 'tdx' || filter !== 'private';
+  const { mirror } = platformOf(arch);
+  const direct = mirror === null || filter !== 'private';
   const flush = direct && (yield* zap_direct_roots(range, filter));
-  return arch.platform === 'tdx' && filter !== 'shared' ? yield* zap_mirror_root(range, flush) : flush;
+  return mirror !== null && filter !== 'shared' ? yield* zap_mirror_root(mirror, range, flush) : flush;
 }
 
 /** The same, and the flush that comes before mmu_lock is dropped. */

@@ -14,9 +14,6 @@ import {
   folio_put,
   folio_test_hwpoison,
   folio_unlock,
-  fput,
-  get_file_active,
-  gfn_to_memslot,
   gmem_is_private,
   kvm_gmem_get_folio,
   kvm_mem_is_private,
@@ -26,11 +23,12 @@ import {
   unlock,
   up_write,
 } from '../../api/index.ts';
-import { clip_to_slot, in_same_slot, kvm_gmem_get_index } from '../kvm/memslots.ts';
+import { clip_to_slot, kvm_gmem_get_index } from '../kvm/memslots.ts';
+import { launchOf } from '../platforms/index.ts';
 import type { MayFail } from './failure.ts';
-import { postPopulate } from './post-populate.ts';
 import { populateUnlocked } from './rfc-v2/populate.ts';
 
+/* MODEL: the source of populate is memory of the VMM's own, pinned before invalidate_lock, and always there. */
 /** One page, under invalidate_lock. The attribute is looked at with the folio unlocked; slots_lock or it keeps it. */
 function* __kvm_gmem_populate(gfn: number, arch: Arch): Steps<Result> {
   const index = kvm_gmem_get_index(gfn, arch);
@@ -43,7 +41,7 @@ function* __kvm_gmem_populate(gfn: number, arch: Arch): Steps<Result> {
     yield* folio_unlock(pfn);
     if (result === 0 && !(yield* arch.in_place ? gmem_is_private(index) : kvm_mem_is_private(gfn)))
       result = '-EINVAL';
-    if (result === 0) result = yield* postPopulate(gfn, pfn, arch);
+    if (result === 0) result = yield* call(launchOf(arch).post_populate, gfn, pfn);
     if (result === 0 && arch.base !== 'v8') yield* folio_mark_uptodate(pfn);
     yield* folio_put(pfn);
   }
@@ -59,15 +57,7 @@ export interface LaunchOptions {
   readonly release: () => Steps<void>;
 }
 
-interface Populated {
-  readonly result: Result;
-  /** The file's last reference was dropped: task work releases it, once slots_lock is dropped. */
-  readonly last: boolean;
-}
-
 export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page: PopulatePage) {
-  const refused = (result: Result): Populated => ({ result, last: false });
-
   /** Stops at the first page that fails, and at the end of the slot; what was done before makes it a success. */
   function* kvm_gmem_populate(range: Range): Steps<Result> {
     for (const gfn of each_page(clip_to_slot(range, arch))) {
@@ -76,36 +66,7 @@ export function makeLaunchCalls({ arch, mayFail, release }: LaunchOptions, page:
     }
     return 0;
   }
-  /** One call of kvm_gmem_populate() for all of the range. Whatever failed in it, user space is told -EIO. */
-  function* snp_launch_update(range: Range): Steps<Populated> {
-    if ((yield* gfn_to_memslot(range.start)) !== 'valid') return refused('-EINVAL');
-    if (!(yield* get_file_active(range.start))) return refused('-EIO');
-    const failed = (yield* call(kvm_gmem_populate, range)) !== 0;
-    return { result: failed ? '-EIO' : 0, last: yield* fput() };
-  }
-
-  /** kvm_gmem_populate() of one page, whose slot is looked up in every call: slots_lock keeps what was found. */
-  function* populate_one(gfn: number, sameSlot: boolean): Steps<Populated> {
-    if (yield* mayFail('signal_pending')) return refused('-EINTR');
-    if (!sameSlot && (yield* gfn_to_memslot(gfn)) !== 'valid') return refused('-EINVAL');
-    if (!(yield* get_file_active(gfn))) return refused('-EFAULT');
-    const result = yield* call(page, gfn, arch);
-    return { result, last: yield* fput() };
-  }
-  /** The errno of the page that fails, also where others were done before it: the region says how many. */
-  function* tdx_vcpu_init_mem_region(range: Range): Steps<Populated> {
-    /* TD_STATE_RUNNABLE */
-    if (yield* launch_finished()) return refused('-EINVAL');
-    let last = false;
-    for (const gfn of each_page(range)) {
-      const sameSlot = gfn > range.start && in_same_slot(gfn - 1, gfn, arch);
-      const done = yield* call(populate_one, gfn, sameSlot);
-      if (done.last) last = true;
-      if (done.result !== 0) return { result: done.result, last };
-    }
-    return { result: 0, last };
-  }
-  const populate_locked = arch.platform === 'tdx' ? tdx_vcpu_init_mem_region : snp_launch_update;
+  const populate_locked = launchOf(arch).region({ arch, mayFail, populate: kvm_gmem_populate, page });
   return {
     *populate(range: Range): Steps<Result> {
       yield* lock('slots_lock');

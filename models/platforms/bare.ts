@@ -1,41 +1,36 @@
 // No confidential hardware: nothing stops a DMA that has a translation. Private is a promise of software only.
 
-import { P, match } from 'ts-pattern';
-import type { DmaCase, Outcome, Verdicts } from './outcomes.ts';
+import { match } from 'ts-pattern';
+import { type DmaCase, HOSTS, type Outcome, PRIVATE, unhindered } from './outcomes.ts';
+import { type Platform, T0 } from './row.ts';
 
-export const bareVerdicts = (): Verdicts => (dma) =>
+const verdict = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
-    .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
-    .with(
-      {
-        page: P.union(
-          'private 4K',
-          'private 2M',
-          'private elsewhere',
-          'private unaccepted',
-          'private unaccepted 2M',
-          'private removed',
-        ),
-        write: true,
-      },
-      () => 'integrity violation',
-    )
-    .with(
-      {
-        page: P.union(
-          'private 4K',
-          'private 2M',
-          'private elsewhere',
-          'private unaccepted',
-          'private unaccepted 2M',
-          'private removed',
-        ),
-        write: false,
-      },
-      () => 'confidential leak',
-    )
-    .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')
-    .with({ page: P.union('stale', 'live elsewhere') }, () => 'DMA lost silently')
-    .with({ page: 'free', write: true }, () => 'host corruption')
-    .with({ page: 'free', write: false }, () => 'confidential leak')
+    .with({ page: PRIVATE, write: true }, () => 'integrity violation')
+    .with({ page: PRIVATE, write: false }, () => 'confidential leak')
+    .with({ page: HOSTS }, unhindered)
     .exhaustive();
+
+export const bare = {
+  arch: { maps_private: false, leaf_size_is_checked: false },
+  streams: [T0],
+  vmsa: false,
+  fields: () => [],
+  owned: null,
+  dirty: null,
+  rmp: null,
+  mirror: null,
+  verdicts: () => verdict,
+  unchecked: () => verdict,
+  guestPage: () => () => 'private 4K',
+  guestAccess: () => () => 'passes',
+  mistakes: { sharedDma: 'unnoticed', hostAccess: 'unnoticed' },
+  gmem_invalidate: null,
+  launch: null,
+  assumptions: [],
+  granted: [],
+  failures: [],
+  facts: () => [],
+  leak: 'an untrusted device (T=0) reads a page that is private to the guest, or was freed',
+  letThrough: () => null,
+} satisfies Platform;

@@ -1,5 +1,7 @@
 // What an access can come to, on any platform.
 
+import { P, match } from 'ts-pattern';
+
 export const OUTCOMES = [
   'ok',
   'contained fault',
@@ -48,6 +50,26 @@ export interface DmaCase {
 }
 
 export type Verdicts = (dma: DmaCase) => Outcome;
+
+/** The page is the guest's. */
+export const PRIVATE = P.union(
+  'private 4K',
+  'private 2M',
+  'private elsewhere',
+  'private unaccepted',
+  'private unaccepted 2M',
+  'private removed',
+);
+/** It is not: where nothing stops the access, it comes to the same everywhere. */
+export const HOSTS = P.union('shared', 'shared in mixed 2M', 'stale', 'live elsewhere', 'free');
+export const unhindered = (dma: Pick<DmaCase, 'write'> & { readonly page: P.infer<typeof HOSTS> }): Outcome =>
+  match<typeof dma, Outcome>(dma)
+    .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
+    .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')
+    .with({ page: P.union('stale', 'live elsewhere') }, () => 'DMA lost silently')
+    .with({ page: 'free', write: true }, () => 'host corruption')
+    .with({ page: 'free', write: false }, () => 'confidential leak')
+    .exhaustive();
 
 const codeOf = (page: number, huge: number, trusted: number, isPrivate: number, write: number): number =>
   (((page * 2 + huge) * 2 + trusted) * 2 + isPrivate) * 2 + write;

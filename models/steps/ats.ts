@@ -13,7 +13,8 @@ export const ORDER = { iotlbFirst: 0, deviceFirst: 1, iotlbOnly: 2 } as const;
  * completed invalidation has waited for the device's translated requests, as with the IOTLB.
  */
 export function makeAts(exec: Exec) {
-  const { machine, snp, note } = exec;
+  const { machine, note } = exec;
+  const { maps_private } = exec.platform.arch;
   const { at, pages, huge, devices, config } = machine;
   const on = config.ats === true;
   const { device_tlb, device_tlb_huge, device_tlb_private } = at;
@@ -26,7 +27,7 @@ export function makeAts(exec: Exec) {
     /** Slot of the entry that such an access uses, or -1. */
     lookup: (m: State, device: number, iova: number, isPrivate: number): number => {
       const slot = slotOf(device, iova);
-      return on && m[device_tlb + slot] !== 0 && (!snp || m[device_tlb_private + slot] === isPrivate)
+      return on && m[device_tlb + slot] !== 0 && (!maps_private || m[device_tlb_private + slot] === isPrivate)
         ? slot
         : -1;
     },
@@ -44,7 +45,7 @@ export function makeAts(exec: Exec) {
         const slot = slotOf(device, i);
         m[device_tlb + slot] = pfn + 1 + i - iova;
         m[device_tlb_huge + slot] = leafHuge;
-        if (snp) m[device_tlb_private + slot] = isPrivate;
+        if (maps_private) m[device_tlb_private + slot] = isPrivate;
       }
       note('device-tlb-filled');
     },
@@ -58,7 +59,7 @@ export function makeAts(exec: Exec) {
         const [first, last] = spanOf(m[device_tlb_huge + k] === 1, iova);
         for (let i = k - iova + first; i < k - iova + last; i++) {
           m[device_tlb + i] = m[device_tlb_huge + i] = 0;
-          if (snp) m[device_tlb_private + i] = 0;
+          if (maps_private) m[device_tlb_private + i] = 0;
         }
       }
     },

@@ -2,7 +2,8 @@
 
 import type { EventName } from '../events.ts';
 import type { Machine } from '../machine.ts';
-import type { PlatformTables } from '../platforms/index.ts';
+import type { PlatformTables } from '../platforms/arch.ts';
+import type { Platform, Rmp } from '../platforms/row.ts';
 import type { View } from '../view.ts';
 
 /** The unpacked state of the engine. */
@@ -22,9 +23,9 @@ export class NotHeld extends Error {
 export interface Exec {
   readonly machine: Machine;
   readonly view: View;
+  readonly platform: Platform;
   readonly tables: PlatformTables;
-  readonly snp: boolean;
-  readonly tdx: boolean;
+  readonly rmp: Rmp | null;
   /** Say what the current step was seen doing. */
   readonly note: (event: EventName) => void;
 }

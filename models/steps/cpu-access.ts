@@ -1,7 +1,6 @@
 // What a CPU touches: the guest through its TLB, user space of the host through its mapping of the file.
 
-import { guestOf } from '../bounds.ts';
-import { CONTENT, SEPT, inPlace } from '../machine.ts';
+import { CONTENT, inPlace } from '../machine.ts';
 import type { Exec, State } from './context.ts';
 import type { PageState } from './page-state.ts';
 import { PLAIN, type Rows } from './row.ts';
@@ -10,9 +9,11 @@ import { either } from './words.ts';
 export type CpuAccess = ReturnType<typeof makeCpuAccess>;
 
 export function makeCpuAccess(exec: Exec, pageState: PageState) {
-  const { machine, view, snp, tdx, note } = exec;
+  const { machine, view, platform, note } = exec;
   const { at, pages, config, threads } = machine;
-  const asks4k = guestOf(config) === 'malicious';
+  const mirrors = platform.mirror !== null;
+  const verdict = platform.guestAccess(at);
+  const isFatal = platform.mistakes.hostAccess === 'machine check';
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
   const die = (m: State, event: 'access.cpu-fatal'): void => {
@@ -23,32 +24,15 @@ export function makeCpuAccess(exec: Exec, pageState: PageState) {
     if (m[at.content + pfn] === CONTENT.stale) note('stale-data-used');
   };
 
-  /**
-   * #NPF with the RMP and SIZEM bits: a guest PVALIDATEs 4K of a 2M entry. A malicious one does; a well-behaved one
-   * takes 2M.
-   */
-  const sizeMismatch = (m: State, gfn: number, isPrivate: boolean, pfn: number): boolean =>
-    snp &&
-    asks4k &&
-    isPrivate &&
-    m[at.rmp_2m + pfn] === 1 &&
-    m[at.rmp_validated + pfn] === 0 &&
-    m[at.rmp_gfn + pfn] === gfn;
-
   /** What the CPU and its page-state hardware say to a guest access that has a translation. */
   const touch = (m: State, gfn: number, isPrivate: boolean, pfn: number): void => {
-    if (snp) {
-      const assigned = m[at.rmp_assigned + pfn] === 1;
-      if (isPrivate !== assigned || (assigned && m[at.rmp_gfn + pfn] !== gfn))
-        return; /* #NPF with the RMP bit; user space hears of it only where the attribute is of the other kind */
-      /* a 2M entry by a 2M PVALIDATE: whoever asks for 4K was stopped before, see sizeMismatch() */
-      if (assigned && m[at.rmp_validated + pfn] === 0) pageState.validate(m, pfn);
-    }
-    if (tdx && !isPrivate && (m[at.td_owned + pfn] === 1 || m[at.td_dirty + pfn] === 1))
-      return die(m, 'access.cpu-fatal');
-    if (tdx && isPrivate && m[at.td_owned + pfn] === 0) return die(m, 'access.cpu-fatal');
+    const said = verdict(m, gfn, isPrivate, pfn);
+    if (said === 'refused') return;
+    if (said === 'machine check') return die(m, 'access.cpu-fatal');
+    /* a 2M entry by a 2M PVALIDATE: whoever asks for 4K was stopped before, see sizeMismatch() */
+    pageState.validate(m, pfn);
     if (view.isFree(m, pfn)) return note('access.cpu-corruption');
-    if (!(tdx && isPrivate)) use(m, pfn);
+    if (!(mirrors && isPrivate)) use(m, pfn);
     m[at.content + pfn] = CONTENT.guest;
     note('guest-accessed');
   };
@@ -61,17 +45,12 @@ export function makeCpuAccess(exec: Exec, pageState: PageState) {
         touch(m, gfn, isPrivate, m[at.tlb + k] - 1);
         return 1;
       }
-      let entry = m[(isPrivate ? at.spte_private : at.spte_shared) + gfn];
-      if (tdx && isPrivate) {
-        const state = m[at.sept + gfn];
-        if (state !== SEPT.mapped && state !== SEPT.pending) return 0;
-        entry = m[at.sept_pfn + gfn];
-        /* the guest accepts before it uses the page; ACCEPT fills it with zeroes */
-        if (state === SEPT.pending) m[at.content + entry - 1] = CONTENT.zero;
-        m[at.sept + gfn] = SEPT.mapped;
-      }
+      const entry =
+        mirrors && isPrivate
+          ? pageState.walkMirror(m, gfn)
+          : m[(isPrivate ? at.spte_private : at.spte_shared) + gfn];
       if (entry === 0) return 0;
-      if (sizeMismatch(m, gfn, isPrivate, entry - 1)) return 2;
+      if (isPrivate && pageState.sizeMismatch(m, gfn, entry - 1)) return 2;
       m[at.tlb + k] = entry;
       m[at.tlb_private + k] = isPrivate ? 1 : 0;
       touch(m, gfn, isPrivate, entry - 1);
@@ -80,8 +59,8 @@ export function makeCpuAccess(exec: Exec, pageState: PageState) {
     hostAccess: (m: State, index: number): number => {
       if (!inPlace(config) || m[at.host_pte + index] === 0) return 0;
       const pfn = m[at.host_pte + index] - 1;
-      if (view.isGuestOwned(m, pfn) || (tdx && m[at.td_dirty + pfn] === 1)) {
-        if (snp || tdx) die(m, 'access.cpu-fatal');
+      if (view.isGuestsStill(m, pfn)) {
+        if (isFatal) die(m, 'access.cpu-fatal');
         else note('access.cpu-leak');
         return 1;
       }

@@ -3,13 +3,14 @@
 import { CONTENT } from '../machine.ts';
 import type { Exec, State } from './context.ts';
 
-export function makeDirectMap({ machine, view, note, snp, tdx }: Exec) {
-  const { host_dead, td_dirty, content } = machine.at;
+export function makeDirectMap({ machine, view, platform, note }: Exec) {
+  const { host_dead, content } = machine.at;
+  const isFatal = platform.mistakes.hostAccess === 'machine check';
   return {
     write: (m: State, pfn: number): void => {
-      if (view.isGuestOwned(m, pfn) || (tdx && m[td_dirty + pfn] === 1)) {
-        note(snp || tdx ? 'access.cpu-fatal' : 'access.cpu-leak');
-        if (snp || tdx) m[host_dead] = 1;
+      if (view.isGuestsStill(m, pfn)) {
+        note(isFatal ? 'access.cpu-fatal' : 'access.cpu-leak');
+        if (isFatal) m[host_dead] = 1;
       } else if (view.isFree(m, pfn)) note('access.cpu-corruption');
       else m[content + pfn] = CONTENT.host;
     },

@@ -1,7 +1,7 @@
 // DMA in flight: translated by the IOTLB, by a walk, or by the device TLB; committed later.
 
 import { EVENT_OF } from '../events.ts';
-import { CONTENT, SEPT } from '../machine.ts';
+import { CONTENT } from '../machine.ts';
 import { OUTCOMES } from '../platforms/outcomes.ts';
 import type { Ats } from './ats.ts';
 import type { Exec, State } from './context.ts';
@@ -18,10 +18,11 @@ const FATAL = OUTCOMES.indexOf('host fatal');
 const LOST = OUTCOMES.indexOf('DMA lost silently');
 
 export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }: Verdict) {
-  const { machine, tdx, note } = exec;
-  const { at, config, threads } = machine;
+  const { machine, platform, rmp, note } = exec;
+  const { at, threads } = machine;
   const firstDevice = threads.findIndex((t) => t.kind === 'device');
-  const checksTranslated = config.assumptions['snp.translated-requests-are-checked'];
+  const checksTranslated = rmp?.checksTranslated === true;
+  const leaf = platform.mirror?.leaf(at);
 
   /** A translated request: the page tables are not asked again, the RMP is where it is checked. */
   const translated = (
@@ -49,7 +50,7 @@ export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }
     ): number => {
       if (honest && (m[at.guest_changing + iova] === 1 || m[at.private + iova] !== isPrivate)) return 0;
       const d = thread - firstDevice;
-      const cached = tdx && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
+      const cached = leaf !== undefined && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
       const found =
         cached < 0
           ? iommu.translation(m, iova, trusted, isPrivate, write)
@@ -59,7 +60,7 @@ export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }
         return 0;
       }
       const { pfn, leafHuge, uncached } = found;
-      if (ats.on && cached < 0 && !(tdx && isPrivate === 1) && uncached !== true)
+      if (ats.on && cached < 0 && !(leaf !== undefined && isPrivate === 1) && uncached !== true)
         ats.fill(m, d, iova, pfn, leafHuge, isPrivate);
       if (ats.on) m[at.dma_translated + d] = cached < 0 ? 0 : 1;
       m[at.dma + d] = pfn + 1;
@@ -82,8 +83,7 @@ export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }
        * MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by
        * the S-EPT leaf.
        */
-      if (tdx && m[at.dma_private + d] === 1)
-        outcome = m[at.sept + iova] === SEPT.mapped && m[at.sept_pfn + iova] === pfn + 1 ? OK : FAULT;
+      if (leaf !== undefined && m[at.dma_private + d] === 1) outcome = leaf(m, iova) === pfn + 1 ? OK : FAULT;
       else
         outcome = verdict(
           m,

@@ -1,6 +1,6 @@
 // The host's IO page table, the gather, the invalidation queue, the IOTLB.
 
-import { type Machine, SEPT } from '../machine.ts';
+import type { Machine } from '../machine.ts';
 import { BLOCKED, type Exec, type State, maskOf } from './context.ts';
 import type { Bracket } from './bracket.ts';
 import type { PageCache } from './page-cache.ts';
@@ -26,7 +26,10 @@ export function makeIommu(
   ats: Ats,
   { mayFill }: Verdict,
 ) {
-  const { machine, snp, tdx, note } = exec;
+  const { machine, platform, note } = exec;
+  const { maps_private } = platform.arch;
+  /* of the module's own table, which private DMA walks */
+  const leaf = platform.mirror?.leaf(machine.at);
   const { at, pages, huge, devices, config, lockAt } = machine;
   const { iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
   const drains = config.assumptions['iommu.sync-drains-dma'];
@@ -43,7 +46,7 @@ export function makeIommu(
     for (let i = first; i < last; i++) {
       m[iotlb + i] = m[iopte + i];
       m[iotlb_huge + i] = isHuge ? 1 : 0;
-      if (snp) m[at.iotlb_private + i] = isPrivate;
+      if (maps_private) m[at.iotlb_private + i] = isPrivate;
     }
     if (bracket.covers(m, iova)) note('iotlb-filled-in-bracket');
   };
@@ -55,7 +58,7 @@ export function makeIommu(
       const last = m[iotlb_huge + iova] === 1 ? first + huge : iova + 1;
       for (let i = first; i < last; i++) {
         m[iotlb + i] = m[iotlb_huge + i] = 0;
-        if (snp) m[at.iotlb_private + i] = 0;
+        if (maps_private) m[at.iotlb_private + i] = 0;
       }
     }
   };
@@ -77,9 +80,11 @@ export function makeIommu(
     isPrivate: number,
     write: number,
   ): Translation | null => {
-    if (tdx && isPrivate === 1)
-      return m[at.sept + iova] === SEPT.mapped ? { pfn: m[at.sept_pfn + iova] - 1, leafHuge: 0 } : null;
-    if (m[iotlb + iova] !== 0 && (!snp || m[at.iotlb_private + iova] === isPrivate))
+    if (leaf !== undefined && isPrivate === 1) {
+      const found = leaf(m, iova);
+      return found === 0 ? null : { pfn: found - 1, leafHuge: 0 };
+    }
+    if (m[iotlb + iova] !== 0 && (!maps_private || m[at.iotlb_private + iova] === isPrivate))
       return { pfn: m[iotlb + iova] - 1, leafHuge: m[iotlb_huge + iova] };
     if (m[iopte + iova] === 0) return null;
     const pfn = m[iopte + iova] - 1;
@@ -105,7 +110,7 @@ export function makeIommu(
         m[iopte + iova + k] = pfn + k + 1;
         m[iopte_huge + iova + k] = isHuge ? 1 : 0;
         if (areas.isDmabuf(m, iova)) continue;
-        if (snp) m[at.iopte_private + iova + k] = m[at.private + iova + k];
+        if (maps_private) m[at.iopte_private + iova + k] = m[at.private + iova + k];
         if (((m[at.gmem_zapped] >> (iova + k)) & 1) === 1 && !ownsBracket(m, thread))
           note('iommu-map-in-bracket');
       }
@@ -123,7 +128,7 @@ export function makeIommu(
         const last = m[iopte_huge + iova] === 1 ? first + huge : iova + 1;
         for (let i = first; i < last; i++) {
           m[iopte + i] = m[iopte_huge + i] = 0;
-          if (snp) m[at.iopte_private + i] = 0;
+          if (maps_private) m[at.iopte_private + i] = 0;
           m[gather + i] = thread + 1;
         }
         note('iommu-unmapped');

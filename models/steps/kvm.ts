@@ -2,7 +2,7 @@
 // KVM: the mmu_notifier bracket, SPTEs, TLBs, SRCU.
 
 import type { BracketBy } from '../../api/index.ts';
-import { AREA, FILE, type Machine, SEPT, SEQ_VALUES, SLOT } from '../machine.ts';
+import { AREA, FILE, type Machine, SEQ_VALUES, SLOT } from '../machine.ts';
 import type { View } from '../view.ts';
 import { BLOCKED, type Exec, type State, hull, maskOf } from './context.ts';
 import type { PageState } from './page-state.ts';
@@ -27,8 +27,9 @@ const FILTERS = { both: 0, private: 1, shared: 2 } as const;
 export type Kvm = ReturnType<typeof makeKvm>;
 
 export function makeKvm(exec: Exec, pageState: PageState) {
-  const { machine, tdx, note } = exec;
-  const { at, pages, huge, vcpus, config, lockAt, threads, memslots, slotOf } = machine;
+  const { machine, note } = exec;
+  const mirrors = exec.platform.mirror !== null;
+  const { at, pages, huge, vcpus, lockAt, threads, memslots, slotOf } = machine;
   const mmuLock = lockAt.mmu_lock.writer;
   const firstVcpu = threads.findIndex((t) => t.kind === 'vcpu');
 
@@ -70,18 +71,10 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     const mine = (isPrivate ? at.spte_private : at.spte_shared) + gfn;
     const other = (isPrivate ? at.spte_shared : at.spte_private) + gfn;
     /* one NPT entry a gfn, whatever the kind of the access */
-    const present = m[mine] === 0 && !tdx ? m[other] : m[mine];
+    const present = m[mine] === 0 && !mirrors ? m[other] : m[mine];
     m[mine] = present === 0 ? pfn + 1 : present;
-    if (!tdx) m[other] = 0;
+    if (!mirrors) m[other] = 0;
     return present === 0;
-  };
-  /* MODEL: without --fail a TD that KVM_BUG_ON() has stopped runs on; its fault finds no leaf, and comes again. */
-  /** tdx_mem_page_aug(): TDX_BUG_ON() where the module refuses the page, as it belongs to a TD. */
-  const mapMirror = (m: State, gfn: number, pfn: number): boolean => {
-    if (m[at.sept + gfn] !== SEPT.free) return false;
-    if (pageState.augment(m, gfn, pfn)) return true;
-    if (config.fail !== null) m[at.vm_bugged] = 1;
-    return false;
   };
 
   return {
@@ -132,16 +125,16 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       let zapped = 0;
       for (let gfn = start; gfn < end; gfn++) {
         /* without mirrored roots the filter is ignored: all direct roots are zapped */
-        if (m[at.spte_shared + gfn] !== 0 && (!tdx || filter !== 1)) zapped = 1;
+        if (m[at.spte_shared + gfn] !== 0 && (!mirrors || filter !== 1)) zapped = 1;
         if (m[at.spte_private + gfn] !== 0) zapped = 1;
-        if (!tdx || filter !== 1) m[at.spte_shared + gfn] = 0;
+        if (!mirrors || filter !== 1) m[at.spte_shared + gfn] = 0;
         m[at.spte_private + gfn] = 0;
       }
       return zapped;
     },
     flush: (m: State): number => {
       for (let k = 0; k < vcpus * pages; k++)
-        if (!tdx || m[at.tlb_private + k] === 0) m[at.tlb + k] = m[at.tlb_private + k] = 0;
+        if (!mirrors || m[at.tlb_private + k] === 0) m[at.tlb + k] = m[at.tlb_private + k] = 0;
       return 0;
     },
     srcuLock: (m: State, thread: number): number => {
@@ -163,7 +156,8 @@ export function makeKvm(exec: Exec, pageState: PageState) {
         note('fault-retried');
         return 0;
       }
-      const isNew = tdx && isPrivate ? mapMirror(m, gfn, pfn) : mapDirect(m, gfn, pfn, isPrivate);
+      const isNew =
+        mirrors && isPrivate ? pageState.mapMirror(m, gfn, pfn) : mapDirect(m, gfn, pfn, isPrivate);
       if (isNew && stale) note('stale-spte-installed');
       if (isNew) note('spte-installed');
       return 1;

@@ -51,10 +51,10 @@ export function makePageCache(
   };
   const failsNow = makeFailsNow(machine);
 
+  const isFatal = exec.platform.mistakes.hostAccess === 'machine check';
   /** The kernel writes to the page: fatal where the page-state hardware gives it to the guest. */
   const written = (m: State, pfn: number): void => {
-    const dirty = exec.tdx && m[at.td_dirty + pfn] === 1;
-    if (!(exec.snp || exec.tdx) || !(view.isGuestOwned(m, pfn) || dirty)) return;
+    if (!isFatal || !view.isGuestsStill(m, pfn)) return;
     note('access.cpu-fatal');
     m[at.host_dead] = 1;
   };
@@ -263,7 +263,7 @@ export function makePageCache(
       m[owner + pfn] = OWNER.host;
       m[content + pfn] = CONTENT.host;
       note('page-reused');
-      if (view.isGuestOwned(m, pfn) || (exec.tdx && m[at.td_dirty + pfn] === 1)) {
+      if (view.isGuestsStill(m, pfn)) {
         note('access.cpu-fatal');
         m[at.host_dead] = 1;
       }

@@ -1,6 +1,7 @@
 // Page-state instructions: RMPUPDATE and PSMASH of SEV-SNP, the S-EPT leaf calls of TDX, what the guest does
 // with its pages.
 
+import { guestOf } from '../bounds.ts';
 import { CONTENT, type Machine, SEPT } from '../machine.ts';
 import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
@@ -10,22 +11,22 @@ import { either } from './words.ts';
 export type PageState = ReturnType<typeof makePageState>;
 
 export function makePageState(exec: Exec, attributes: Attributes) {
-  const { machine, view, snp, tdx, note } = exec;
+  const { machine, view, platform, rmp, note } = exec;
   const { at, pages, huge, pfns, config, vcpus, devices } = machine;
-  const flushes = config.assumptions['snp.rmpupdate-flushes-iotlb'];
+  const hasRmp = rmp !== null;
+  const mirrors = platform.mirror !== null;
+  const asks4k = guestOf(config) === 'malicious';
 
   const failsNow = makeFailsNow(machine);
   const blockOf = (pfn: number): number => pfn - (pfn % huge);
 
   /** A translated request that the RMP is not asked about. */
   const isUnchecked = (m: State, device: number): boolean =>
-    config.ats === true &&
-    !config.assumptions['snp.translated-requests-are-checked'] &&
-    m[at.dma_translated + device] === 1;
+    config.ats === true && rmp?.checksTranslated === false && m[at.dma_translated + device] === 1;
 
   /** RMPUPDATE: the IOTLB forgets the page, and what was translated through it is checked again. */
   const rmpChanged = (m: State, pfn: number): void => {
-    if (!flushes) return;
+    if (rmp?.flushesIotlb !== true) return;
     for (let iova = 0; iova < pages; iova++) {
       if (m[at.iotlb + iova] !== pfn + 1) continue;
       const isHuge = m[at.iotlb_huge + iova] === 1;
@@ -58,11 +59,21 @@ export function makePageState(exec: Exec, attributes: Attributes) {
     rmpChanged(m, pfn);
   };
 
+  /** TDH.MEM.PAGE.AUG: only a page that nobody owns, only where no leaf is present. */
+  const augment = (m: State, gfn: number, pfn: number): boolean => {
+    if (m[at.sept + gfn] !== SEPT.free || m[at.td_owned + pfn] === 1) return false;
+    m[at.sept + gfn] = SEPT.pending;
+    m[at.sept_pfn + gfn] = pfn + 1;
+    m[at.td_owned + pfn] = 1;
+    m[at.td_dirty + pfn] = 0;
+    return true;
+  };
+
   return {
     /** rmp_make_private() as sev_gmem_prepare() calls it. */
     makePrivate: (m: State, at_index: number, pfn: number): number => {
       const index = machine.gfnOf[at_index];
-      if (!snp || m[at.rmp_assigned + pfn] === 1) return 0;
+      if (!hasRmp || m[at.rmp_assigned + pfn] === 1) return 0;
       note('rmp-assigned');
       const first = blockOf(pfn);
       let whole = m[at.huge_folio + first] === 1;
@@ -86,40 +97,61 @@ export function makePageState(exec: Exec, attributes: Attributes) {
     /** rmp_make_shared(), 4K: loops for ever on FAIL_OVERLAP. */
     makeShared: (m: State, thread: number, index: number): number => {
       const pfn = m[at.page_cache + index] - 1;
-      if (!snp || pfn < 0 || m[at.rmp_assigned + pfn] === 0) return 0;
+      if (!hasRmp || pfn < 0 || m[at.rmp_assigned + pfn] === 0) return 0;
       if (m[at.rmp_2m + pfn] === 1) return BLOCKED;
       attributes.taken(m, thread, index, pfn);
       unassign(m, pfn);
       return 0;
     },
-    is2m: (m: State, pfn: number): number => (snp ? m[at.rmp_2m + pfn] : 0),
+    is2m: (m: State, pfn: number): number => (hasRmp ? m[at.rmp_2m + pfn] : 0),
     psmash: (m: State, pfn: number): number => {
-      if (snp && pfn >= 0 && m[at.rmp_2m + pfn] === 1) smash(m, pfn);
+      if (hasRmp && pfn >= 0 && m[at.rmp_2m + pfn] === 1) smash(m, pfn);
       return 0;
     },
-    /** PVALIDATE, of the size of the entry. */
+    /** The guest's own access to what it may access: PVALIDATE, of the size of the entry. */
     validate: (m: State, pfn: number): void => {
+      if (!hasRmp || m[at.rmp_assigned + pfn] === 0 || m[at.rmp_validated + pfn] === 1) return;
       const is2m = m[at.rmp_2m + pfn] === 1;
       const first = is2m ? blockOf(pfn) : pfn;
       for (let p = first; p < first + (is2m ? huge : 1); p++) m[at.rmp_validated + p] = 1;
     },
+    /**
+     * #NPF with the RMP and SIZEM bits: a guest PVALIDATEs 4K of a 2M entry. A malicious one does; a well-behaved one
+     * takes 2M.
+     */
+    sizeMismatch: (m: State, gfn: number, pfn: number): boolean =>
+      hasRmp &&
+      asks4k &&
+      m[at.rmp_2m + pfn] === 1 &&
+      m[at.rmp_validated + pfn] === 0 &&
+      m[at.rmp_gfn + pfn] === gfn,
     /** free_folio: sev_gmem_invalidate(), PSMASH where partial, then RMPUPDATE to shared. */
     release: (m: State, pfn: number): void => {
-      if (!snp || m[at.rmp_assigned + pfn] === 0) return;
+      if (!hasRmp || m[at.rmp_assigned + pfn] === 0) return;
       if (m[at.rmp_2m + pfn] === 1) smash(m, pfn);
       unassign(m, pfn);
     },
-    /** TDH.MEM.PAGE.AUG: only a page that nobody owns, only where no leaf is present. */
-    augment: (m: State, gfn: number, pfn: number): boolean => {
-      if (m[at.sept + gfn] !== SEPT.free || m[at.td_owned + pfn] === 1) return false;
-      m[at.sept + gfn] = SEPT.pending;
-      m[at.sept_pfn + gfn] = pfn + 1;
-      m[at.td_owned + pfn] = 1;
-      m[at.td_dirty + pfn] = 0;
-      return true;
+    augment,
+    /* MODEL: without --fail a TD that KVM_BUG_ON() has stopped runs on; its fault finds no leaf, and comes again. */
+    /** tdx_mem_page_aug(): TDX_BUG_ON() where the module refuses the page, as it belongs to a TD. */
+    mapMirror: (m: State, gfn: number, pfn: number): boolean => {
+      if (m[at.sept + gfn] !== SEPT.free) return false;
+      if (augment(m, gfn, pfn)) return true;
+      if (config.fail !== null) m[at.vm_bugged] = 1;
+      return false;
+    },
+    /** A vCPU's own access: pfn + 1 of the leaf, or 0. The guest accepts before it uses the page. */
+    walkMirror: (m: State, gfn: number): number => {
+      const state = m[at.sept + gfn];
+      if (state !== SEPT.mapped && state !== SEPT.pending) return 0;
+      const entry = m[at.sept_pfn + gfn];
+      /* ACCEPT fills it with zeroes */
+      if (state === SEPT.pending) m[at.content + entry - 1] = CONTENT.zero;
+      m[at.sept + gfn] = SEPT.mapped;
+      return entry;
     },
     block: (m: State, gfn: number): number => {
-      if (!tdx || m[at.sept + gfn] === SEPT.free) return 0;
+      if (!mirrors || m[at.sept + gfn] === SEPT.free) return 0;
       m[at.sept + gfn] = SEPT.blocked;
       return 1;
     },
@@ -130,7 +162,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       return 0;
     },
     remove: (m: State, thread: number, gfn: number): number => {
-      if (!tdx || m[at.sept + gfn] !== SEPT.blocked) return 0;
+      if (!mirrors || m[at.sept + gfn] !== SEPT.blocked) return 0;
       if (config.fail !== null && m[at.convert_by] === thread + 1) m[at.convert_lost] = 1;
       if (failsNow(m, 'tdh_mem_page_remove')) {
         m[at.vm_bugged] = 1;
@@ -147,7 +179,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       return 1;
     },
     wbinvd: (m: State, gfn: number): number => {
-      if (!tdx || m[at.sept_pfn + gfn] === 0 || m[at.sept + gfn] !== SEPT.free) return 0;
+      if (!mirrors || m[at.sept_pfn + gfn] === 0 || m[at.sept + gfn] !== SEPT.free) return 0;
       m[at.td_dirty + m[at.sept_pfn + gfn] - 1] = 0;
       m[at.sept_pfn + gfn] = 0;
       return 0;
@@ -156,7 +188,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       m[at.guest_changing + gfn] = 1;
       for (let device = 0; device < devices; device++)
         if (m[at.dma + device] !== 0 && m[at.dma_iova + device] === gfn) m[at.dma_clean + device] = 0;
-      if (!snp) return 0;
+      if (!hasRmp) return 0;
       const pfn = view.backing(m, gfn);
       if (pfn >= 0 && m[at.rmp_assigned + pfn] === 1 && m[at.rmp_gfn + pfn] === gfn)
         m[at.rmp_validated + pfn] = 0;

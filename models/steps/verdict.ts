@@ -8,9 +8,9 @@ export type Verdict = ReturnType<typeof makeVerdict>;
 
 export const FAULT = OUTCOMES.indexOf('contained fault');
 
-export function makeVerdict({ machine, view, tables, snp }: Exec) {
-  const { assumptions } = machine.config;
-  const regionIsChecked = [snp && assumptions['snp.io-read-of-private-faults'], snp];
+export function makeVerdict({ view, tables, rmp }: Exec) {
+  const checksFills = rmp !== null;
+  const regionIsChecked = [rmp?.checksReads === true, checksFills];
 
   const verdict = (
     m: State,
@@ -38,6 +38,6 @@ export function makeVerdict({ machine, view, tables, snp }: Exec) {
     trusted: number,
     isPrivate: number,
     write = 1,
-  ): boolean => !snp || verdict(m, iova, pfn, leafHuge, trusted, isPrivate, write, 0) !== FAULT;
+  ): boolean => !checksFills || verdict(m, iova, pfn, leafHuge, trusted, isPrivate, write, 0) !== FAULT;
   return { verdict, mayFill };
 }

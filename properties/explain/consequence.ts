@@ -13,6 +13,7 @@ import {
 import type { Call } from '../../models/calls.ts';
 import { diffStates } from '../../models/describe-state.ts';
 import { ACCESS_WORDS, EVENT, type EventName } from '../../models/events.ts';
+import { platformOf } from '../../models/platforms/index.ts';
 import type { Consequence } from '../../models/results.ts';
 import { columnOf, outcomeOf } from './explain.ts';
 import { pagesIn } from './explain-state.ts';
@@ -182,9 +183,8 @@ function noteOf(search: Search, { system, complete }: Found, made: Replay): stri
   const s = waiting.length === 1 ? 's' : '';
   if (names !== '' && search.frozen) parts.push(`${names} stay${s} where the table ends`);
   if (names !== '' && !search.frozen) parts.push(`while ${names} go${s === '' ? '' : 'es'} on`);
-  const unassigned = unassignedPage(search.model, made);
-  if (unassigned !== null)
-    parts.push(`RMP[pfn ${unassigned}] is not assigned, so its check lets the access through`);
+  const why = whyLetThrough(search.model, made);
+  if (why !== null) parts.push(why);
   if (!complete) parts.push('not all of what may follow was searched');
   return parts.join('; ');
 }
@@ -192,15 +192,14 @@ function noteOf(search: Search, { system, complete }: Found, made: Replay): stri
 /* memory of the host or of another owner was reached */
 const HOSTS: readonly string[] = ['host corruption', 'corruption', 'confidential leak'];
 
-/** On SNP: the page that the last access reached, where the RMP has no guest entry for it. */
-function unassignedPage({ machine, config }: Model, made: Replay): number | null {
+/** What the hardware has to say of the page that the last access reached. */
+function whyLetThrough({ machine, config }: Model, made: Replay): string | null {
   const last = made.steps.at(-1);
-  if (config.platform !== 'sev-snp' || last === undefined || !HOSTS.includes(outcomeOf(last.properties)))
-    return null;
+  if (last === undefined || !HOSTS.includes(outcomeOf(last.properties))) return null;
   const device = last.actor - machine.threads.findIndex(({ kind }) => kind === 'device');
   if (machine.threads[last.actor]?.kind !== 'device') return null;
   const pfn = last.before[machine.at.dma + device] - 1;
-  return pfn >= 0 && last.before[machine.at.rmp_assigned + pfn] === 0 ? pfn : null;
+  return pfn < 0 ? null : platformOf(config).letThrough(machine.at, last.before, pfn);
 }
 
 /** Null where the breach is an access itself, and where no access comes to anything. */

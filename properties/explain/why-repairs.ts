@@ -4,6 +4,7 @@
 import type { Step } from '../../api/index.ts';
 import type { System } from '../../engine/system.ts';
 import { OWNER } from '../../models/machine.ts';
+import { platformOf } from '../../models/platforms/index.ts';
 import type { Model } from '../system.ts';
 
 export interface Repair {
@@ -69,16 +70,7 @@ export function repairsOf(
       state[at.spte_shared + gfn] !== 0 || state[at.spte_private + gfn] !== 0 || state[at.tlb + gfn] !== 0,
     (gfn) => [{ op: 'tdp_mmu_zap_leafs', ...range(gfn), filter: 'both' }, { op: 'kvm_flush_remote_tlbs' }],
   );
-  const remove = repair(
-    (gfn) => `removing S-EPT[gfn ${gfn}]`,
-    mapped('sept'),
-    (index) => [
-      { op: 'tdh_mem_range_block', index },
-      { op: 'tdh_mem_track', index },
-      { op: 'tdh_mem_page_remove', index },
-      { op: 'tdh_phymem_page_wbinvd', index },
-    ],
-  );
+  const { mirror } = platformOf(config);
   const unmap = repair(
     (index) => `zapping host PTE[index ${index}]`,
     mapped('host_pte'),
@@ -106,7 +98,9 @@ export function repairsOf(
     invalidate,
     clear,
     zap,
-    ...(config.platform === 'tdx' ? [remove] : []),
+    ...(mirror === null
+      ? []
+      : [repair(mirror.repair.says, mapped(mirror.repair.field), mirror.repair.steps)]),
     ...(at.host_pte === undefined ? [] : [unmap]),
   ];
   return [

@@ -28,21 +28,6 @@ export interface TryOptions {
   readonly flip?: boolean;
 }
 
-/** What happens when an assumption does not hold. */
-const OTHERWISE: { readonly [K in AssumptionName]: string } = {
-  'snp.rmpupdate-flushes-iotlb': 'a warm IOTLB entry from before the conversion is used unchecked',
-  'snp.io-read-of-private-faults': 'an untrusted read of a private page returns ciphertext',
-  'snp.2m-iopte-over-4k-shared-rmp-is-ok': 'a 2M IOPTE over 4K RMP entries fails the check',
-  'snp.translated-requests-are-checked': 'a translation that the device has kept is used unchecked',
-  'snp.dma-to-unvalidated-faults': 'a trusted device reaches a page before PVALIDATE',
-  'tdx.shared-read-of-private-is-fatal': 'a shared read of TD memory returns ciphertext',
-  'iommu.sync-drains-dma': 'DMA that was translated before an invalidation lands after it',
-  'rfc-v2.snp-as-in-v8': 'the RFC has no SNP part: page states change at other points',
-  'v8.conversion-zaps-one-kind': 'a conversion leaves what its range holds of the other kind alone',
-  'rfc-v2.undo-loop-ends': 'a split or merge that fails in the first huge page hangs the call',
-  'vmm.slot-hva-maps-gmem': 'no mmu notifier zaps shared SPTEs',
-};
-
 interface Outcome {
   readonly outcome: string;
   count: number;
@@ -112,7 +97,7 @@ function changes(before: readonly string[], after: readonly string[]): string[] 
 /** One sentence for each assumption that changes what can come out. */
 function notesOf(model: Model, text: string, usual: Tried, options: TryOptions): string[] {
   const { config, policy, guard } = model;
-  return relevantAssumptions(config).flatMap(({ name }) => {
+  return relevantAssumptions(config).flatMap(({ name, otherwise }) => {
     const assumption = name as AssumptionName;
     const flipped: Partial<Assumptions> = { [assumption]: !config.assumptions[assumption] };
     const changed = { ...config, assumptions: assumptions({ ...config.assumptions, ...flipped }) };
@@ -123,7 +108,7 @@ function notesOf(model: Model, text: string, usual: Tried, options: TryOptions):
     const said = atoms.length > 0 ? atoms : changes(wholesOf(usual), wholesOf(tried));
     if (said.length === 0) return [];
     const value = changed.assumptions[assumption];
-    const because = value ? '' : `: ${OTHERWISE[assumption]}`;
+    const because = value ? '' : `: ${otherwise}`;
     return [`with ${assumption}=${String(value)}: ${said.join(', ')}${because}`];
   });
 }

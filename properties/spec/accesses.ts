@@ -1,6 +1,7 @@
 // What an access comes to.
 
 import { guestOf } from '../../models/bounds.ts';
+import { platformOf } from '../../models/platforms/index.ts';
 import { type Questions } from './questions.ts';
 import { AXIOM, type Invariant } from './row.ts';
 
@@ -56,9 +57,7 @@ export const ACCESSES = [
         needsIommu: true,
         event: 'access.leak',
         witness: (q: Questions) =>
-          q.machine.config.platform === 'bare'
-            ? 'an untrusted device (T=0) reads a page that is private to the guest, or was freed; the access is judged, whatever the page holds at that moment'
-            : 'a device reads a page that was freed; the access is judged, whatever the page holds at that moment',
+          `${platformOf(q.machine.config).leak}; the access is judged, whatever the page holds at that moment`,
       },
       { outcome: 'CPU', event: 'access.cpu-leak', witness: 'user space touches a private page' },
     ],

@@ -5,6 +5,7 @@ import type { Policy } from '../../api/index.ts';
 import { type Cast, type Config, hasCast } from '../../models/bounds.ts';
 import type { EventName } from '../../models/events.ts';
 import { hasAccess, hasDmabuf, hasDomains, hasLaunch, hasVmsa, inPlace } from '../../models/machine.ts';
+import { platformOf } from '../../models/platforms/index.ts';
 
 /** Reachable, and therefore expected, from two calls on. */
 type Where = (config: Config, policy: Policy) => boolean;
@@ -204,7 +205,7 @@ export const SOMETIMES = [
     name: 'rmp-assigned',
     event: 'rmp-assigned',
     says: 'RMPUPDATE assigned a page to the guest.',
-    expected: (config) => config.platform === 'sev-snp',
+    expected: (config) => platformOf(config).rmp !== null,
     cast: null,
   },
   {

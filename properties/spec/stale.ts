@@ -2,6 +2,7 @@
 // What outlives a page, a conversion or an invalidation: translations, cached and in flight, and page-state entries.
 
 import { SEPT } from '../../models/machine.ts';
+import { platformOf } from '../../models/platforms/index.ts';
 import { inEachPage, inEachPfn, inKvmBracket, isIdle, pfnName, poolOf } from './questions.ts';
 import { AXIOM, type Invariant } from './row.ts';
 import {
@@ -115,7 +116,7 @@ export const STALE = [
     source: 'Xu Yilun, 27 Feb 2026: a shared mapping to a private page is a host machine check and restart',
     partner: 'invalidation-meets-iopte',
     /* it takes the host down on TDX only; on SNP its use is a contained fault */
-    judged: ({ platform }) => (platform === 'sev-snp' ? 'flag' : 'axiom'),
+    judged: (config) => (platformOf(config).mistakes.sharedDma === 'contained' ? 'flag' : 'axiom'),
     gravity: 7,
     breaches: [
       inIopte(sharedReach),
@@ -135,7 +136,7 @@ export const STALE = [
     says: 'Once a change to shared has committed and its bracket is closed, no S-EPT leaf is left: neither vCPU nor T=1 device reaches the page as private.',
     source: 'Vishal Annapurve, 24 Jun 2025: kvm_gmem_convert_should_proceed() unmaps the S-EPT',
     partner: 'converted-to-shared',
-    judged: ({ platform }) => (platform === 'tdx' ? 'axiom' : 'not judged'),
+    judged: (config) => (platformOf(config).mirror === null ? 'not judged' : 'axiom'),
     gravity: 8,
     breaches: [
       {
@@ -296,7 +297,8 @@ export const STALE = [
     source:
       'Alexey Kardashevskiy, 28 Jan 2026, Re: [PATCH v8 07/15] iommupt; an RMP fault of the IOMMU is repaired by nobody',
     partner: 'rmp-assigned',
-    judged: ({ platform, vmm }) => (platform === 'sev-snp' && vmm === 'cooperative' ? 'axiom' : 'not judged'),
+    judged: (config) =>
+      platformOf(config).rmp !== null && config.vmm === 'cooperative' ? 'axiom' : 'not judged',
     breaches: [
       {
         outcome: 'size',

@@ -98,8 +98,7 @@ export const takenBack = (q: Questions, m: M, pfn: number): boolean =>
   pfn === q.machine.device_memory && m[q.at.dmabuf_taken] === 1;
 
 /** The guest owns it, or the hardware still treats it so. */
-export const guestOwned = (q: Questions, m: M, pfn: number): boolean =>
-  q.view.isGuestOwned(m, pfn) || (q.machine.config.platform === 'tdx' && m[q.at.td_dirty + pfn] === 1);
+export const guestOwned = (q: Questions, m: M, pfn: number): boolean => q.view.isGuestsStill(m, pfn);
 /**
  * On SNP the one table serves private DMA as well: an entry is stale where it was installed for a shared
  * index.

@@ -15,11 +15,10 @@ import {
   each_page,
   kvm_gmem_convert_compute_work,
   kvm_gmem_has_safe_refcount,
-  psmash,
-  rmp_make_shared,
   store_attributes,
   up_write,
 } from '../../../api/index.ts';
+import { platformOf } from '../../platforms/index.ts';
 import type { MayFail } from '../failure.ts';
 import {
   type Consumer,
@@ -35,8 +34,8 @@ export interface ConvertOptions {
   readonly consumer: Consumer;
   /** The mmu notifier of the slot's mapping fires. */
   readonly notifies: boolean;
-  /** Assumption rfc-v2.snp-as-in-v8. */
-  readonly snpAsInV8: boolean;
+  /** Pages that become shared leave the page state of the guest first, as in v8. */
+  readonly invalidates: boolean;
   /** Assumption rfc-v2.undo-loop-ends. */
   readonly undoEnds: boolean;
   readonly mayFail: MayFail;
@@ -62,7 +61,8 @@ function* compute_work(
 }
 
 export function makeConvertRange(to: To, options: ConvertOptions) {
-  const { arch, consumer, notifies, snpAsInV8, undoEnds, mayFail, judged } = options;
+  const { arch, consumer, notifies, invalidates, undoEnds, mayFail, judged } = options;
+  const gmem_invalidate = invalidates ? platformOf(arch).gmem_invalidate : null;
   const size = arch.huge_pages;
   const reason: Reason = to === 'private' ? 'to private' : 'to shared';
   const opposite: To = to === 'private' ? 'shared' : 'private';
@@ -83,12 +83,8 @@ export function makeConvertRange(to: To, options: ConvertOptions) {
 
   /** Shareability first, so that split and merge see the new state. */
   function* kvm_gmem_convert_execute_work(work: Range, huge_inode: boolean, kind: To): Steps<Result> {
-    if (kind === 'shared' && snpAsInV8 && arch.platform === 'sev-snp') {
-      for (const index of each_page(work)) {
-        yield* psmash(index);
-        yield* rmp_make_shared(index);
-      }
-    }
+    if (kind === 'shared' && gmem_invalidate !== null)
+      for (const index of each_page(work)) yield* gmem_invalidate(index, true);
     if (yield* mayFail('mas_store_gfp')) return '-ENOMEM';
     yield* store_attributes(work, kind);
     if (!huge_inode) return 0;

@@ -4,6 +4,7 @@ import {
   type Arch,
   type Result,
   type Steps,
+  call,
   down_write,
   folio_mark_uptodate,
   folio_put,
@@ -15,7 +16,7 @@ import {
   up_write,
 } from '../../../api/index.ts';
 import { kvm_gmem_get_index } from '../../kvm/memslots.ts';
-import { postPopulate } from '../post-populate.ts';
+import { launchOf } from '../../platforms/index.ts';
 
 /*
  * MODEL: RFC v2 populates the pages of a huge folio in one turn, and marks all of the folio up to date, also where the
@@ -34,11 +35,12 @@ export function* populateUnlocked(gfn: number, arch: Arch): Steps<Result> {
   }
   yield* up_write('invalidate_lock');
   if (pfn === null || result !== 0) return result;
+  const { post_populate, refusesPrepared } = launchOf(arch);
   /* is_prepared: read in the lookup, under the same folio lock */
-  if (arch.platform !== 'tdx' && (yield* folio_test_uptodate(pfn))) result = '-EEXIST';
+  if (refusesPrepared && (yield* folio_test_uptodate(pfn))) result = '-EEXIST';
   yield* folio_unlock(pfn);
   if (result === 0 && !(yield* gmem_is_private(index))) result = '-EINVAL';
-  if (result === 0) result = yield* postPopulate(gfn, pfn, arch);
+  if (result === 0) result = yield* call(post_populate, gfn, pfn);
   if (result === 0) yield* folio_mark_uptodate(pfn);
   yield* folio_put(pfn);
   return result;

@@ -9,12 +9,14 @@ import {
   type Steps,
   call,
   down_write,
+  each_page,
   kvm_gmem_get_invalidate_filter,
   kvm_gmem_range_has_attributes,
   mas_preallocate,
   store_attributes,
   up_write,
 } from '../../../api/index.ts';
+import { platformOf } from '../../platforms/index.ts';
 import {
   type Consumer,
   kvm_gmem_invalidate_end,
@@ -22,7 +24,6 @@ import {
   unmap_mapping_range,
 } from '../invalidate.ts';
 import { kvm_gmem_is_safe_for_conversion } from './is-safe-for-conversion.ts';
-import { kvm_gmem_invalidate } from './make-shared.ts';
 
 export interface SetAttributesOptions {
   readonly arch: Arch;
@@ -35,7 +36,19 @@ export interface SetAttributesOptions {
 
 export function makeSetAttributes(to: 'private' | 'shared', options: SetAttributesOptions) {
   const { arch, consumer, notifies, zapsOneKind } = options;
+  const { gmem_invalidate } = platformOf(arch);
   const reason: Reason = to === 'private' ? 'to private' : 'to shared';
+
+  /**
+   * kvm_gmem_make_shared() in later code: what becomes shared leaves the page state of the guest, by the hook that also
+   * runs when a folio is freed (docs/objections.md D29). Folios are 4K, so no RMP entry is 2M. Not under mmu_lock.
+   */
+  const kvm_gmem_invalidate =
+    gmem_invalidate === null
+      ? null
+      : function* kvm_gmem_invalidate(range: Range): Steps<void> {
+          for (const index of each_page(range)) yield* gmem_invalidate(index, false);
+        };
 
   /** Past the point of no return: nothing here can fail. */
   function* commit(range: Range): Steps<void> {
@@ -43,7 +56,7 @@ export function makeSetAttributes(to: 'private' | 'shared', options: SetAttribut
     const filter = zapsOneKind ? ended : yield* kvm_gmem_get_invalidate_filter(range);
     yield* call(kvm_gmem_invalidate_start, range, filter, consumer.present, arch);
     yield* consumer.start(range, reason);
-    if (to === 'shared' && arch.platform === 'sev-snp') yield* call(kvm_gmem_invalidate, range);
+    if (to === 'shared' && kvm_gmem_invalidate !== null) yield* call(kvm_gmem_invalidate, range);
     yield* store_attributes(range, to);
     yield* call(kvm_gmem_invalidate_end, range, consumer.present, arch);
     yield* consumer.end(range, reason, true);
