@@ -1,14 +1,14 @@
 // No confidential hardware: nothing stops a DMA that has a translation. Private is a promise of software only.
 
-import { match } from 'ts-pattern';
+import { P, match } from 'ts-pattern';
 import { type DmaCase, HOSTS, type Outcome, PRIVATE, unhindered } from './outcomes.ts';
 import { type Platform, T0 } from './row.ts';
 
 const verdict = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
-    .with({ page: PRIVATE, write: true }, () => 'integrity violation')
-    .with({ page: PRIVATE, write: false }, () => 'confidential leak')
-    .with({ page: HOSTS }, unhindered)
+    .with({ page: P.union(...PRIVATE), write: true }, () => 'integrity violation')
+    .with({ page: P.union(...PRIVATE), write: false }, () => 'confidential leak')
+    .with({ page: P.union(...HOSTS) }, unhindered)
     .exhaustive();
 
 export const bare = {

@@ -52,17 +52,25 @@ export interface DmaCase {
 export type Verdicts = (dma: DmaCase) => Outcome;
 
 /** The page is the guest's. */
-export const PRIVATE = P.union(
+export const PRIVATE = [
   'private 4K',
   'private 2M',
   'private elsewhere',
   'private unaccepted',
   'private unaccepted 2M',
   'private removed',
-);
+] as const satisfies readonly PageClass[];
 /** It is not: where nothing stops the access, it comes to the same everywhere. */
-export const HOSTS = P.union('shared', 'shared in mixed 2M', 'stale', 'live elsewhere', 'free');
-export const unhindered = (dma: Pick<DmaCase, 'write'> & { readonly page: P.infer<typeof HOSTS> }): Outcome =>
+export const HOSTS = [
+  'shared',
+  'shared in mixed 2M',
+  'stale',
+  'live elsewhere',
+  'free',
+] as const satisfies readonly PageClass[];
+export const unhindered = (
+  dma: Pick<DmaCase, 'write'> & { readonly page: (typeof HOSTS)[number] },
+): Outcome =>
   match<typeof dma, Outcome>(dma)
     .with({ page: P.union('shared', 'shared in mixed 2M') }, () => 'ok')
     .with({ page: 'live elsewhere', write: true }, () => 'integrity violation')

@@ -75,10 +75,10 @@ const verdicts =
       )
       .with({ trusted: true, private: true }, () => 'contained fault')
       /* every other access is the hypervisor's: no page in the region may be assigned */
-      .with({ page: PRIVATE, write: false }, () =>
+      .with({ page: P.union(...PRIVATE), write: false }, () =>
         assumed['snp.io-read-of-private-faults'] ? 'contained fault' : 'ciphertext read',
       )
-      .with({ page: PRIVATE, write: true }, () => 'contained fault')
+      .with({ page: P.union(...PRIVATE), write: true }, () => 'contained fault')
       .with({ page: 'shared in mixed 2M', leaf: '2M', write: false }, () =>
         assumed['snp.io-read-of-private-faults'] ? 'contained fault' : 'ok',
       )
@@ -88,7 +88,7 @@ const verdicts =
         assumed['snp.2m-iopte-over-4k-shared-rmp-is-ok'] ? 'ok' : 'contained fault',
       )
       .with({ page: 'shared', leaf: '4K' }, () => 'ok')
-      .with({ page: HOSTS }, unhindered)
+      .with({ page: P.union(...HOSTS) }, unhindered)
       .exhaustive();
 
 /**
@@ -98,9 +98,9 @@ const verdicts =
 const unchecked = (dma: DmaCase): Outcome =>
   match<DmaCase, Outcome>(dma)
     .with({ trusted: true, private: true, page: OF_ITS_GFN }, () => 'ok')
-    .with({ page: PRIVATE, write: true }, () => 'integrity violation')
-    .with({ page: PRIVATE, write: false }, () => 'ciphertext read')
-    .with({ page: HOSTS }, unhindered)
+    .with({ page: P.union(...PRIVATE), write: true }, () => 'integrity violation')
+    .with({ page: P.union(...PRIVATE), write: false }, () => 'ciphertext read')
+    .with({ page: P.union(...HOSTS) }, unhindered)
     .exhaustive();
 
 /** sev_gmem_post_populate() */

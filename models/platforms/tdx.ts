@@ -2,7 +2,7 @@
 // size is irrelevant.
 // T=1 private accesses walk the S-EPT itself and are judged there, not here.
 
-import { match } from 'ts-pattern';
+import { P, match } from 'ts-pattern';
 import {
   type Pfn,
   type Range,
@@ -60,11 +60,11 @@ const verdicts =
   (assumed: Assumed): Verdicts =>
   (dma) =>
     match<DmaCase, Outcome>(dma)
-      .with({ page: PRIVATE, write: true }, () => 'host fatal')
-      .with({ page: PRIVATE, write: false }, () =>
+      .with({ page: P.union(...PRIVATE), write: true }, () => 'host fatal')
+      .with({ page: P.union(...PRIVATE), write: false }, () =>
         assumed['tdx.shared-read-of-private-is-fatal'] ? 'host fatal' : 'ciphertext read',
       )
-      .with({ page: HOSTS }, unhindered)
+      .with({ page: P.union(...HOSTS) }, unhindered)
       .exhaustive();
 
 /** TDH.MEM.RANGE.BLOCK, TRACK and kick, PAGE.REMOVE, WBINVD: tdx_sept_remove_leaf_spte(). Under mmu_lock. */
