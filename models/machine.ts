@@ -359,15 +359,28 @@ const fieldNames = (() => {
         ),
       ),
     );
-  return (): string => (known ??= JSON.stringify(Object.fromEntries(all().map(({ name }) => [name, 0]))));
+  return (): string =>
+    (known ??= JSON.stringify(Object.fromEntries([...all(), SEQ_MOVES].map(({ name }) => [name, 0]))));
 })();
 
-/** The fields of a machine for these bounds, this platform and this policy's registers. */
+/** With the invalidation hooks it has a place in the bracket of the inode. */
+export const isNotified = ({ invalidate_prepare, invalidate_start, invalidate_end }: Policy): boolean =>
+  [invalidate_prepare, invalidate_start, invalidate_end].some((hook) => hook !== undefined);
+
+/* seq++ of the inode that no in_progress-- has followed yet: for the judge alone */
+const SEQ_MOVES: MachineField = { name: 'gmem_seq_moves', kind: 'number', bits: 2, count: 1, per: '' };
+export const SEQ_MOVES_MAX = 3;
+
+/** The fields of a machine for these bounds, this platform and this policy. */
 export function declareMachine(config: Config, policy: Policy): Machine {
   const { pages, hugePages, vcpus, devices } = config.bounds;
   const threads = threadsOf(config);
   const pool = 2 * pages;
-  const fields = [...fieldsOf(config), ...registersOf(policy, pages)];
+  const fields = [
+    ...fieldsOf(config),
+    ...(isNotified(policy) ? [SEQ_MOVES] : []),
+    ...registersOf(policy, pages),
+  ];
   const locks = locksOf(config);
   const firstSlot: { [name: string]: number } = {};
   let next = 0;

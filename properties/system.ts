@@ -16,6 +16,7 @@ import { NotAStep, NotHeld } from '../models/steps/context.ts';
 import { rowOf } from '../models/steps/index.ts';
 import { type LockOrder, knownLockOrder, learnLockOrder } from './lock-order.ts';
 import { KEYS, type Key, PROPERTIES, makeJudge } from './spec/keys.ts';
+import { resultText } from './spec/made.ts';
 import type { Questions } from './spec/questions.ts';
 import { judgementOf } from './spec/index.ts';
 
@@ -61,12 +62,6 @@ function asPolicyError(error: unknown): unknown {
   return error instanceof NotAStep || error instanceof NotHeld
     ? new PolicyError(error.message, { cause: error })
     : error;
-}
-
-function resultText(result: unknown): string {
-  if (result === null || result === undefined || result === 0) return '0';
-  if (typeof result === 'object' && 'errno' in result) return String(result.errno);
-  return typeof result === 'string' ? result : JSON.stringify(result);
 }
 
 /** What the result of a call tells: appends events. */
@@ -154,6 +149,7 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     notified: policy.invalidate_start !== undefined || policy.invalidate_end !== undefined,
     streams: streamsOf(config),
     lockCycle: () => lockOrder().cycle,
+    lockCloses: () => lockOrder().closes,
   };
   const judged = (options.only ?? KEYS).filter(
     (key) => judgementOf(key.invariant.name, config) !== 'not judged',

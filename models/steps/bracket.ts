@@ -1,6 +1,6 @@
 // The inode-level bracket, for consumers that are no VMs: in_progress, the range, seq; and what they ask inside it.
 
-import { type Machine, SEQ_VALUES } from '../machine.ts';
+import { type Machine, SEQ_MOVES_MAX, SEQ_VALUES } from '../machine.ts';
 import type { View } from '../view.ts';
 import { type Exec, type State, hull, maskOf } from './context.ts';
 import { ATTRIBUTES, GMEM_SEQ, GMEM_SEQ_READ, PLAIN, type Rows } from './row.ts';
@@ -11,13 +11,13 @@ export type Bracket = ReturnType<typeof makeBracket>;
 export function makeBracket(exec: Exec) {
   const { machine, note } = exec;
   const { at } = machine;
+  const { gmem_seq_moves } = at;
   const covers = (m: State, index: number): boolean =>
     m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> index) & 1) === 1;
 
   return {
     covers,
     start: (m: State, start: number, end: number, fault: string): number => {
-      if (fault === 'skip') return 0;
       const old = m[at.gmem_in_progress] === 0 ? 0 : m[at.gmem_range];
       m[at.gmem_in_progress]++;
       m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
@@ -27,6 +27,7 @@ export function makeBracket(exec: Exec) {
     },
     seqInc: (m: State): number => {
       m[at.gmem_seq] = (m[at.gmem_seq] + 1) % SEQ_VALUES;
+      if (gmem_seq_moves !== undefined) m[gmem_seq_moves] = Math.min(SEQ_MOVES_MAX, m[gmem_seq_moves] + 1);
       return 0;
     },
     countDec: (m: State): number => {
@@ -34,6 +35,9 @@ export function makeBracket(exec: Exec) {
       else m[at.gmem_in_progress]--;
       if (m[at.gmem_in_progress] === 0) m[at.gmem_range] = m[at.gmem_zapped] = 0;
       note('bracket-closed');
+      if (gmem_seq_moves === undefined) return 0;
+      if (m[gmem_seq_moves] === 0) note('end-without-seq');
+      else m[gmem_seq_moves]--;
       return 0;
     },
     retry: (m: State, seq: number, index: number, fault: string): number => {

@@ -81,7 +81,7 @@ export function makeKvm(exec: Exec, pageState: PageState) {
     concerned,
     isStale,
     start: (m: State, thread: number, start: number, end: number, by: BracketBy, fault: string): number => {
-      if (!concerned(m, by, start, end) || fault === 'skip') return 0;
+      if (!concerned(m, by, start, end)) return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       m[mmuLock] = thread + 1;
       if (by === 'notifier') m[at.mn_active_invalidate_count]++;
@@ -103,11 +103,12 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       return 0;
     },
     end: (m: State, start: number, end: number, by: BracketBy, fault: string): number => {
-      if (!concerned(m, by, start, end) || fault === 'skip') return 0;
+      if (!concerned(m, by, start, end)) return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       if (by === 'notifier') m[at.mn_active_invalidate_count]--;
-      if (fault === 'no-seq') note('end-without-seq');
-      else m[at.mmu_invalidate_seq] = (m[at.mmu_invalidate_seq] + 1) % SEQ_VALUES;
+      const seq = m[at.mmu_invalidate_seq];
+      if (fault !== 'no-seq') m[at.mmu_invalidate_seq] = (seq + 1) % SEQ_VALUES;
+      if (m[at.mmu_invalidate_seq] === seq) note('end-without-seq');
       if (m[at.mmu_invalidate_in_progress] === 0) note('in-progress-negative');
       else m[at.mmu_invalidate_in_progress]--;
       if (m[at.mmu_invalidate_in_progress] === 0) m[at.mmu_invalidate_range] = 0;

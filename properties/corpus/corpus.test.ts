@@ -16,6 +16,7 @@ import {
   toCorpus,
 } from './corpus.ts';
 import { keyOf } from '../spec/keys.ts';
+import { disagreements } from '../spec/tests/definitions.ts';
 import { type Model, freeEnvironment, makeModel } from '../system.ts';
 
 const folder = new URL('../../corpus/', import.meta.url);
@@ -58,7 +59,9 @@ describe.each(entries)('%s', (_file, entry) => {
     const path = key === undefined ? undefined : found.get(key.property);
     if (path === undefined || key === undefined) throw new Error('not found');
     const system = model.system(freeEnvironment(model, model.config.bounds.calls), 16);
-    expect(replay(system, path).steps.at(-1)?.properties).toContain(key.property);
+    const { steps } = replay(system, path);
+    expect(steps.at(-1)?.properties).toContain(key.property);
+    expect(disagreements(model, system, steps)).toEqual([]);
     expect(toCorpus(model, { key, system, path }, entry.note)).toEqual(entry);
   });
 });

@@ -4,9 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../api/index.ts';
+import { replay } from '../../engine/replay.ts';
 import type { FaultResult } from '../../models/results.ts';
 import { BROKEN } from '../../policies/broken/index.ts';
-import { keyOf } from '../spec/keys.ts';
+import { PROPERTIES, keyOf } from '../spec/keys.ts';
+import { DEFINED, disagreements } from '../spec/tests/definitions.ts';
 import { type Caught, SEEDS, faultConfig, isCaught, makeBaseHits } from './faults.ts';
 
 const pinned = JSON.parse(
@@ -29,11 +31,22 @@ function judgeCanary(policy: Policy): Caught & { readonly base: boolean } {
   return { ...isCaught(policy, key, known.calls), base: baseHits(policy, known.calls)[key.property] > 0 };
 }
 
+const defined = new Set<string>();
+
 describe.each(canaries)('%s', (name, policy) => {
   test(`is caught by ${policy.planted?.invariant ?? 'nothing'}`, () => {
     expect(pinnedFault(name)?.caught).toBe(true);
-    expect(judgeCanary(policy)).toEqual({ atCalls: true, below: false, base: false });
+    const { atCalls, below, base } = judgeCanary(policy);
+    expect({ below, base }).toEqual({ below: false, base: false });
+    if (atCalls === null) throw new Error('not caught');
+    const { model, system, path } = atCalls;
+    expect(disagreements(model, system, replay(system, path).steps, defined)).toEqual([]);
   });
+});
+
+test('their traces reach each definition but for these', () => {
+  const all = new Set(DEFINED.map(({ property }) => PROPERTIES[property]));
+  expect([...all].filter((name) => !defined.has(name))).toMatchSnapshot();
 });
 
 test('what is pinned covers the canaries, and is what they must be', () => {

@@ -1,10 +1,10 @@
 // Planted faults: is each caught, by the invariant that it names, by exhaustive search and by sampling?
 
 import type { Policy } from '../../api/index.ts';
-import { explore } from '../../engine/explore.ts';
+import { type Path, explore } from '../../engine/explore.ts';
 import { certifyAll } from '../../engine/minimise.ts';
 import { searchBySwitches } from '../../engine/by-switches.ts';
-import { withPlaceBits } from '../../engine/system.ts';
+import { type System, withPlaceBits } from '../../engine/system.ts';
 import { type Config, type PlatformName, assumptions, boundsOf } from '../../models/bounds.ts';
 import type { FaultResult } from '../../models/results.ts';
 import { none } from '../../policies/none.ts';
@@ -70,13 +70,16 @@ export function caughtBy(policy: Policy): { readonly model: Model; readonly find
   return null;
 }
 
-function hits(model: Model, key: Key, calls: number): boolean {
+/** A path to the key by the reduced search, or null. */
+function hitBy(model: Model, key: Key, calls: number): Hit | null {
   return withPlaceBits(
     (bits) => buildFor(model)(calls, bits),
-    (system) =>
-      explore(system, { eager: true, until: [key.property], statesMax: model.config.bounds.maxStates }).hits[
-        key.property
-      ] > 0,
+    (system) => {
+      const { maxStates: statesMax } = model.config.bounds;
+      const { pathTo } = explore(system, { eager: true, until: [key.property], statesMax });
+      const path = pathTo(key.property);
+      return path === null ? null : { model, system, path };
+    },
   );
 }
 
@@ -91,7 +94,7 @@ export function needsRace(model: Model, key: Key, calls: number): boolean {
 
 /** The base alone does the same: then the fault proves nothing. */
 export function baseDoesTheSame(policy: Policy, key: Key, calls: number): boolean {
-  return hits(makeModel(faultConfig(policy, calls), none), key, calls);
+  return hitBy(makeModel(faultConfig(policy, calls), none), key, calls) !== null;
 }
 
 export function judgeFault(policy: Policy, seeds: number): FaultResult {
@@ -118,8 +121,14 @@ export function judgeFault(policy: Policy, seeds: number): FaultResult {
   };
 }
 
+interface Hit {
+  readonly model: Model;
+  readonly system: System;
+  readonly path: Path;
+}
+
 export interface Caught {
-  readonly atCalls: boolean;
+  readonly atCalls: Hit | null;
   /** Also with one call fewer. */
   readonly below: boolean;
 }
@@ -127,7 +136,7 @@ export interface Caught {
 /** Is the key broken with so many calls, and with one fewer? By the reduced search. */
 export function isCaught(policy: Policy, key: Key, calls: number): Caught {
   const model = makeModel(faultConfig(policy), policy, { only: [key] });
-  return { atCalls: hits(model, key, calls), below: calls > 1 && hits(model, key, calls - 1) };
+  return { atCalls: hitBy(model, key, calls), below: calls > 1 && hitBy(model, key, calls - 1) !== null };
 }
 
 /** What the base does alone where the fault is judged; searched once for each configuration. */

@@ -6,12 +6,14 @@ import { describe, expect, test } from 'vitest';
 import { tokenText } from '../../cli/commands/check.ts';
 import { packageRoot } from '../../cli/root.ts';
 import { explore } from '../../engine/explore.ts';
+import { replay } from '../../engine/replay.ts';
 import { withPlaceBits } from '../../engine/system.ts';
 import { none } from '../../policies/none.ts';
 import { doesTheSame } from '../blame.ts';
 import { BASE_FINDINGS, findingConfig } from './findings.ts';
 import { OBJECTIONS } from './objections.ts';
 import type { Survey } from './survey.ts';
+import { disagreements } from '../spec/tests/definitions.ts';
 import { freeEnvironment, makeModel } from '../system.ts';
 import { decodeFinding, findingOf } from '../token/token.ts';
 import {
@@ -39,7 +41,10 @@ describe.each(BASE_FINDINGS.map((found) => [found.id, found] as const))('%s', (i
     expect(decoded.stale).toEqual([]);
     expect(decoded.config).toEqual(findingConfig(found));
     expect(decoded.key?.name).toBe(`${found.invariant} (${found.outcome})`);
-    expect(findingOf(decoded, PLACE_BITS)).not.toBeNull();
+    const finding = findingOf(decoded, PLACE_BITS);
+    if (decoded.model === null || finding === null) throw new Error('the token has no path');
+    const { system, path } = finding;
+    expect(disagreements(decoded.model, system, replay(system, path).steps)).toEqual([]);
   });
 });
 

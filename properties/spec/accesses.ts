@@ -1,5 +1,6 @@
 // What an access comes to.
 
+import { cpuTouch, dmaMade } from './access-made.ts';
 import { guestOf } from '../../models/bounds.ts';
 import { platformOf } from '../../models/platforms/index.ts';
 import { type Questions } from './questions.ts';
@@ -18,9 +19,15 @@ export const ACCESSES = [
         outcome: 'DMA',
         needsIommu: true,
         event: 'access.host-fatal',
+        definition: (q, made) => dmaMade(q, made)?.outcome === 'host fatal',
         witness: 'DMA takes the host down: machine check',
       },
-      { outcome: 'CPU', event: 'access.cpu-fatal', witness: 'a CPU access takes the host down' },
+      {
+        outcome: 'CPU',
+        event: 'access.cpu-fatal',
+        definition: (q, made) => cpuTouch(q, made)?.outcome === 'fatal',
+        witness: 'a CPU access takes the host down',
+      },
     ],
   },
   {
@@ -35,11 +42,13 @@ export const ACCESSES = [
         outcome: 'DMA',
         needsIommu: true,
         event: 'access.host-corruption',
+        definition: (q, made) => dmaMade(q, made)?.outcome === 'host corruption',
         witness: 'DMA writes to a page that belongs to somebody else',
       },
       {
         outcome: 'CPU',
         event: 'access.cpu-corruption',
+        definition: (q, made) => cpuTouch(q, made)?.outcome === 'corruption',
         witness: 'a CPU writes to a page that belongs to somebody else',
       },
     ],
@@ -56,10 +65,16 @@ export const ACCESSES = [
         outcome: 'DMA',
         needsIommu: true,
         event: 'access.leak',
+        definition: (q, made) => dmaMade(q, made)?.outcome === 'confidential leak',
         witness: (q: Questions) =>
           `${platformOf(q.machine.config).leak}; the access is judged, whatever the page holds at that moment`,
       },
-      { outcome: 'CPU', event: 'access.cpu-leak', witness: 'user space touches a private page' },
+      {
+        outcome: 'CPU',
+        event: 'access.cpu-leak',
+        definition: (q, made) => cpuTouch(q, made)?.outcome === 'leak',
+        witness: 'user space touches a private page',
+      },
     ],
   },
   {
@@ -74,6 +89,7 @@ export const ACCESSES = [
         outcome: 'DMA',
         needsIommu: true,
         event: 'access.integrity',
+        definition: (q, made) => dmaMade(q, made)?.outcome === 'integrity violation',
         witness: 'untrusted DMA alters a private page and nobody is told',
       },
     ],
@@ -92,6 +108,10 @@ export const ACCESSES = [
         outcome: 'DMA',
         needsIommu: true,
         event: 'access.dma-lost-clean',
+        definition: (q, made) => {
+          const dma = dmaMade(q, made);
+          return dma?.outcome === 'DMA lost silently' && dma.clean;
+        },
         witness: 'DMA lands in a page that nobody reads any more, without an event',
       },
     ],

@@ -1,7 +1,35 @@
 // Pages and their content.
 
-import { inEachPage } from './questions.ts';
-import { AXIOM, type Invariant } from './row.ts';
+import { SEPT } from '../../models/machine.ts';
+import type { StepOf } from '../../models/steps/row.ts';
+import { cpuTouch, dmaMade } from './access-made.ts';
+import {
+  type Made,
+  cachedAt,
+  either,
+  holdsForWrite,
+  isStale,
+  on,
+  somePage,
+  somePfn,
+  zeroes,
+} from './made.ts';
+import { type Questions, inEachPage } from './questions.ts';
+import { AXIOM, type Invariant, type M } from './row.ts';
+
+/** invalidate_lock is dropped by a conversion that has something to change. */
+export const endsConversion = ({ at }: Questions, step: StepOf<'unlock'>, m: M): boolean =>
+  step.lock === 'invalidate_lock' &&
+  step.mode === 'write' &&
+  at.converting !== undefined &&
+  m[at.converting] !== 0;
+/** It has taken the data of a page from the guest, whose page it is after all. */
+export const lostByConversion = (q: Questions, m: M): boolean =>
+  somePage(q, (index) => m[q.at.private + index] === 1 && ((m[q.at.content_lost] >> index) & 1) === 1);
+const isConverting = (q: Questions, { before, thread }: Made): boolean =>
+  q.at.converting !== undefined &&
+  before[q.at.converting] !== 0 &&
+  holdsForWrite(q, before, thread, 'invalidate_lock');
 
 export const CONTENT_OF_PAGES = [
   {
@@ -42,11 +70,22 @@ export const CONTENT_OF_PAGES = [
       {
         outcome: 'stale data',
         event: 'stale-data-used',
+        definition: (q, made) => {
+          const dma = dmaMade(q, made);
+          if (dma !== null) return !dma.write && dma.outcome === 'ok' && isStale(q, made.before, dma.pfn);
+          const cpu = cpuTouch(q, made);
+          return cpu !== null && cpu.outcome === 'ok' && cpu.reads && isStale(q, made.before, cpu.pfn);
+        },
         witness: 'a page is read that still holds what its last owner left',
       },
       {
         outcome: 'measured',
         event: 'stale-data-measured',
+        /* TDH.MEM.PAGE.ADD copies the source: what the page held is gone */
+        definition: on(
+          'snp_launch_update',
+          (q, { pfn }, { before, answer }) => answer === 1 && isStale(q, before, pfn),
+        ),
         witness: "what the last owner of a page has left becomes part of the guest's image",
       },
     ],
@@ -61,11 +100,25 @@ export const CONTENT_OF_PAGES = [
       {
         outcome: 'shared gfn',
         event: 'populated-shared',
+        definition: either(
+          on(
+            'snp_launch_update',
+            (q, { index }, { before, answer }) => answer === 1 && !q.view.isPrivate(before, index),
+          ),
+          on(
+            'tdh_mem_page_add',
+            (q, { index }, { before, answer }) => answer === 1 && !q.view.isPrivate(before, index),
+          ),
+        ),
         witness: 'a page of a shared gfn becomes part of the image',
       },
       {
         outcome: 'assigned page',
         event: 'populated-assigned',
+        definition: on(
+          'snp_launch_update',
+          (q, { pfn }, { before }) => before[q.at.rmp_assigned + pfn] === 1,
+        ),
         witness: 'firmware is given a page that is assigned already',
       },
     ],
@@ -80,6 +133,10 @@ export const CONTENT_OF_PAGES = [
       {
         outcome: 'S-EPT',
         event: 'populated-leaf-gone',
+        definition: on(
+          'tdh_mr_extend',
+          (q, { index }, { before }) => before[q.at.sept + index] !== SEPT.mapped,
+        ),
         witness: 'TDH.MR.EXTEND finds no leaf where populate has just added one',
       },
     ],
@@ -92,20 +149,40 @@ export const CONTENT_OF_PAGES = [
       'kvm_gmem_get_pfn() clears what is not up to date; kvm_gmem_zero_range() of RFC v2; Suzuki K Poulose, 5 Jul 2026, Re: [PATCH v8 13/46]; Fuad Tabba, 19 Jun 2026, Re: [PATCH v8 15/46]',
     partner: 'page-cleared',
     breaches: [
-      { outcome: 'wiped by a hole', event: 'data-wiped', witness: 'a hole zeroes data outside its range' },
+      {
+        outcome: 'wiped by a hole',
+        event: 'data-wiped',
+        definition: on('gmem_zero_range', (q, { start, end }, made) =>
+          somePfn(q, (pfn) => {
+            const index = q.view.indexOf(made.before, pfn);
+            return zeroes(q, made, pfn) && !(index >= start && index < end);
+          }),
+        ),
+        witness: 'a hole zeroes data outside its range',
+      },
       {
         outcome: 'cleared after use',
         event: 'data-cleared',
+        definition: on('clear_highpage', (q, _step, made) => somePfn(q, (pfn) => zeroes(q, made, pfn))),
         witness: 'a page is cleared that guest or device had written to',
       },
       {
         outcome: 'zapped with the range',
         event: 'content-lost-beside',
+        definition: on(
+          'unlock',
+          (q, step, { before }) =>
+            endsConversion(q, step, before) && lostByConversion(q, before) && before[q.at.converted] !== 0,
+        ),
         witness: 'a conversion has taken the data of a page from the guest that stays private all along',
       },
       {
         outcome: 'wiped by a conversion',
         event: 'wiped-by-conversion',
+        definition: on(
+          'gmem_zero_range',
+          (q, _step, made) => isConverting(q, made) && somePfn(q, (pfn) => zeroes(q, made, pfn)),
+        ),
         witness: 'a conversion zeroes a page that guest or device had written to',
       },
     ],
@@ -121,6 +198,18 @@ export const CONTENT_OF_PAGES = [
       {
         outcome: 'page cache',
         event: 'converted-page-removed',
+        definition: on(
+          'filemap_remove_folio',
+          (q, _step, made) =>
+            isConverting(q, made) &&
+            somePage(
+              q,
+              (index) =>
+                cachedAt(q, made.before, index) >= 0 &&
+                cachedAt(q, made.after, index) < 0 &&
+                ((made.before[q.at.converting] >> index) & 1) === 1,
+            ),
+        ),
         witness: 'a conversion takes a page of its range out of the page cache',
       },
     ],

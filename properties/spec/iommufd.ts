@@ -1,9 +1,14 @@
 // Areas and domains, pointers, in-kernel access, the revoke of a dma-buf.
 
+import { on, some } from './made.ts';
 import { AREA, DMABUF } from '../../models/machine.ts';
-import { inEachPage } from './questions.ts';
-import { AXIOM, onlyWith, type Invariant } from './row.ts';
+import { type Questions, inEachPage } from './questions.ts';
+import { AXIOM, type Invariant, type M, onlyWith } from './row.ts';
 import { table, inFlight, deviceTlb, free, takenBack, inIopte, inIotlb } from './tables.ts';
+
+/** The one failure of the run was the step's. */
+const hasUsedFailure = ({ at }: Questions, before: M, after: M): boolean =>
+  at.fail_next !== undefined && before[at.fail_next] === 1 && after[at.fail_next] === 0;
 
 export const IOMMUFD = [
   /* ---- areas and domains ---- */
@@ -18,6 +23,12 @@ export const IOMMUFD = [
         outcome: 'IOPTE',
         needsIommu: true,
         event: 'map-over-iopte',
+        definition: on(
+          'iommu_map',
+          (q, { iova, pages }, { before, after }) =>
+            some({ start: iova, end: iova + pages }, (page) => before[q.at.iopte + page] !== 0) &&
+            !hasUsedFailure(q, before, after),
+        ),
         witness: 'iommu_map() finds an IOPTE: -EADDRINUSE from an IOVA that was free',
       },
     ],
@@ -62,11 +73,19 @@ export const IOMMUFD = [
       {
         outcome: 'ERR_PTR',
         event: 'err-ptr-followed',
+        definition: on(
+          'wild_pointer',
+          (q, { pointer }, { before }) =>
+            pointer === 'ERR_PTR' &&
+            q.machine.config.fail === 'kvm_gmem_get_folio' &&
+            before[q.at.fail_used] === 1,
+        ),
         witness: 'an errno is followed as if it were a folio',
       },
       {
         outcome: 'unset',
         event: 'unset-pointer-followed',
+        definition: on('wild_pointer', (_q, { pointer }) => pointer === 'ufolios'),
         witness:
           'an entry of an array is followed as a folio that nobody has written, or that is past its end',
       },
@@ -144,6 +163,7 @@ export const IOMMUFD = [
       {
         outcome: 'copy',
         event: 'private-page-copied',
+        definition: on('batch_rw', (q, { iova }, { before }) => q.view.isPrivate(before, iova)),
         witness: 'iommufd_access_rw() copies from or to a page of a private index',
       },
     ],
@@ -179,6 +199,11 @@ export const IOMMUFD = [
       {
         outcome: 'size',
         event: 'unmap-found-less',
+        definition: on(
+          'iommu_unmap_fast',
+          (q, step, { before }) =>
+            step.nofail === true && some(step, (iova) => before[q.at.iopte + iova] === 0),
+        ),
         witness: 'iommu_unmap() of an area finds an IOVA without an IOPTE: WARN_ON(ret != size)',
       },
     ],

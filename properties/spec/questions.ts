@@ -14,7 +14,13 @@ export interface Questions {
   readonly streams: readonly { readonly trusted: boolean; readonly private: boolean }[];
   /** The lock classes of a cycle, each with who takes it inside the one before. */
   readonly lockCycle: () => readonly string[];
+  /** By class that is taken: a mask of those held, with which it is a step of that cycle. */
+  readonly lockCloses: () => Int32Array;
 }
+
+/** The first thread of this kind. */
+export const firstOf = ({ threads }: Machine, kind: string): number =>
+  threads.findIndex((thread) => thread.kind === kind);
 
 /** Pages of the pool that guest_memfd allocates from: the first ones. */
 export const poolOf = ({ pool }: Machine): number => pool;

@@ -1,10 +1,21 @@
 // References, pins, and what is left behind.
 
+import { inPlace } from '../../models/machine.ts';
+import { cachedAt, either, on, some, somePage } from './made.ts';
 import { locksHeld } from '../../models/describe-state.ts';
 import { AREA } from '../../models/machine.ts';
-import { inEachPage, inEachPfn, inEachThread, isIdle } from './questions.ts';
+import { type Questions, inEachPage, inEachPfn, inEachThread, isIdle } from './questions.ts';
 import { AXIOM, type Invariant, type M } from './row.ts';
 import { isFreed } from './tables.ts';
+
+/** IOTLB or device TLB reach the page through this iova. */
+const isCachedAt = ({ at, machine }: Questions, m: M, iova: number, pfn: number): boolean =>
+  m[at.iotlb + iova] === pfn + 1 ||
+  (at.device_tlb !== undefined &&
+    some({ start: 0, end: machine.devices }, (d) => m[at.device_tlb + d * machine.pages + iova] === pfn + 1));
+/** By a user: a lookup without a lock lets go when it looks again, memory_failure() does nothing with the page. */
+const isKept = ({ view }: Questions, m: M, first: number): boolean =>
+  view.extraReferences(m, first) > view.triedReferences(m, first) + view.poisonReference(m, first);
 
 export const REFERENCES = [
   {
@@ -17,9 +28,25 @@ export const REFERENCES = [
       {
         outcome: 'folio_put',
         event: 'put-without-reference',
+        definition: either(
+          on(
+            'folio_put',
+            (q, { pfn }, { before }) => before[q.at.lookup_refs + q.view.head(before, pfn)] === 0,
+          ),
+          on(
+            'folio_put_tried',
+            (q, { pfn }, { before }) => before[q.at.try_refs + q.view.head(before, pfn)] === 0,
+          ),
+          on('fput', (q, { counted }, { before }) => counted && before[q.at.file_refs] === 0),
+        ),
         witness: 'a lookup reference, or one of the file, is dropped that nobody holds',
       },
-      { outcome: 'unpin', event: 'unpin-without-pin', witness: 'a page is unpinned that nobody has pinned' },
+      {
+        outcome: 'unpin',
+        event: 'unpin-without-pin',
+        definition: on('unpin_folio', (q, { pfn }, { before }) => before[q.at.pins + pfn] === 0),
+        witness: 'a page is unpinned that nobody has pinned',
+      },
     ],
   },
   {
@@ -56,11 +83,23 @@ export const REFERENCES = [
       {
         outcome: 'before the unmap',
         event: 'unpin-before-unmap',
+        definition: on('unpin_folio', (q, { pfn }, { before }) =>
+          somePage(q, (iova) => before[q.at.iopte + iova] === pfn + 1),
+        ),
         witness: 'a page is unpinned while an IOPTE points to it',
       },
       {
         outcome: 'before the sync',
         event: 'unpin-before-sync',
+        definition: on('unpin_folio', (q, { pfn }, { before }) =>
+          somePage(
+            q,
+            (iova) =>
+              before[q.at.iopte + iova] !== pfn + 1 &&
+              before[q.at.gather + iova] !== 0 &&
+              isCachedAt(q, before, iova, pfn),
+          ),
+        ),
         witness: 'a page is unpinned while the IOTLB holds it and its invalidation is pending',
       },
     ],
@@ -111,6 +150,18 @@ export const REFERENCES = [
       {
         outcome: 'extra reference',
         event: 'conversion-with-references',
+        definition: on(
+          'store_attributes',
+          (q, step, { before }) =>
+            step.to === 'private' &&
+            inPlace(q.machine.config) &&
+            some(step, (index) => {
+              const pfn = cachedAt(q, before, index);
+              return (
+                before[q.at.private + index] === 0 && pfn >= 0 && isKept(q, before, q.view.head(before, pfn))
+              );
+            }),
+        ),
         witness: 'a folio with an extra reference becomes private',
       },
     ],
@@ -125,6 +176,10 @@ export const REFERENCES = [
       {
         outcome: 'LRU batch',
         event: 'refused-without-user',
+        definition: on('safe_refcount', (q, _step, { before, answer }) => {
+          const pfn = answer === 0 ? -1 : cachedAt(q, before, answer - 1);
+          return pfn >= 0 && q.view.extraReferences(before, q.view.head(before, pfn)) === 0;
+        }),
         witness: 'a conversion is refused for the reference of an lru_add batch alone',
       },
     ],

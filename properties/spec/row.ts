@@ -2,6 +2,7 @@
 
 import { type Cast, type Config, hasCast } from '../../models/bounds.ts';
 import type { EventName } from '../../models/events.ts';
+import type { Definition } from './made.ts';
 import type { PlaceAt, Questions } from './questions.ts';
 import type { SometimesName } from './sometimes.ts';
 
@@ -21,6 +22,11 @@ interface AnyBreach {
 /** Seen by a single step. */
 interface StepBreach extends AnyBreach {
   readonly event: EventName;
+  /**
+   * The rule, stated over the move; the interpreter notes the event, which is faster, exactly where it holds. Of the
+   * search: that no thread and no agent can move, which only the search knows.
+   */
+  readonly definition: Definition | 'of the search';
   readonly witness: string | ((q: Questions) => string);
 }
 /** Seen in a state: where it is (a page, a pfn, a thread), or -1. Null where this machine cannot show it. */

@@ -1,10 +1,11 @@
 // tidy: long because the family is one: what still reaches a page when it should not
 // What outlives a page, a conversion or an invalidation: translations, cached and in flight, and page-state entries.
 
-import { SEPT } from '../../models/machine.ts';
+import { DMABUF, SEPT } from '../../models/machine.ts';
 import { platformOf } from '../../models/platforms/index.ts';
-import { inEachPage, inEachPfn, inKvmBracket, isIdle, pfnName, poolOf } from './questions.ts';
-import { AXIOM, type Invariant } from './row.ts';
+import { type Made, holds, on, some } from './made.ts';
+import { type Questions, inEachPage, inEachPfn, inKvmBracket, isIdle, pfnName, poolOf } from './questions.ts';
+import { AXIOM, type Invariant, type M } from './row.ts';
 import {
   deviceTlb,
   free,
@@ -18,6 +19,21 @@ import {
   table,
   tlb,
 } from './tables.ts';
+
+const isOfDmabuf = (q: Questions, m: M, iova: number): boolean =>
+  q.at.dmabuf_pages !== undefined && m[q.at.dmabuf_pages + iova] !== DMABUF.none;
+/** An open bracket that has no range yet covers everything. */
+const isBracketed = (q: Questions, m: M, gfn: number): boolean =>
+  m[q.at.mmu_invalidate_in_progress] > 0 &&
+  (m[q.at.mmu_invalidate_range] === 0 || ((m[q.at.mmu_invalidate_range] >> gfn) & 1) === 1);
+/** There was no leaf for the gfn, and there is one. One NPT entry serves both kinds; an S-EPT has the private ones. */
+function hasInstalled({ at }: Questions, gfn: number, isPrivate: boolean, { before, after }: Made): boolean {
+  const leaf = (m: M): boolean => {
+    if (at.sept === undefined) return m[at.spte_shared + gfn] !== 0 || m[at.spte_private + gfn] !== 0;
+    return isPrivate ? m[at.sept + gfn] !== SEPT.free : m[at.spte_shared + gfn] !== 0;
+  };
+  return !leaf(before) && leaf(after);
+}
 
 export const STALE = [
   /* ---- what outlives a page ---- */
@@ -222,6 +238,19 @@ export const STALE = [
         outcome: 'iommu_map',
         needsIommu: true,
         event: 'iommu-map-in-bracket',
+        definition: on(
+          'iommu_map',
+          (q, { iova, pages }, { before, thread, after }) =>
+            !holds(q, before, thread, 'invalidate_lock') &&
+            some(
+              { start: iova, end: iova + pages },
+              (page) =>
+                before[q.at.iopte + page] === 0 &&
+                after[q.at.iopte + page] !== 0 &&
+                !isOfDmabuf(q, before, page) &&
+                ((before[q.at.gmem_zapped] >> page) & 1) === 1,
+            ),
+        ),
         witness: 'an IOPTE is installed after the zap and before the end of the bracket',
       },
     ],
@@ -236,6 +265,12 @@ export const STALE = [
       {
         outcome: 'SPTE',
         event: 'stale-spte-installed',
+        definition: on(
+          'kvm_tdp_mmu_map',
+          (q, { index, private: isPrivate, seq }, made) =>
+            hasInstalled(q, index, isPrivate, made) &&
+            (isBracketed(q, made.before, index) || made.before[q.at.mmu_invalidate_seq] !== seq),
+        ),
         witness: 'an SPTE is installed although its snapshot is stale',
       },
     ],
