@@ -106,9 +106,9 @@ export function makeView(machine: Machine): View {
     for (let d = 0; d < devices; d++) found |= 1 << m[dma + d];
     if (config.ats === true) for (let k = 0; k < devices * pages; k++) found |= 1 << m[at.device_tlb + k];
     let reached = found >> 1;
-    for (let pfn = 0; pfn < pfns; pfn++) {
-      if ((owned !== undefined && m[owned + pfn] === 1) || isDirty(m, pfn)) reached |= 1 << pfn;
-    }
+    if (owned !== undefined)
+      for (let pfn = 0; pfn < pfns; pfn++)
+        if (m[owned + pfn] === 1 || (dirty !== undefined && m[dirty + pfn] === 1)) reached |= 1 << pfn;
     return reached & asked;
   };
   const triedReferences = (m: MachineState, first: number): number =>
