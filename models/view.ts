@@ -4,6 +4,7 @@
 import { type Machine, OWNER, inPlace } from './machine.ts';
 import { platformOf } from './platforms/index.ts';
 import { PAGE_CLASS, dmaIndex } from './platforms/outcomes.ts';
+import type { MirrorView } from './platforms/row.ts';
 
 /** The unpacked state of the engine, read only here. */
 export type MachineState = { readonly [slot: number]: number; readonly length: number };
@@ -39,6 +40,8 @@ export interface View {
   readonly blockHasGuestPage: (m: MachineState, pfn: number) => boolean;
   /** Of the pages in the mask, those that a translation, in-flight access or page-state table still reaches. */
   readonly reachedOf: (m: MachineState, asked: number) => number;
+  /** The module's own table of private pages; null where the host's tables have them, or nobody's. */
+  readonly mirror: MirrorView | null;
   readonly verdictIndex: typeof dmaIndex;
 }
 
@@ -147,6 +150,7 @@ export function makeView(machine: Machine): View {
     pageClass,
     blockHasGuestPage,
     reachedOf,
+    mirror: platform.mirror?.reads(at) ?? null,
     verdictIndex: dmaIndex,
   };
 }

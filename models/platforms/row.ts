@@ -51,12 +51,18 @@ export interface Rmp {
   readonly checksReads: boolean;
 }
 
+export interface MirrorView {
+  /** pfn + 1 of the leaf that a device can use; 0: none. */
+  readonly leaf: (m: MachineState, gfn: number) => number;
+  /** A leaf is there, in whatever state. */
+  readonly isPresent: (m: MachineState, gfn: number) => boolean;
+}
+
 /** A table of the module's own that maps private pages, walked by vCPUs and T=1 devices; KVM has a mirror of it. */
 export interface Mirror {
   /** kvm_x86_ops.remove_external_spte(), under mmu_lock. */
   readonly remove_external_spte: (gfn: number) => Steps<void>;
-  /** pfn + 1 of the leaf that a device can use; 0: none. */
-  readonly leaf: (at: Machine['at']) => (m: MachineState, gfn: number) => number;
+  readonly reads: (at: Machine['at']) => MirrorView;
   /** The same removal as a repair: where there is something in this field, by these steps. */
   readonly repair: {
     readonly says: (gfn: number) => string;

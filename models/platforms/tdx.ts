@@ -143,10 +143,10 @@ export const tdx = {
   rmp: null,
   mirror: {
     remove_external_spte: tdx_sept_remove_leaf_spte,
-    leaf:
-      ({ sept, sept_pfn }) =>
-      (m, gfn) =>
-        m[sept + gfn] === SEPT.mapped ? m[sept_pfn + gfn] : 0,
+    reads: ({ sept, sept_pfn }) => ({
+      leaf: (m, gfn) => (m[sept + gfn] === SEPT.mapped ? m[sept_pfn + gfn] : 0),
+      isPresent: (m, gfn) => m[sept + gfn] !== SEPT.free,
+    }),
     repair: {
       says: (gfn) => `removing S-EPT[gfn ${gfn}]`,
       field: 'sept',

@@ -18,11 +18,11 @@ const FATAL = OUTCOMES.indexOf('host fatal');
 const LOST = OUTCOMES.indexOf('DMA lost silently');
 
 export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }: Verdict) {
-  const { machine, platform, rmp, note } = exec;
+  const { machine, view, rmp, note } = exec;
   const { at, threads } = machine;
   const firstDevice = threads.findIndex((t) => t.kind === 'device');
   const checksTranslated = rmp?.checksTranslated === true;
-  const leaf = platform.mirror?.leaf(at);
+  const { mirror } = view;
 
   /** A translated request: the page tables are not asked again, the RMP is where it is checked. */
   const translated = (
@@ -50,7 +50,7 @@ export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }
     ): number => {
       if (honest && (m[at.guest_changing + iova] === 1 || m[at.private + iova] !== isPrivate)) return 0;
       const d = thread - firstDevice;
-      const cached = leaf !== undefined && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
+      const cached = mirror !== null && isPrivate === 1 ? -1 : ats.lookup(m, d, iova, isPrivate);
       const found =
         cached < 0
           ? iommu.translation(m, iova, trusted, isPrivate, write)
@@ -60,7 +60,7 @@ export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }
         return 0;
       }
       const { pfn, leafHuge, uncached } = found;
-      if (ats.on && cached < 0 && !(leaf !== undefined && isPrivate === 1) && uncached !== true)
+      if (ats.on && cached < 0 && !(mirror !== null && isPrivate === 1) && uncached !== true)
         ats.fill(m, d, iova, pfn, leafHuge, isPrivate);
       if (ats.on) m[at.dma_translated + d] = cached < 0 ? 0 : 1;
       m[at.dma + d] = pfn + 1;
@@ -83,7 +83,8 @@ export function makeDma(exec: Exec, iommu: Iommu, ats: Ats, { verdict, mayFill }
        * MODEL: the module flushes the trusted IOTLB with each S-EPT change; a T=1 private access is judged by
        * the S-EPT leaf.
        */
-      if (leaf !== undefined && m[at.dma_private + d] === 1) outcome = leaf(m, iova) === pfn + 1 ? OK : FAULT;
+      if (mirror !== null && m[at.dma_private + d] === 1)
+        outcome = mirror.leaf(m, iova) === pfn + 1 ? OK : FAULT;
       else
         outcome = verdict(
           m,

@@ -26,10 +26,9 @@ export function makeIommu(
   ats: Ats,
   { mayFill }: Verdict,
 ) {
-  const { machine, platform, note } = exec;
-  const { maps_private } = platform.arch;
-  /* of the module's own table, which private DMA walks */
-  const leaf = platform.mirror?.leaf(machine.at);
+  const { machine, view, note } = exec;
+  const { maps_private } = exec.platform.arch;
+  const { mirror } = view;
   const { at, pages, huge, devices, config, lockAt } = machine;
   const { iopte, iopte_huge, iotlb, iotlb_huge, gather, inv_queue } = at;
   const drains = config.assumptions['iommu.sync-drains-dma'];
@@ -80,8 +79,8 @@ export function makeIommu(
     isPrivate: number,
     write: number,
   ): Translation | null => {
-    if (leaf !== undefined && isPrivate === 1) {
-      const found = leaf(m, iova);
+    if (mirror !== null && isPrivate === 1) {
+      const found = mirror.leaf(m, iova);
       return found === 0 ? null : { pfn: found - 1, leafHuge: 0 };
     }
     if (m[iotlb + iova] !== 0 && (!maps_private || m[at.iotlb_private + iova] === isPrivate))

@@ -107,8 +107,8 @@ function throughTranslation({ machine, interpreter }: Model, system: System, pat
   if (last === undefined || last.op < 0) return true;
   const step = interpreter.stepOf(last.op);
   if (step.op !== 'dma_translate') return true;
-  const tables = [machine.at.iopte, machine.at.iotlb, machine.at.sept];
-  return tables.some((table) => table !== undefined && last.before[table + step.iova] !== 0);
+  if (interpreter.view.mirror?.isPresent(last.before, step.iova) === true) return true;
+  return [machine.at.iopte, machine.at.iotlb].some((table) => last.before[table + step.iova] !== 0);
 }
 
 function gravest(model: Model, system: System, result: Exploration): Found | null {

@@ -5,7 +5,6 @@ import type { Policy } from '../../api/index.ts';
 import { explore } from '../../engine/explore.ts';
 import { withPlaceBits } from '../../engine/system.ts';
 import { BASES, type Base, type Config, assumptions, boundsOf } from '../../models/bounds.ts';
-import { SEPT } from '../../models/machine.ts';
 import { folioPin } from '../../policies/folio-pin.ts';
 import { inKvmBracket } from '../spec/questions.ts';
 import { type Model, freeEnvironment, makeModel } from '../system.ts';
@@ -46,8 +45,7 @@ function cellAt({ machine, questions }: Model): (m: Int32Array, page: number) =>
     const inode = m[at.gmem_in_progress] > 0 && ((m[at.gmem_range] >> page) & 1) === 1;
     const open = inode || inKvmBracket(questions, m, page) ? 1 : 0;
     const isShared = m[at.spte_shared + page] !== 0 ? 1 : 0;
-    const sept = at.sept !== undefined && m[at.sept + page] !== SEPT.free;
-    const isPrivate = sept || m[at.spte_private + page] !== 0 ? 2 : 0;
+    const isPrivate = view.mirror?.isPresent(m, page) === true || m[at.spte_private + page] !== 0 ? 2 : 0;
     const mapped = at.host_pte !== undefined && m[at.host_pte + page] !== 0 ? 1 : 0;
     const inPool = pfn >= 0 && m[at.page_cache + page] === pfn + 1;
     const lookup = inPool && m[at.lookup_refs + view.head(m, pfn)] > 0 ? 1 : 0;

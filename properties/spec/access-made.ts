@@ -1,8 +1,9 @@
-// What a definition says of an access: the page that it reaches, and what it comes to there. The tables of the
+// What a definition says of an access: the page that it reaches, and what it comes to there. The rows of the
 // platforms are the oracle (models/platforms); everything else is read off the states around the move.
 
-import { OWNER, SEPT, inPlace } from '../../models/machine.ts';
+import { OWNER, inPlace } from '../../models/machine.ts';
 import { platformTables, rmpOf } from '../../models/platforms/arch.ts';
+import { platformOf } from '../../models/platforms/index.ts';
 import { OUTCOMES, type Outcome } from '../../models/platforms/outcomes.ts';
 import { type Made, cachedAt, some } from './made.ts';
 import { type Questions, firstOf } from './questions.ts';
@@ -25,9 +26,9 @@ function dmaOutcome(q: Questions, m: M, d: number): Outcome {
   const isPrivate = m[at.dma_private + d];
   const isWrite = m[at.dma_write + d];
   const wasChecked = m[at.dma_checked + d] === 1;
-  /* a private access goes by the S-EPT where there is one, as it is when the access commits */
-  if (at.sept !== undefined && isPrivate === 1)
-    return m[at.sept + iova] === SEPT.mapped && m[at.sept_pfn + iova] === pfn + 1 ? 'ok' : 'contained fault';
+  /* a private access goes by the module's table where there is one, as it is when the access commits */
+  if (view.mirror !== null && isPrivate === 1)
+    return view.mirror.leaf(m, iova) === pfn + 1 ? 'ok' : 'contained fault';
   /* the RMP is asked about the whole 2M region of a leaf */
   const rmp = rmpOf(config);
   const asksRegion = rmp !== null && (isWrite === 1 || rmp.checksReads) && !wasChecked;
@@ -63,25 +64,21 @@ interface CpuTouch {
   readonly reads: boolean;
 }
 
-const hasPageState = ({ at }: Questions): boolean =>
-  at.rmp_assigned !== undefined || at.td_owned !== undefined;
+/** What a CPU of the host does to a page of the guest. */
+const isFatal = (q: Questions): boolean =>
+  platformOf(q.machine.config).mistakes.hostAccess === 'machine check';
 
 /** The host kernel, or user space, by its own mapping. */
 function byHost(q: Questions, m: M, pfn: number, reads: boolean): CpuTouch {
-  if (guestOwned(q, m, pfn)) return { pfn, reads, outcome: hasPageState(q) ? 'fatal' : 'leak' };
+  if (guestOwned(q, m, pfn)) return { pfn, reads, outcome: isFatal(q) ? 'fatal' : 'leak' };
   return { pfn, reads, outcome: q.view.isFree(m, pfn) ? 'corruption' : 'ok' };
 }
 
 function byGuest(q: Questions, m: M, gfn: number, pfn: number, isPrivate: boolean): CpuTouch | null {
-  const { at } = q;
-  if (at.rmp_assigned !== undefined) {
-    const isAssigned = m[at.rmp_assigned + pfn] === 1;
-    /* #NPF: the page is not reached */
-    if (isPrivate !== isAssigned || (isAssigned && m[at.rmp_gfn + pfn] !== gfn)) return null;
-  }
-  const reads = !(at.sept !== undefined && isPrivate);
-  if (at.td_owned !== undefined && (isPrivate ? m[at.td_owned + pfn] === 0 : guestOwned(q, m, pfn)))
-    return { pfn, reads, outcome: 'fatal' };
+  const said = platformOf(q.machine.config).guestAccess(q.at)(m, gfn, isPrivate, pfn);
+  if (said === 'refused') return null;
+  const reads = !(q.view.mirror !== null && isPrivate);
+  if (said === 'machine check') return { pfn, reads, outcome: 'fatal' };
   return { pfn, reads, outcome: q.view.isFree(m, pfn) ? 'corruption' : 'ok' };
 }
 
@@ -126,7 +123,7 @@ export function cpuTouch(q: Questions, made: Made): CpuTouch | null {
     const pfn = reused(q, made);
     return pfn >= 0 && guestOwned(q, before, pfn) ? { pfn, reads: false, outcome: 'fatal' } : null;
   }
-  const guests = hasPageState(q) ? filled(q, made).find((pfn) => guestOwned(q, before, pfn)) : undefined;
+  const guests = isFatal(q) ? filled(q, made).find((pfn) => guestOwned(q, before, pfn)) : undefined;
   if (guests !== undefined) return { pfn: guests, reads: false, outcome: 'fatal' };
   switch (step?.op) {
     case 'kernel_write':

@@ -27,10 +27,15 @@ const isBracketed = (q: Questions, m: M, gfn: number): boolean =>
   m[q.at.mmu_invalidate_in_progress] > 0 &&
   (m[q.at.mmu_invalidate_range] === 0 || ((m[q.at.mmu_invalidate_range] >> gfn) & 1) === 1);
 /** There was no leaf for the gfn, and there is one. One NPT entry serves both kinds; an S-EPT has the private ones. */
-function hasInstalled({ at }: Questions, gfn: number, isPrivate: boolean, { before, after }: Made): boolean {
+function hasInstalled(
+  { at, view }: Questions,
+  gfn: number,
+  isPrivate: boolean,
+  { before, after }: Made,
+): boolean {
   const leaf = (m: M): boolean => {
-    if (at.sept === undefined) return m[at.spte_shared + gfn] !== 0 || m[at.spte_private + gfn] !== 0;
-    return isPrivate ? m[at.sept + gfn] !== SEPT.free : m[at.spte_shared + gfn] !== 0;
+    if (view.mirror === null) return m[at.spte_shared + gfn] !== 0 || m[at.spte_private + gfn] !== 0;
+    return isPrivate ? view.mirror.isPresent(m, gfn) : m[at.spte_shared + gfn] !== 0;
   };
   return !leaf(before) && leaf(after);
 }
@@ -51,7 +56,7 @@ export const STALE = [
       deviceTlb('device TLB', free),
       /* a private access on TDX is judged by the S-EPT leaf when it commits, not by what was translated */
       inFlight(
-        (q, m, pfn, d) => free(q, m, pfn) && (q.at.sept === undefined || m[q.at.dma_private + d] === 0),
+        (q, m, pfn, d) => free(q, m, pfn) && (q.view.mirror === null || m[q.at.dma_private + d] === 0),
       ),
       table('shared SPTE', 'spte_shared', (gfn) => `SPTE[gfn ${gfn}]`, free),
       table('private SPTE', 'spte_private', (gfn) => `SPTE[gfn ${gfn}]`, free),
@@ -192,7 +197,7 @@ export const STALE = [
       ),
       tlb((q, m, _pfn, gfn, isPrivate) => {
         if (m[q.machine.lockAt.mmu_lock.writer] !== 0) return false;
-        if (q.at.sept !== undefined && isPrivate) return m[q.at.sept + gfn] === SEPT.free;
+        if (q.view.mirror !== null && isPrivate) return !q.view.mirror.isPresent(m, gfn);
         return m[(isPrivate ? q.at.spte_private : q.at.spte_shared) + gfn] === 0 && !inKvmBracket(q, m, gfn);
       }),
     ],
