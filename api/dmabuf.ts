@@ -22,13 +22,13 @@ import type { Iova, Range } from './units.ts';
 
 export interface DmabufParts {
   /** The exporter's half of a map. Under dma_resv. */
-  readonly vfio_pci_dma_buf_iommufd_map: (fault?: string) => Steps<boolean>;
+  readonly vfio_pci_dma_buf_iommufd_map: () => Steps<boolean>;
   /** Of a new area; of an area that is there, where a domain is attached: iopt_fill_domain(). */
   readonly iopt_area_fill_domains: (area: Range) => Steps<Result>;
   readonly iopt_area_unfill_domains: (area: Range) => Steps<void>;
   /** importer_ops->invalidate_mappings() of the iopt_pages of an area. Under dma_resv. */
   readonly iopt_revoke_notify: (area: Range) => Steps<void>;
-  readonly dma_buf_attachments: (fault?: string) => Steps<Iova[]>;
+  readonly dma_buf_attachments: () => Steps<Iova[]>;
 }
 
 /** iommu_unmap_nofail(): cleared and flushed on return. */

@@ -2,7 +2,7 @@
 
 import type { DmabufParts } from './dmabuf.ts';
 import type { Errno, Result, Steps } from './steps.ts';
-import type { Index, Range } from './units.ts';
+import type { Index, Range, Pfn } from './units.ts';
 
 /** Why guest_memfd invalidates. */
 export type Reason = 'to private' | 'to shared' | 'truncation' | 'memory failure' | 'release';
@@ -69,6 +69,8 @@ export interface BaseCalls {
   readonly fault_user_mapping: (index: number) => Steps<Result>;
   /** One page of the guest's initial image (cast launch). Under slots_lock. */
   readonly populate_page: (gfn: number, arch: Arch) => Steps<Result>;
+  /** kvm_tdp_mmu_map() of a fault, where the snapshot is looked at again. */
+  readonly kvm_tdp_mmu_map: (gfn: number, pfn: Pfn, isPrivate: boolean, seq: number) => Steps<boolean>;
   /** iommufd_access_pin_pages() by a driver (cast access). */
   readonly access_pin: (range: Range) => Steps<Result>;
   /** One try of GUP-fast at the host's mapping (cast `host`): pinned, to be faulted in, or to be tried again. */

@@ -69,7 +69,7 @@ export type Step =
       readonly op: 'kvm_gmem_get_folio' | 'filemap_lock_folio' | 'unmap_mapping_pages' | 'folio_ref_count';
       readonly index: Index;
     }
-  | { readonly op: 'filemap_remove_folio'; readonly index: Index; readonly fault?: string }
+  | { readonly op: 'filemap_remove_folio'; readonly index: Index; readonly fault?: 'no-free-folio' }
   | { readonly op: 'lru_add_drain_all' }
   | {
       readonly op:
@@ -98,7 +98,7 @@ export type Step =
       readonly start: Index;
       readonly end: Index;
       readonly to: 'private' | 'shared';
-      readonly fault?: string;
+      readonly fault?: 'erase';
     }
   | { readonly op: 'wait_for_folio_refs' | 'split_folio'; readonly index: Index }
   | { readonly op: 'merge_folio'; readonly index: Index; readonly mixed?: true }
@@ -129,14 +129,13 @@ export type Step =
       readonly op: 'gmem_invalidate_start';
       readonly start: Index;
       readonly end: Index;
-      readonly fault?: string;
     }
   | { readonly op: 'gmem_invalidate_seq' | 'gmem_invalidate_seq_inc' | 'gmem_in_progress_dec' }
   | {
       readonly op: 'gmem_invalidate_retry';
       readonly seq: number;
       readonly index: Index;
-      readonly fault?: string;
+      readonly fault?: 'ignore-progress' | 'ignore-seq';
     }
   | { readonly op: 'fget' | 'gmem_huge_inode' | 'close_file' | 'find_vma' }
   | { readonly op: 'get_file_active'; readonly gfn?: number }
@@ -148,7 +147,7 @@ export type Step =
       readonly start: Index;
       readonly end: Index;
       readonly by?: BracketBy;
-      readonly fault?: string;
+      readonly fault?: 'no-range';
     }
   | { readonly op: 'kvm_mmu_invalidate_range_add'; readonly start: Index; readonly end: Index }
   | {
@@ -156,7 +155,7 @@ export type Step =
       readonly start: Index;
       readonly end: Index;
       readonly by?: BracketBy;
-      readonly fault?: string;
+      readonly fault?: 'no-seq';
     }
   | {
       readonly op: 'tdp_mmu_zap_leafs';
@@ -173,7 +172,7 @@ export type Step =
       readonly pfn: Pfn;
       readonly private: boolean;
       readonly seq: number;
-      readonly fault?: string;
+      readonly fault?: 'no-recheck';
     }
   | {
       readonly op: 'slot_state';
@@ -238,7 +237,7 @@ export type Step =
   | { readonly op: 'batch_rw'; readonly iova: Iova; readonly pfn: Pfn; readonly write: boolean }
   /* a dma-buf: only with the cast `dmabuf` */
   | { readonly op: 'vfio_pci_dma_buf_attach' }
-  | { readonly op: 'vfio_pci_dma_buf_iommufd_map'; readonly fault?: string }
+  | { readonly op: 'vfio_pci_dma_buf_iommufd_map'; readonly fault?: 'not-asked' }
   | { readonly op: 'dma_buf_dynamic_attach' | 'dma_buf_detach' }
   | {
       readonly op: 'iopt_is_dmabuf' | 'iopt_dmabuf_phys' | 'iopt_dmabuf_tracker' | 'iopt_dmabuf_set_revoked';
@@ -246,7 +245,7 @@ export type Step =
     }
   | { readonly op: 'iopt_dmabuf_track_domain' | 'iopt_dmabuf_untrack_domain'; readonly iova: Iova }
   | { readonly op: 'dma_buf_revoked' }
-  | { readonly op: 'dma_buf_attachments'; readonly fault?: string }
+  | { readonly op: 'dma_buf_attachments'; readonly fault?: 'len-kept' }
   | { readonly op: 'dma_buf_set_revoked'; readonly revoked: boolean }
   | { readonly op: 'vfio_pci_set_power_state'; readonly state: 'PCI_D0' | 'PCI_D3hot' }
   | { readonly op: 'iommu_map'; readonly iova: Iova; readonly pfn: Pfn; readonly pages: number }
@@ -260,7 +259,7 @@ export type Step =
       readonly op: 'iotlb_gather_sync';
       readonly start: Iova;
       readonly end: Iova;
-      readonly fault?: string;
+      readonly fault?: 'device-tlb-first' | 'no-device-tlb';
     }
   | { readonly op: 'iommu_completion_wait'; readonly start: Iova; readonly end: Iova }
   | { readonly op: 'iommu_iova_to_phys'; readonly iova: Iova }
@@ -471,19 +470,13 @@ export function* kvm_gmem_get_invalidate_filter(range: Range): Steps<ZapFilter> 
   return answer === 3 ? 'both' : answer === 2 ? 'private' : 'shared';
 }
 /** Commit: the attribute (shareability) of the range changes in one store. */
-export const store_attributes = (range: Range, to: 'private' | 'shared', fault?: string): Steps<void> =>
-  tell({
-    op: 'store_attributes',
-    start: range.start,
-    end: range.end,
-    to,
-    ...(fault === undefined ? {} : { fault }),
-  });
+export const store_attributes = (range: Range, to: 'private' | 'shared'): Steps<void> =>
+  tell({ op: 'store_attributes', start: range.start, end: range.end, to });
 /** unmap_mapping_pages(): the host PTE of this index goes. */
 export const unmap_mapping_pages = (index: Index): Steps<void> => tell({ op: 'unmap_mapping_pages', index });
 /** Remove from the page cache; free_folio hook; the cache's reference goes. Under the folio lock. */
-export const filemap_remove_folio = (index: Index, fault?: string): Steps<void> =>
-  tell({ op: 'filemap_remove_folio', index, ...(fault === undefined ? {} : { fault }) });
+export const filemap_remove_folio = (index: Index): Steps<void> =>
+  tell({ op: 'filemap_remove_folio', index });
 /** kvm_gmem_has_some_shared(): does the range hold a shared index? */
 export const kvm_gmem_has_some_shared = (range: Range): Steps<boolean> =>
   askFlag({ op: 'kvm_gmem_has_some_shared', start: range.start, end: range.end });
@@ -587,13 +580,8 @@ export const fput = (counted = true): Steps<boolean> => askFlag({ op: 'fput', co
  * Inode-level bracket, for consumers that are no VMs: in_progress++ and the range, whether a slot is bound or
  * not.
  */
-export const gmem_invalidate_start = (range: Range, fault?: string): Steps<void> =>
-  tell({
-    op: 'gmem_invalidate_start',
-    start: range.start,
-    end: range.end,
-    ...(fault === undefined ? {} : { fault }),
-  });
+export const gmem_invalidate_start = (range: Range): Steps<void> =>
+  tell({ op: 'gmem_invalidate_start', start: range.start, end: range.end });
 /** gmem's seq++; the smp_wmb() that follows it in gmem_invalidate_end() is the order of the two steps. */
 export const gmem_invalidate_seq_inc = (): Steps<void> => tell({ op: 'gmem_invalidate_seq_inc' });
 /** gmem's in_progress--. */
@@ -613,8 +601,8 @@ export const gmem_invalidate_seq = (): Steps<number> => ask({ op: 'gmem_invalida
  * that start takes. in_progress; smp_rmb(); seq, in one step: where the two reads find nothing, each of them would
  * have found nothing at the time of the first.
  */
-export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string): Steps<boolean> =>
-  askFlag({ op: 'gmem_invalidate_retry', seq, index, ...(fault === undefined ? {} : { fault }) });
+export const gmem_invalidate_retry = (seq: number, index: Index): Steps<boolean> =>
+  askFlag({ op: 'gmem_invalidate_retry', seq, index });
 
 /* ---- KVM ---- */
 
@@ -622,17 +610,12 @@ export const gmem_invalidate_retry = (seq: number, index: Index, fault?: string)
  * mmu_lock for write, in_progress++, range_add; leaves mmu_lock held. False, and nothing held, where no slot
  * is bound in the range.
  */
-export const kvm_mmu_invalidate_start = (
-  range: Range,
-  fault?: string,
-  by: BracketBy = 'binding',
-): Steps<boolean> =>
+export const kvm_mmu_invalidate_start = (range: Range, by: BracketBy = 'binding'): Steps<boolean> =>
   askFlag({
     op: 'kvm_mmu_invalidate_start',
     start: range.start,
     end: range.end,
     ...(by === 'binding' ? {} : { by }),
-    ...(fault === undefined ? {} : { fault }),
   });
 /** A slot is there, or bound, in the range: the bracket that is open is about it too. Under mmu_lock. */
 export const slot_in_range = (range: Range, by: BracketBy): Steps<boolean> =>
@@ -644,17 +627,12 @@ export const kvm_mmu_invalidate_range_add = (range: Range): Steps<void> =>
  * seq++; smp_wmb(); in_progress--, under mmu_lock, and therefore one step to x86, which rechecks under it. Nothing
  * where no slot is bound in the range.
  */
-export const kvm_mmu_invalidate_end = (
-  range: Range,
-  fault?: string,
-  by: BracketBy = 'binding',
-): Steps<void> =>
+export const kvm_mmu_invalidate_end = (range: Range, by: BracketBy = 'binding'): Steps<void> =>
   tell({
     op: 'kvm_mmu_invalidate_end',
     start: range.start,
     end: range.end,
     ...(by === 'binding' ? {} : { by }),
-    ...(fault === undefined ? {} : { fault }),
   });
 /**
  * Clear the SPTEs of the range in the roots that the filter names, under mmu_lock; no flush. True: there were some.
@@ -678,21 +656,8 @@ export const kvm_mem_is_private = (index: Index): Steps<boolean> =>
 /** The page that backs a shared gfn where shared memory is the VMM's own (Linux 7.2). */
 export const hva_to_pfn = (index: Index): Steps<Pfn | null> => askPfn({ op: 'hva_to_pfn', index });
 /** Under mmu_lock: is_page_fault_stale(), then install. False: stale, retry. */
-export const kvm_tdp_mmu_map = (
-  index: Index,
-  pfn: Pfn,
-  isPrivate: boolean,
-  seq: number,
-  fault?: string,
-): Steps<boolean> =>
-  askFlag({
-    op: 'kvm_tdp_mmu_map',
-    index,
-    pfn,
-    private: isPrivate,
-    seq,
-    ...(fault === undefined ? {} : { fault }),
-  });
+export const kvm_tdp_mmu_map = (index: Index, pfn: Pfn, isPrivate: boolean, seq: number): Steps<boolean> =>
+  askFlag({ op: 'kvm_tdp_mmu_map', index, pfn, private: isPrivate, seq });
 /** Named by a gfn in it; the first, or only, slot is not named. */
 const slotAt = (gfn: number): { readonly gfn?: number } => (gfn === 0 ? {} : { gfn });
 /** The memslot in the active memslots; 'invalid' while it is being deleted. Kept by SRCU or slots_lock. */
@@ -876,13 +841,8 @@ export const iommu_unmap_fast = (range: Range): Steps<void> =>
  * iommu_iotlb_sync(): queue the invalidation of the range, in the IOTLB and then in the device TLBs (--ats).
  * Complete only after iommu_completion_wait().
  */
-export const iotlb_gather_sync = (range: Range, fault?: string): Steps<void> =>
-  tell({
-    op: 'iotlb_gather_sync',
-    start: range.start,
-    end: range.end,
-    ...(fault === undefined ? {} : { fault }),
-  });
+export const iotlb_gather_sync = (range: Range): Steps<void> =>
+  tell({ op: 'iotlb_gather_sync', start: range.start, end: range.end });
 /** Waits until the invalidations that this thread queued are done. */
 export const iommu_completion_wait = (range: Range): Steps<void> =>
   tell({ op: 'iommu_completion_wait', start: range.start, end: range.end });
@@ -917,8 +877,8 @@ export const dma_buf_list_add = (): Steps<void> => tell({ op: 'dma_buf_dynamic_a
 /** list_del() of what the thread has outside of an area. Under dma_resv. */
 export const dma_buf_list_del = (): Steps<void> => tell({ op: 'dma_buf_detach' });
 /** pages->dmabuf.phys is filled in; false where it is revoked: -ENODEV. Under dma_resv. */
-export const vfio_pci_dma_buf_iommufd_map = (fault?: string): Steps<boolean> =>
-  askFlag({ op: 'vfio_pci_dma_buf_iommufd_map', ...(fault === undefined ? {} : { fault }) });
+export const vfio_pci_dma_buf_iommufd_map = (): Steps<boolean> =>
+  askFlag({ op: 'vfio_pci_dma_buf_iommufd_map' });
 export const iopt_is_dmabuf = (iova: Iova): Steps<boolean> => askFlag({ op: 'iopt_is_dmabuf', iova });
 /** pages->dmabuf.phys of the area; null where its len is 0: iopt_dmabuf_revoked(). Under pages->mutex. */
 export const iopt_dmabuf_phys = (iova: Iova): Steps<Pfn | null> => askPfn({ op: 'iopt_dmabuf_phys', iova });
@@ -939,10 +899,11 @@ export const iommu_unmap_nofail_fast = (range: Range): Steps<void> =>
  * dmabuf->attachments: the areas whose iopt_pages are on it, ascending. Those without an area, or without one any more,
  * are revoked in the same step: nobody else looks at their phys before there is an area. Under dma_resv.
  */
-export function* dma_buf_attachments(fault?: string): Steps<Iova[]> {
-  const found = (yield { op: 'dma_buf_attachments', ...(fault === undefined ? {} : { fault }) }) as number;
-  return Array.from({ length: IOVAS_MAX }, (_, iova) => iova).filter((iova) => ((found >> iova) & 1) === 1);
+export function* dma_buf_attachments(): Steps<Iova[]> {
+  return iovasIn((yield { op: 'dma_buf_attachments' }) as number);
 }
+export const iovasIn = (mask: number): Iova[] =>
+  Array.from({ length: IOVAS_MAX }, (_, iova) => iova).filter((iova) => ((mask >> iova) & 1) === 1);
 /** priv->revoked of the exporter. Under memory_lock. */
 export const dma_buf_revoked = (): Steps<boolean> => askFlag({ op: 'dma_buf_revoked' });
 /** priv->revoked = revoked. Under memory_lock and dma_resv. */

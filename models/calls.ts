@@ -2,6 +2,7 @@
 // Who may start which call: the calls of one policy on one base and platform, for both kinds of VMM.
 
 import {
+  kvm_tdp_mmu_map,
   type Arch,
   type BaseCalls,
   type Policy,
@@ -173,6 +174,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
     unbind: makeUnbind(truncate, __fput),
     close: close_gmem,
     populate_page: populatePage(arch),
+    kvm_tdp_mmu_map,
     gup_fast: user.gup_fast,
     access_pin: iommufd_access_of(policy, arch).access_pin,
     create_vmsa: makeVmsa(arch, __fput).create,
@@ -180,7 +182,7 @@ export function callTable(config: Config, policy: Policy): CallTable {
   };
   const base: BaseCalls = { ...plain, ...policy.replaces?.(plain, arch) };
   const vmsa = hasVmsa(config) ? makeVmsa(arch, __fput).check : null;
-  const fault = makeFault(arch, __fput, vmsa);
+  const fault = makeFault(base, arch, __fput, vmsa);
   const allocate = onFd(makeAllocate(truncate));
   const usual = [
     ...userCalls(config, base, allocate),

@@ -121,7 +121,7 @@ export function* invalidate_slots(
   let open = false;
   let flush = false;
   for (const piece of pieces) {
-    if (!open) open = yield* kvm_mmu_invalidate_start(piece, undefined, by);
+    if (!open) open = yield* kvm_mmu_invalidate_start(piece, by);
     else if (yield* slot_in_range(piece, by)) yield* kvm_mmu_invalidate_range_add(piece);
     else continue;
     if (!open) continue;
@@ -188,7 +188,7 @@ export function* unmap_mapping_range(range: Range, notifies: boolean, arch: Arch
   const pieces = gfn_ranges(range, arch);
   const open = notifies && (yield* invalidate_slots(pieces, 'notifier', 'shared', arch));
   for (const index of each_page(range)) yield* unmap_mapping_pages(index);
-  if (open) yield* kvm_mmu_invalidate_end(hull(pieces), undefined, 'notifier');
+  if (open) yield* kvm_mmu_invalidate_end(hull(pieces), 'notifier');
 }
 
 /** The IOMMU side of a proposal, with missing hooks doing nothing. */

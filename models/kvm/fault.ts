@@ -3,6 +3,7 @@
 
 import {
   type Arch,
+  type BaseCalls,
   type MemslotState,
   type Result,
   type Steps,
@@ -15,7 +16,6 @@ import {
   hva_to_pfn,
   kvm_gmem_get_pfn,
   kvm_mem_is_private,
-  kvm_tdp_mmu_map,
   mmu_invalidate_seq,
   psmash,
   repeat,
@@ -47,7 +47,12 @@ const ended = (result: Fault['result'], last = false): Fault => ({ result, last 
  */
 /* MODEL: PVALIDATE and ACCEPT come with the guest's first touch of a page. */
 /** The guest's accesses; `release` is what the last fput() leaves to do, `vmsa` comes before each entry. */
-export function makeFault(arch: Arch, release: () => Steps<void>, vmsa: (() => Steps<void>) | null) {
+export function makeFault(
+  { kvm_tdp_mmu_map }: Pick<BaseCalls, 'kvm_tdp_mmu_map'>,
+  arch: Arch,
+  release: () => Steps<void>,
+  vmsa: (() => Steps<void>) | null,
+) {
   /** kvm_mmu_faultin_pfn_gmem(), then kvm_tdp_mmu_page_fault(). The file is held for the lookup only. */
   function* faultin_gmem(gfn: number, isPrivate: boolean, seq: number): Steps<Fault> {
     if (!(yield* get_file_active(gfn))) return ended('-EFAULT');

@@ -90,7 +90,7 @@ export function makeAttributes({ machine, view, note }: Exec, lru: Lru) {
       start: number,
       end: number,
       isPrivate: number,
-      fault: string,
+      fault: StepOf<'store_attributes'>['fault'],
     ): number => {
       if (converts(m, thread)) m[converted] ^= differing(m, start, end, isPrivate) & m[converting];
       for (let index = start; index < end; index++) setAttribute(m, index, isPrivate, fault === 'erase');
@@ -216,6 +216,6 @@ export const ATTRIBUTE_STEPS = {
     run:
       ({ attributes }, s) =>
       (m, t) =>
-        attributes.store(m, t, s.start, s.end, kindBit(s.to), s.fault ?? ''),
+        attributes.store(m, t, s.start, s.end, kindBit(s.to), s.fault),
   },
 } satisfies Rows<{ readonly attributes: Attributes; readonly pageCache: PageCache }>;

@@ -3,7 +3,7 @@
 import { type Machine, SEQ_MOVES_MAX, SEQ_VALUES } from '../machine.ts';
 import type { View } from '../view.ts';
 import { type Exec, type State, hull, maskOf } from './context.ts';
-import { ATTRIBUTES, GMEM_SEQ, GMEM_SEQ_READ, PLAIN, type Rows } from './row.ts';
+import { ATTRIBUTES, GMEM_SEQ, GMEM_SEQ_READ, PLAIN, type Rows, type StepOf } from './row.ts';
 import { fault, index, truth } from './words.ts';
 
 export type Bracket = ReturnType<typeof makeBracket>;
@@ -17,10 +17,10 @@ export function makeBracket(exec: Exec) {
 
   return {
     covers,
-    start: (m: State, start: number, end: number, fault: string): number => {
+    start: (m: State, start: number, end: number): number => {
       const old = m[at.gmem_in_progress] === 0 ? 0 : m[at.gmem_range];
       m[at.gmem_in_progress]++;
-      m[at.gmem_range] = fault === 'no-range' ? old : hull(old | maskOf(start, end));
+      m[at.gmem_range] = hull(old | maskOf(start, end));
       note('bracket-opened');
       if (m[at.gmem_in_progress] > 1) note('brackets-overlap');
       return 0;
@@ -40,7 +40,12 @@ export function makeBracket(exec: Exec) {
       else m[gmem_seq_moves]--;
       return 0;
     },
-    retry: (m: State, seq: number, index: number, fault: string): number => {
+    retry: (
+      m: State,
+      seq: number,
+      index: number,
+      fault: StepOf<'gmem_invalidate_retry'>['fault'],
+    ): number => {
       const inside = fault !== 'ignore-progress' && covers(m, index);
       const moved = fault !== 'ignore-seq' && m[at.gmem_seq] !== seq;
       if (!inside && !moved) return 0;
@@ -63,12 +68,12 @@ export const BRACKET_STEPS = {
   },
   gmem_invalidate_start: {
     ...PLAIN,
-    words: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)${fault(s)}`],
+    words: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)`],
     touches: 0,
     run:
       ({ bracket }, s) =>
       (m) =>
-        bracket.start(m, s.start, s.end, s.fault ?? ''),
+        bracket.start(m, s.start, s.end),
   },
   gmem_invalidate_seq_inc: {
     ...PLAIN,
@@ -101,6 +106,6 @@ export const BRACKET_STEPS = {
     run:
       ({ bracket }, s) =>
       (m) =>
-        bracket.retry(m, s.seq, s.index, s.fault ?? ''),
+        bracket.retry(m, s.seq, s.index, s.fault),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly bracket: Bracket }>;

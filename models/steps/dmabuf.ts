@@ -7,7 +7,7 @@
 
 import { DMABUF } from '../machine.ts';
 import type { Exec, State } from './context.ts';
-import { ANYTHING, PLAIN, type Rows, pfnsOrNone } from './row.ts';
+import { ANYTHING, PLAIN, type Rows, type StepOf, pfnsOrNone } from './row.ts';
 import { either, pfnOr, subranges, truth } from './words.ts';
 
 export type Dmabuf = ReturnType<typeof makeDmabuf>;
@@ -29,7 +29,11 @@ export function makeDmabuf({ machine, note }: Exec) {
     /* what a thread has outside of an area */
     listAdd: put(dmabuf_attached, DMABUF.empty),
     listDel: put(dmabuf_attached, DMABUF.none),
-    iommufdMap: (m: State, thread: number, fault: string): number => {
+    iommufdMap: (
+      m: State,
+      thread: number,
+      fault: StepOf<'vfio_pci_dma_buf_iommufd_map'>['fault'],
+    ): number => {
       if (m[dmabuf_revoked] === 1 && fault !== 'not-asked') return 0;
       m[dmabuf_attached + thread] = DMABUF.filled;
       return 1;
@@ -62,7 +66,7 @@ export function makeDmabuf({ machine, note }: Exec) {
       if (m[dmabuf_pages + iova] !== DMABUF.none) m[dmabuf_pages + iova] = DMABUF.empty;
       return 0;
     },
-    attachments: (m: State, fault: string): number => {
+    attachments: (m: State, fault: StepOf<'dma_buf_attachments'>['fault']): number => {
       for (let t = 0; t < threads.length; t++)
         if (m[dmabuf_attached + t] === DMABUF.filled && fault !== 'len-kept')
           m[dmabuf_attached + t] = DMABUF.empty;
@@ -107,7 +111,7 @@ export const DMABUF_STEPS = {
     run:
       ({ dmabuf }, s) =>
       (m, t) =>
-        dmabuf.iommufdMap(m, t, s.fault ?? ''),
+        dmabuf.iommufdMap(m, t, s.fault),
   },
   iopt_is_dmabuf: {
     ...OF_CAST,
@@ -165,7 +169,7 @@ export const DMABUF_STEPS = {
     run:
       ({ dmabuf }, s) =>
       (m) =>
-        dmabuf.attachments(m, s.fault ?? ''),
+        dmabuf.attachments(m, s.fault),
   },
   dma_buf_revoked: {
     ...OF_CAST,

@@ -134,7 +134,13 @@ export function makeIommu(
       }
       return 0;
     },
-    sync: (m: State, thread: number, start: number, end: number, fault: string): number => {
+    sync: (
+      m: State,
+      thread: number,
+      start: number,
+      end: number,
+      fault: StepOf<'iotlb_gather_sync'>['fault'],
+    ): number => {
       let mask = maskOf(start, end);
       /* the gather grows with the leaves that were cleared */
       for (let iova = 0; iova < pages; iova++) if (m[gather + iova] === thread + 1) mask |= 1 << iova;
@@ -234,7 +240,7 @@ export const IOMMU_STEPS = {
     run:
       ({ iommu }, s) =>
       (m, t) =>
-        iommu.sync(m, t, s.start, s.end, s.fault ?? ''),
+        iommu.sync(m, t, s.start, s.end, s.fault),
   },
   iommu_completion_wait: {
     ...PLAIN,

@@ -15,6 +15,7 @@ import {
   PLAIN,
   RELEASE,
   type Rows,
+  type StepOf,
   SEQ,
   SEQ_READ,
   SLOTS,
@@ -80,7 +81,14 @@ export function makeKvm(exec: Exec, pageState: PageState) {
   return {
     concerned,
     isStale,
-    start: (m: State, thread: number, start: number, end: number, by: BracketBy, fault: string): number => {
+    start: (
+      m: State,
+      thread: number,
+      start: number,
+      end: number,
+      by: BracketBy,
+      fault: StepOf<'kvm_mmu_invalidate_start'>['fault'],
+    ): number => {
       if (!concerned(m, by, start, end)) return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       m[mmuLock] = thread + 1;
@@ -102,7 +110,13 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       m[at.mmu_invalidate_range] = hull(m[at.mmu_invalidate_range] | maskOf(start, end));
       return 0;
     },
-    end: (m: State, start: number, end: number, by: BracketBy, fault: string): number => {
+    end: (
+      m: State,
+      start: number,
+      end: number,
+      by: BracketBy,
+      fault: StepOf<'kvm_mmu_invalidate_end'>['fault'],
+    ): number => {
       if (!concerned(m, by, start, end)) return 0;
       if (m[mmuLock] !== 0 || m[lockAt.mmu_lock.readers] !== 0) return BLOCKED;
       if (by === 'notifier') m[at.mn_active_invalidate_count]--;
@@ -150,7 +164,14 @@ export function makeKvm(exec: Exec, pageState: PageState) {
       for (let v = 0; v < vcpus; v++) if (m[at.srcu + v] === 1) return BLOCKED;
       return 0;
     },
-    map: (m: State, gfn: number, pfn: number, isPrivate: boolean, seq: number, fault: string): number => {
+    map: (
+      m: State,
+      gfn: number,
+      pfn: number,
+      isPrivate: boolean,
+      seq: number,
+      fault: StepOf<'kvm_tdp_mmu_map'>['fault'],
+    ): number => {
       if (m[mmuLock] !== 0) return BLOCKED;
       const stale = isStale(m, gfn, seq);
       if (stale && fault !== 'no-recheck') {
@@ -182,7 +203,7 @@ export const KVM_STEPS = {
     run:
       ({ kvm }, s) =>
       (m, t) =>
-        kvm.start(m, t, s.start, s.end, s.by ?? 'binding', s.fault ?? ''),
+        kvm.start(m, t, s.start, s.end, s.by ?? 'binding', s.fault),
   },
   kvm_mmu_invalidate_range_add: {
     ...PLAIN,
@@ -207,7 +228,7 @@ export const KVM_STEPS = {
     run:
       ({ kvm }, s) =>
       (m) =>
-        kvm.end(m, s.start, s.end, s.by ?? 'binding', s.fault ?? ''),
+        kvm.end(m, s.start, s.end, s.by ?? 'binding', s.fault),
   },
   tdp_mmu_zap_leafs: {
     ...PLAIN,
@@ -296,6 +317,6 @@ export const KVM_STEPS = {
     run:
       ({ kvm }, s) =>
       (m) =>
-        kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault ?? ''),
+        kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly kvm: Kvm }>;

@@ -7,7 +7,7 @@ import type { View } from '../view.ts';
 import type { Attributes } from './attributes.ts';
 import { BLOCKED, type Exec, type State, makeFailsNow } from './context.ts';
 import type { Lru } from './lru.ts';
-import { ANYTHING, HUGE, PLAIN, POISON, REFS, type Rows, pfnsOrNone } from './row.ts';
+import { ANYTHING, HUGE, PLAIN, POISON, REFS, type Rows, type StepOf, pfnsOrNone } from './row.ts';
 import { either, fault, pfnOr, plural, truth } from './words.ts';
 
 /* read in every state, see reuse() */
@@ -210,7 +210,12 @@ export function makePageCache(
       }
       return 0;
     },
-    removeFolio: (m: State, thread: number, index: number, fault: string): number => {
+    removeFolio: (
+      m: State,
+      thread: number,
+      index: number,
+      fault: StepOf<'filemap_remove_folio'>['fault'],
+    ): number => {
       const pfn = m[page_cache + index] - 1;
       if (pfn < 0) return 0;
       const first = view.head(m, pfn);
@@ -310,7 +315,7 @@ export const PAGE_CACHE_STEPS = {
     run:
       ({ pageCache }, s) =>
       (m, t) =>
-        pageCache.removeFolio(m, t, s.index, s.fault ?? ''),
+        pageCache.removeFolio(m, t, s.index, s.fault),
   },
   unmap_mapping_pages: {
     ...PLAIN,

@@ -5,7 +5,7 @@ import { type Path, explore } from '../../engine/explore.ts';
 import { certifyAll } from '../../engine/minimise.ts';
 import { searchBySwitches } from '../../engine/by-switches.ts';
 import { type System, withPlaceBits } from '../../engine/system.ts';
-import { type Config, type PlatformName, assumptions, boundsOf } from '../../models/bounds.ts';
+import { type Config, assumptions, boundsOf } from '../../models/bounds.ts';
 import type { FaultResult } from '../../models/results.ts';
 import { none } from '../../policies/none.ts';
 import { KEYS, type Key } from '../spec/keys.ts';
@@ -24,7 +24,7 @@ export function faultConfig(policy: Policy, calls = FAULT_CALLS): Config {
   if (planted === undefined) throw new RangeError(`${policy.name} is no planted fault`);
   return {
     base: policy.base,
-    platform: planted.platform as PlatformName,
+    platform: planted.platform,
     vmm: planted.vmm,
     bounds: { ...boundsOf('small'), ...(planted.pages === 1 ? ONE_PAGE : {}), calls },
     device: null,

@@ -46,7 +46,7 @@ export function makeSetMemoryAttributes(to: 'private' | 'shared', { arch, mayFai
       arch,
     );
     for (const gfn of each_page(range)) yield* store_attributes({ start: gfn, end: gfn + 1 }, to);
-    yield* kvm_mmu_invalidate_end(range, undefined, 'memslot');
+    yield* kvm_mmu_invalidate_end(range, 'memslot');
   }
 
   return function* kvm_vm_set_mem_attributes(range: Range): Steps<ConvertResult> {

@@ -1,9 +1,9 @@
 // Linux 7.2, broken: a revoke leaves phys.len as it was, and a map that is under way fills its area (docs/iommufd.md
 // K28b).
 
+import { dma_buf_attachments_len_kept } from '../../../api/faulty.ts';
 import {
   type Policy,
-  dma_buf_attachments,
   iopt_area_unmap_dmabuf,
   iopt_dmabuf_phys,
   iopt_dmabuf_tracker,
@@ -25,7 +25,7 @@ export const physLenKept: Policy = {
     fault: 'The revoke finds nothing to unmap, and the fill that comes after it finds nothing revoked.',
   },
   dmabuf: {
-    dma_buf_attachments: () => dma_buf_attachments('len-kept'),
+    dma_buf_attachments: dma_buf_attachments_len_kept,
     *iopt_revoke_notify(area) {
       yield* lock('dmabuf_pages_mutex');
       const tracked =

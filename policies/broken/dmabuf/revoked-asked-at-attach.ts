@@ -1,6 +1,7 @@
 // Linux 7.2, broken: the exporter looks at priv->revoked when the dma-buf is attached, under no lock, and not again.
 
-import { type Policy, vfio_pci_dma_buf_iommufd_map } from '../../../api/index.ts';
+import { vfio_pci_dma_buf_iommufd_map_unasked } from '../../../api/faulty.ts';
+import { type Policy } from '../../../api/index.ts';
 import { none } from '../../none.ts';
 import { withDmabuf } from './settings.ts';
 
@@ -16,5 +17,5 @@ export const revokedAskedAtAttach: Policy = {
     fault:
       'The revoke comes between the attach and the second section of dma_resv, and tells nobody afterwards.',
   },
-  dmabuf: { vfio_pci_dma_buf_iommufd_map: () => vfio_pci_dma_buf_iommufd_map('not-asked') },
+  dmabuf: { vfio_pci_dma_buf_iommufd_map: vfio_pci_dma_buf_iommufd_map_unasked },
 };

@@ -1,12 +1,12 @@
 // invalidate-callback, broken: the devices are told first, and ask the IOTLB again before it is.
 
+import { iotlb_gather_sync_with } from '../../../api/faulty.ts';
 import {
   type Policy,
   type Range,
   type Steps,
   iommu_completion_wait,
   iommu_unmap_fast,
-  iotlb_gather_sync,
   lock,
   unlock,
 } from '../../../api/index.ts';
@@ -15,7 +15,7 @@ import { callbackHooks, invalidateCallback, map_page } from '../../invalidate-ca
 function* zap(range: Range): Steps<void> {
   yield* lock('pages_mutex');
   yield* iommu_unmap_fast(range);
-  yield* iotlb_gather_sync(range, 'device-tlb-first');
+  yield* iotlb_gather_sync_with(range, 'device-tlb-first');
   yield* iommu_completion_wait(range);
   yield* unlock('pages_mutex');
 }

@@ -1,6 +1,7 @@
 // invalidate-callback, broken: the recheck sees a bracket that is open, and none that has been closed
 // (docs/objections.md D22).
 
+import { gmem_invalidate_retry_half } from '../../../api/faulty.ts';
 import {
   type Arch,
   type Policy,
@@ -8,7 +9,6 @@ import {
   type Steps,
   call,
   folio_put,
-  gmem_invalidate_retry,
   gmem_invalidate_seq,
   gmem_is_private,
   iommu_map,
@@ -28,7 +28,7 @@ function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
   if (typeof pfn !== 'number') return pfn;
   yield* folio_put(pfn);
   yield* lock('pages_mutex');
-  if (yield* gmem_invalidate_retry(seq, index, 'ignore-seq')) {
+  if (yield* gmem_invalidate_retry_half(seq, index, 'ignore-seq')) {
     yield* unlock('pages_mutex');
     return 'again';
   }

@@ -1,5 +1,6 @@
 // invalidate-callback, broken: the recheck reads seq before in_progress (the smp_rmb() of mmu_invalidate_retry()).
 
+import { gmem_invalidate_retry_half } from '../../../api/faulty.ts';
 import {
   type Arch,
   type Policy,
@@ -7,7 +8,6 @@ import {
   type Steps,
   call,
   folio_put,
-  gmem_invalidate_retry,
   gmem_invalidate_seq,
   gmem_is_private,
   iommu_map,
@@ -28,8 +28,8 @@ function* map_page(index: number, arch: Arch): Steps<Result | 'again'> {
   if (typeof pfn !== 'number') return pfn;
   yield* folio_put(pfn);
   yield* lock('pages_mutex');
-  const moved = yield* gmem_invalidate_retry(seq, index, 'ignore-progress');
-  const open = yield* gmem_invalidate_retry(seq, index, 'ignore-seq');
+  const moved = yield* gmem_invalidate_retry_half(seq, index, 'ignore-progress');
+  const open = yield* gmem_invalidate_retry_half(seq, index, 'ignore-seq');
   if (moved || open) {
     yield* unlock('pages_mutex');
     return 'again';

@@ -1,5 +1,6 @@
 // linux-7.2, broken: mmu_lock is dropped between in_progress++ and range_add (docs/objections.md D22).
 
+import { kvm_mmu_invalidate_start_without_range } from '../../../api/faulty.ts';
 import {
   type Policy,
   type Range,
@@ -7,7 +8,6 @@ import {
   type Steps,
   kvm_mmu_invalidate_end,
   kvm_mmu_invalidate_range_add,
-  kvm_mmu_invalidate_start,
   kvm_mmu_unmap_gfn_range,
   lock,
   store_attributes,
@@ -17,7 +17,7 @@ import { none } from '../../none.ts';
 
 function* kvm_vm_set_mem_attributes(range: Range): Steps<Result> {
   yield* lock('slots_lock');
-  if (yield* kvm_mmu_invalidate_start(range, 'no-range')) {
+  if (yield* kvm_mmu_invalidate_start_without_range(range)) {
     yield* unlock('mmu_lock');
     yield* lock('mmu_lock');
     yield* kvm_mmu_invalidate_range_add(range);

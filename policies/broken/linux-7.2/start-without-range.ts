@@ -1,12 +1,12 @@
 // linux-7.2, broken: in_progress is raised and no range is added (docs/objections.md D22).
 
+import { kvm_mmu_invalidate_start_without_range } from '../../../api/faulty.ts';
 import {
   type Policy,
   type Range,
   type Result,
   type Steps,
   kvm_mmu_invalidate_end,
-  kvm_mmu_invalidate_start,
   kvm_mmu_unmap_gfn_range,
   lock,
   store_attributes,
@@ -16,7 +16,7 @@ import { none } from '../../none.ts';
 
 function* kvm_vm_set_mem_attributes(range: Range): Steps<Result> {
   yield* lock('slots_lock');
-  if (yield* kvm_mmu_invalidate_start(range, 'no-range')) {
+  if (yield* kvm_mmu_invalidate_start_without_range(range)) {
     yield* kvm_mmu_unmap_gfn_range(range, 'shared');
     yield* unlock('mmu_lock');
   }

@@ -130,13 +130,17 @@ export function setAttributes(to: 'private' | 'shared', arch: Arch, broken: Part
   };
 }
 
-/** PUNCH_HOLE of v8; `fault` goes to filemap_remove_folio(). */
-export function punchHoleOfV8(arch: Arch, filter: ZapFilter | 'attributes', fault?: string) {
+/** PUNCH_HOLE of v8. */
+export function punchHoleOfV8(
+  arch: Arch,
+  filter: ZapFilter | 'attributes',
+  remove: (index: Index) => Steps<void> = filemap_remove_folio,
+) {
   function* truncate_inode_folio(index: Index): Steps<void> {
     const pfn = yield* filemap_lock_folio(index);
     if (pfn === null) return;
     yield* unmap_mapping_pages(index);
-    yield* filemap_remove_folio(index, fault);
+    yield* remove(index);
     yield* folio_unlock(pfn);
     yield* folio_put(pfn);
   }

@@ -1,5 +1,6 @@
 // v8, broken: a page leaves the page cache and free_folio() does not run (docs/objections.md D29).
 
+import { filemap_remove_folio_without_hook } from '../../../api/faulty.ts';
 import type { Policy } from '../../../api/index.ts';
 import { none } from '../../none.ts';
 import { punchHoleOfV8 } from './calls.ts';
@@ -17,5 +18,7 @@ export const freedWithoutHook: Policy = {
     vmm: 'adversarial',
     fault: 'The page goes back to the allocator while the RMP gives it to the guest.',
   },
-  replaces: (_base, arch) => ({ punch_hole: punchHoleOfV8(arch, 'attributes', 'no-free-folio') }),
+  replaces: (_base, arch) => ({
+    punch_hole: punchHoleOfV8(arch, 'attributes', filemap_remove_folio_without_hook),
+  }),
 };

@@ -1,6 +1,7 @@
 // v8, broken: to private erases the entry, and a lookup takes none for shared (docs/objections.md D27).
 
-import { type Policy, store_attributes } from '../../../api/index.ts';
+import { erase_attributes } from '../../../api/faulty.ts';
+import { type Policy } from '../../../api/index.ts';
 import { none } from '../../none.ts';
 import { setAttributes } from './calls.ts';
 
@@ -19,7 +20,7 @@ export const missingEntryIsShared: Policy = {
   replaces: (_base, arch) => ({
     convert_private: setAttributes('private', arch, {
       *commit(range) {
-        yield* store_attributes(range, 'private', 'erase');
+        yield* erase_attributes(range);
         return null;
       },
     }),
