@@ -30,29 +30,46 @@ export async function bundledNamed(name: string): Promise<Policy | undefined> {
 
 const isFile = (word: string): boolean => /[\\/]|\.[mc]?[jt]s$/.test(word);
 
-const HOOKS = [
-  'ioas_map_file',
-  'ioas_unmap',
-  'invalidate_prepare',
-  'invalidate_start',
-  'invalidate_end',
-  'replaces',
-] as const;
+/** What a field is made of; every field of a policy, in the order of messages. */
+const FIELDS = {
+  ioas_map_file: 'generator',
+  ioas_unmap: 'generator',
+  access_page: 'generator',
+  invalidate_prepare: 'generator',
+  invalidate_start: 'generator',
+  invalidate_end: 'generator',
+  replaces: 'function',
+  dmabuf: 'object',
+  name: 'text',
+  title: 'text',
+  source: 'text',
+  base: 'base',
+  pins: 'flag',
+  own_mutex_class: 'flag',
+  registers: 'object',
+  planted: 'object',
+  vmm: 'object',
+} as const satisfies { readonly [K in keyof Required<Policy>]: string };
 
-const FIELDS: readonly string[] = [
-  ...HOOKS,
-  'name',
-  'title',
-  'source',
-  'base',
-  'pins',
-  'registers',
-  'planted',
-  'vmm',
-];
+const isPlainFunction = (value: unknown): boolean =>
+  typeof value === 'function' && value.constructor.name !== 'GeneratorFunction';
+
+/** What is wrong with a field that is there; null where nothing is. */
+function wrongWith(field: keyof Policy, value: unknown): string | null {
+  const kind = FIELDS[field];
+  if (kind === 'generator' && isPlainFunction(value))
+    return `is a plain function, must be a generator function: write *${field}(range) { ... }`;
+  if ((kind === 'generator' || kind === 'function') && typeof value !== 'function')
+    return `is ${typeof value}, must be a generator function`;
+  if (kind === 'object' && (typeof value !== 'object' || value === null))
+    return `is ${JSON.stringify(value)}, must be an object`;
+  if (kind === 'flag' && typeof value !== 'boolean')
+    return `is ${JSON.stringify(value)}, must be true or false`;
+  return null;
+}
 
 /** Says what a policy object lacks. Throws PolicyError. */
-function checked(candidate: unknown, file: string): Policy {
+export function checked(candidate: unknown, file: string): Policy {
   const bad = (what: string): never => {
     throw new PolicyError(`${file}: ${what}; see docs/writing-a-policy.md`);
   };
@@ -65,15 +82,12 @@ function checked(candidate: unknown, file: string): Policy {
       bad(`policy.${field} is ${JSON.stringify(policy[field])}, must be text`);
   if (!(BASES as readonly unknown[]).includes(policy.base))
     bad(`policy.base is ${JSON.stringify(policy.base)}, must be one of ${BASES.join(', ')}`);
-  for (const hook of HOOKS) {
-    const value = policy[hook];
-    if (value !== undefined && typeof value !== 'function')
-      bad(`policy.${hook} is ${typeof value}, must be a generator function`);
-    if (typeof value === 'function' && hook !== 'replaces' && value.constructor.name !== 'GeneratorFunction')
-      bad(`policy.${hook} is a plain function, must be a generator function: write *${hook}(range) { ... }`);
+  for (const [field, value] of Object.entries(policy)) {
+    if (!Object.hasOwn(FIELDS, field))
+      bad(`policy.${field} is no field of a policy; known: ${Object.keys(FIELDS).join(', ')}`);
+    const wrong = value === undefined ? null : wrongWith(field as keyof Policy, value);
+    if (wrong !== null) bad(`policy.${field} ${wrong}`);
   }
-  const unknown = Object.keys(policy).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined) bad(`policy.${unknown} is no field of a policy; known: ${FIELDS.join(', ')}`);
   return candidate as Policy;
 }
 

@@ -5,6 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { PolicyLoadError, loadPolicyModule, pickPolicies, placeInPolicy } from '../load-policy.ts';
+import { POLICIES } from '../../policies/index.ts';
+import { BROKEN } from '../../policies/broken/index.ts';
+import { checked, policiesOf } from '../policies.ts';
+import { packageRoot } from '../root.ts';
 import { guardWith } from '../watchdog.ts';
 
 const place = realpathSync(mkdtempSync(join(tmpdir(), 'gmem-policy-')));
@@ -127,5 +131,46 @@ describe('guardWith', () => {
       return short(() => 9);
     });
     expect(goesOn).toBe(9);
+  });
+});
+
+describe('a bundled policy or a planted fault, taken over by spread', () => {
+  test.each([...POLICIES, ...BROKEN].map((bundled) => [bundled.name, bundled] as const))(
+    '%s has the fields of a policy',
+    (_name, bundled) => {
+      const mine = { ...bundled, name: 'mine' };
+      expect(checked(mine, 'mine.ts')).toBe(mine);
+    },
+  );
+
+  test('loads from a file', async () => {
+    const from = join(packageRoot(), 'policies', 'folio-pin.ts');
+    const file = policy(
+      'spread.ts',
+      `import { folioPin } from ${JSON.stringify(from)};
+export const mine = { ...folioPin, name: 'mine', own_mutex_class: true, dmabuf: {} };
+`,
+    );
+    expect((await policiesOf([file])).map(({ policy: { name } }) => name)).toEqual(['mine']);
+  });
+
+  test('a field of another kind is told', () => {
+    const [first] = POLICIES;
+    const told = (fields: object): string => {
+      try {
+        checked({ ...first, ...fields }, 'mine.ts');
+      } catch (error) {
+        return error instanceof Error ? error.message : '';
+      }
+      return 'nothing';
+    };
+    expect(told({ dmabuf: 1 })).toMatch('policy.dmabuf is 1, must be an object');
+    expect(told({ own_mutex_class: 'yes' })).toMatch(
+      'policy.own_mutex_class is "yes", must be true or false',
+    );
+    expect(told({ access_page: () => 0 })).toMatch('write *access_page(range) { ... }');
+    expect(told({ acces_page: () => 0 })).toMatch(
+      'policy.acces_page is no field of a policy; known: ioas_map',
+    );
   });
 });
