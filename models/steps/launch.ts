@@ -10,7 +10,7 @@ import { either, truth } from './words.ts';
 export type Launch = ReturnType<typeof makeLaunch>;
 
 export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State, pfn: number) => void) {
-  const { machine, view, rmp, platform, note } = exec;
+  const { machine, view, note } = exec;
   const { at } = machine;
 
   /** The measured image holds what the page holds. */
@@ -24,7 +24,8 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
       m[at.launched] = 1;
       return 0;
     },
-    rmpAssigned: (m: State, pfn: number): number => (rmp !== null ? m[at.rmp_assigned + pfn] : 0),
+    rmpAssigned: (m: State, pfn: number): number =>
+      at.rmp_assigned !== undefined ? m[at.rmp_assigned + pfn] : 0,
     copy: (m: State, pfn: number): number => {
       written(m, pfn);
       m[at.content + pfn] = CONTENT.host;
@@ -51,7 +52,7 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
     },
     /** TDH.MEM.PAGE.ADD: copies the source itself. */
     pageAdd: (m: State, gfn: number, pfn: number): number => {
-      if (platform.mirror === null || !pageState.augment(m, gfn, pfn)) return 0;
+      if (at.sept === undefined || !pageState.augment(m, gfn, pfn)) return 0;
       m[at.sept + gfn] = SEPT.mapped;
       m[at.content + pfn] = CONTENT.guest;
       measured(m, gfn, pfn);
@@ -59,7 +60,7 @@ export function makeLaunch(exec: Exec, pageState: PageState, written: (m: State,
     },
     /** TDH.MR.EXTEND */
     extend: (m: State, gfn: number): number => {
-      if (platform.mirror !== null && m[at.sept + gfn] === SEPT.mapped) return 1;
+      if (at.sept !== undefined && m[at.sept + gfn] === SEPT.mapped) return 1;
       note('populated-leaf-gone');
       return 0;
     },

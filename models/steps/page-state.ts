@@ -11,10 +11,10 @@ import { either } from './words.ts';
 export type PageState = ReturnType<typeof makePageState>;
 
 export function makePageState(exec: Exec, attributes: Attributes) {
-  const { machine, view, platform, rmp, note } = exec;
+  const { machine, view, rmp, note } = exec;
   const { at, pages, huge, pfns, config, vcpus, devices } = machine;
-  const hasRmp = rmp !== null;
-  const mirrors = platform.mirror !== null;
+  const hasRmp = at.rmp_assigned !== undefined;
+  const hasSept = at.sept !== undefined;
   const asks4k = guestOf(config) === 'malicious';
 
   const failsNow = makeFailsNow(machine);
@@ -151,7 +151,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       return entry;
     },
     block: (m: State, gfn: number): number => {
-      if (!mirrors || m[at.sept + gfn] === SEPT.free) return 0;
+      if (!hasSept || m[at.sept + gfn] === SEPT.free) return 0;
       m[at.sept + gfn] = SEPT.blocked;
       return 1;
     },
@@ -162,7 +162,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       return 0;
     },
     remove: (m: State, thread: number, gfn: number): number => {
-      if (!mirrors || m[at.sept + gfn] !== SEPT.blocked) return 0;
+      if (!hasSept || m[at.sept + gfn] !== SEPT.blocked) return 0;
       if (config.fail !== null && m[at.convert_by] === thread + 1) m[at.convert_lost] = 1;
       if (failsNow(m, 'tdh_mem_page_remove')) {
         m[at.vm_bugged] = 1;
@@ -179,7 +179,7 @@ export function makePageState(exec: Exec, attributes: Attributes) {
       return 1;
     },
     wbinvd: (m: State, gfn: number): number => {
-      if (!mirrors || m[at.sept_pfn + gfn] === 0 || m[at.sept + gfn] !== SEPT.free) return 0;
+      if (!hasSept || m[at.sept_pfn + gfn] === 0 || m[at.sept + gfn] !== SEPT.free) return 0;
       m[at.td_dirty + m[at.sept_pfn + gfn] - 1] = 0;
       m[at.sept_pfn + gfn] = 0;
       return 0;
