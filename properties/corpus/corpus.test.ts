@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { replay } from '../../engine/replay.ts';
-import { assumptions, boundsOf } from '../../models/bounds.ts';
+import { PLATFORMS, assumptions, boundsOf } from '../../models/bounds.ts';
 import { POLICIES } from '../../policies/index.ts';
 import {
   type CorpusEntry,
@@ -112,7 +112,7 @@ describe('a damaged file', () => {
     [
       'an unknown platform',
       JSON.stringify({ ...good, platform: 'sgx' }),
-      'platform: expected one of bare, sev-snp, tdx; found "sgx"',
+      `platform: expected one of ${PLATFORMS.join(', ')}; found "sgx"`,
     ],
     [
       'a count',
