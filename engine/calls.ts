@@ -101,7 +101,7 @@ export function makeCalls(language: Language, tries: Tries = makeTries(language)
     }
     const { op, done } = stack.top;
     calls.op[id] = op;
-    if (!done) mayTouch.add(id, standing(framesOf(stack)), language.touches?.(op) ?? EVERYTHING);
+    if (!done) mayTouch.add(id, standing(framesOf(stack)), language.reduction?.touches?.(op) ?? EVERYTHING);
     kidBase[id] = kidTop;
     if (!done) kidTop += language.width(op);
     kidBase[id + 1] = kidTop;

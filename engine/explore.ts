@@ -16,7 +16,7 @@ export interface ExploreOptions {
   /** Stop with `complete: false` beyond this many states. */
   readonly statesMax?: number;
   /**
-   * Run steps on that commute with what others do (see Domain), so that fewer states are told apart. Shortest
+   * Run steps on that commute with what others do (reduction.ts), so that fewer states are told apart. Shortest
    * lengths are then not exact.
    */
   readonly eager?: boolean;
@@ -156,7 +156,7 @@ const LEARN_STATES = 100_000;
 export function explore(system: System, options: ExploreOptions = {}): Exploration {
   const { eager = false, stop, until } = options;
   const { domain, environment, calls } = system;
-  if (!eager || domain.meets === undefined) return exploreOnce(system, options);
+  if (!eager || domain.reduction?.meets === undefined) return exploreOnce(system, options);
   const learns = environment.kind === 'free' && environment.calls >= LEARN_CALLS;
   calls.mayTouch.trusted = learns;
   if (learns) calls.scout();

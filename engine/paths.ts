@@ -29,7 +29,7 @@ export function withFollowers(
   const { domain, threads } = system;
   const first =
     actor >= threads
-      ? system.agentMove(domain.agentFor?.(actor - threads, standing) ?? actor - threads)
+      ? system.agentMove(domain.reduction?.agentFor?.(actor - threads, standing) ?? actor - threads)
       : offer < 0
         ? system.continueMove(thread)
         : system.startMove(thread, offer);

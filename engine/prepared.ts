@@ -62,7 +62,7 @@ function twinsOf(domain: Domain, environment: Environment): number[][] {
       ? domain.threads.flatMap((other, j) =>
           j < k &&
           other.kind === thread.kind &&
-          domain.areTwins?.(thread.kind) !== false &&
+          domain.reduction?.areTwins?.(thread.kind) !== false &&
           sameOffers(offers[j], offers[k])
             ? [j]
             : [],

@@ -39,6 +39,7 @@ export interface Successors {
  */
 export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, kept: LastKept): Successors {
   const { domain, calls, placeAt, roots, counterAt, callsMax, twins } = ready;
+  const { reduction = {} } = domain;
   const { proceed, start, starts, firstOffer } = stepper;
   const { copy, pack, hash, words } = layout;
   const { events } = domain;
@@ -54,16 +55,16 @@ export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, 
   const hit: number[] = [];
   const followers: number[][] = [];
   const swaps: number[][] = [];
-  const swap = kept === 'never' ? domain.swap : undefined;
+  const swap = kept === 'never' ? reduction.swap : undefined;
   const none: number[] = [];
-  const rare = domain.rare ?? 0;
+  const rare = reduction.rare ?? 0;
   /* a loop that meets nobody would never end */
   const FOLLOWERS_MAX = 100;
   /* first steps of calls that may be started, where it matters to an agent that they come next */
   const firsts = roots.flatMap((list, thread) =>
     list
       .map((root) => calls.op[root])
-      .filter((op, k, all) => op >= 0 && all.indexOf(op) === k && domain.mayForbid?.(op) === true)
+      .filter((op, k, all) => op >= 0 && all.indexOf(op) === k && reduction.mayForbid?.(op) === true)
       .map((op) => ({ thread, op })),
   );
   const pending = new Int32Array(threads + firsts.length);
@@ -92,7 +93,9 @@ export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, 
       natures = wider;
     }
     natures[op] =
-      KNOWN | (domain.isRelease?.(op) === true ? RELEASES : 0) | (domain.mayWait?.(op) === true ? WAITS : 0);
+      KNOWN |
+      (reduction.isRelease?.(op) === true ? RELEASES : 0) |
+      (reduction.mayWait?.(op) === true ? WAITS : 0);
     return natures[op];
   };
   const ableToGoOn = (thread: number): boolean => {
@@ -166,7 +169,7 @@ export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, 
   };
   /** What the step looks at nobody else in flight may change, and what it changes nobody else may look at. */
   const meetsNobody = (thread: number, op: number): boolean => {
-    const bits = domain.meets?.(op, m) ?? 0;
+    const bits = reduction.meets?.(op, m) ?? 0;
     if (bits === 0 || (!calls.mayTouch.trusted && (bits & ~rare) !== 0)) return false;
     return touchedByOthers(thread, bits) === 0;
   };
@@ -174,7 +177,7 @@ export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, 
   const runOn = (actor: number, op: number): void => {
     let tail = none;
     const atEnd = noneToStart();
-    let acquired = op >= 0 && domain.isAcquire?.(op, m, actor) === true;
+    let acquired = op >= 0 && reduction.isAcquire?.(op, m, actor) === true;
     for (let again = true; again;) {
       again = false;
       for (let thread = 0; thread < threads; thread++) {
@@ -188,12 +191,12 @@ export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, 
         if (!goesOn || tail.length === FOLLOWERS_MAX || !follow(thread)) continue;
         if (tail === none) tail = [];
         tail.push(thread);
-        if (thread === actor) acquired = domain.isAcquire?.(next, m, thread) === true;
+        if (thread === actor) acquired = reduction.isAcquire?.(next, m, thread) === true;
         again = true;
       }
     }
     followers[count] = tail;
-    if (atEnd && calls.mayTouch.trusted) domain.forget?.(m, touchedByOthers(-1, domain.forgets ?? 0));
+    if (atEnd && calls.mayTouch.trusted) reduction.forget?.(m, touchedByOthers(-1, reduction.forgets ?? 0));
   };
 
   return {
@@ -229,7 +232,7 @@ export function successorsOf(ready: Prepared, stepper: Stepper, layout: Layout, 
       }
       for (let agent = 0; agent < agents; agent++) {
         empty(events);
-        if (eager && domain.isTimely?.(m, agent, pending) === false) continue;
+        if (eager && reduction.isTimely?.(m, agent, pending) === false) continue;
         if (!domain.act(m, agent)) continue;
         if (eager) runOn(-1, -1);
         if (eager && swap !== undefined) order();

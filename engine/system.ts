@@ -3,6 +3,7 @@
 
 import { type Calls, makeCalls } from './calls.ts';
 import { SuiteError, assert } from './errors.ts';
+import type { Reduction } from './reduction.ts';
 import { recompiled } from './recompiled.ts';
 import { type FieldSpec, type Layout, type State, makeLayout } from './layout.ts';
 import { OFFERS_MAX, bitsFor, countersOf, initialOf, preparedOf } from './prepared.ts';
@@ -21,56 +22,8 @@ export interface Domain extends Language {
   readonly threads: readonly { readonly name: string; readonly kind: string }[];
   /** Execute a step. An answer, or BLOCKED with `m` untouched. */
   readonly apply: (m: State, thread: number, op: number) => number;
-  /** True for steps that only let others go on (releasing a lock): taken at once where `eager` is on. */
-  readonly isRelease?: (op: number) => boolean;
-  /** Bits of what the step, once it is due, may touch in a way that others could tell. Without it: all of them. */
-  readonly touches?: (op: number) => number;
-  /** Steps that differ in their arguments alone have the same. */
-  readonly kind?: (op: number) => number;
-  /**
-   * Bits that nobody else may touch any more for the step to be taken at once where no call will be started any
-   * more; 0: it never is. Asked before the step. Where the step may wait, whoever makes it wait touches one of them.
-   */
-  readonly meets?: (op: number, m: State) => number;
-  /**
-   * Clears what nobody will look at any more, where no call will be started and those in flight touch no more than
-   * these bits.
-   */
-  readonly forget?: (m: State, touched: number) => void;
-  /** Bits that calls hardly ever touch once they are in flight: relied on without finding out first. */
-  readonly rare?: number;
-  /** The bits that `forget` looks at. */
-  readonly forgets?: number;
-  /**
-   * True for steps after which nobody else sees a difference until the next one (taking a lock): that one
-   * follows at once. Asked after the step.
-   */
-  readonly isAcquire?: (op: number, m: State, thread: number) => boolean;
-  /**
-   * True for steps that wait for others: they never follow an acquiring one at once, so that no deadlock is
-   * lost.
-   */
-  readonly mayWait?: (op: number) => boolean;
-  /**
-   * False where the agent's move may as well be made later: it commutes with every pending step, and no
-   * property can see it.
-   * `pending` has the step of each thread, then those of `mayForbid` that a call may start with; -1 where it
-   * is not so. Asked where `eager` is on.
-   */
-  readonly isTimely?: (m: State, agent: number, pending: Int32Array) => boolean;
-  /** For `isTimely` it matters whether this step comes next. */
-  readonly mayForbid?: (op: number) => boolean;
-  /**
-   * False for kinds of threads that hold state of their own between calls: they do not stand for one another.
-   */
-  readonly areTwins?: (kind: string) => boolean;
-  /**
-   * Exchange two threads of one kind in all that is written down of them, their places excepted: states that
-   * differ by that alone are one where `eager` is on.
-   */
-  readonly swap?: (m: State, a: number, b: number) => void;
-  /** The agent that does the same for who stands where the thread is that it acts for; itself if for none. */
-  readonly agentFor?: (agent: number, standing: readonly number[]) => number;
+  /** What the reduction relies on. */
+  readonly reduction?: Reduction;
   /** A call has returned; runs inside its last step. */
   readonly finish?: (m: State, thread: number, call: CallOffer, result: Plain) => void;
   /**
@@ -271,7 +224,7 @@ export function makeSystem(domain: Domain, environment: Environment, options: Sy
     offerOf: (move) => (move & OFFERS_MAX) - 1,
     releases: (m, thread) => {
       const place = m[placeAt[thread]];
-      return place !== 0 && domain.isRelease !== undefined && domain.isRelease(calls.op[place]);
+      return place !== 0 && domain.reduction?.isRelease?.(calls.op[place]) === true;
     },
   };
   return system;

@@ -3,6 +3,7 @@
 
 import { PolicyError, different, neverYielded } from './errors.ts';
 import type { Standing } from './may-touch.ts';
+import type { Reduction } from './reduction.ts';
 
 /** Arguments and results: plain data, compared by their JSON text. */
 export type Plain =
@@ -33,9 +34,7 @@ export interface Language {
   readonly width: (op: number) => number;
   /** Asked around each run of a function: what it made as a step and never yielded. Null: nothing. */
   readonly forgotten?: { readonly watch: () => void; readonly ask: () => string | null };
-  /** See Domain. */
-  readonly touches?: (op: number) => number;
-  readonly kind?: (op: number) => number;
+  readonly reduction?: Reduction;
 }
 
 export interface CallLimits {
@@ -110,7 +109,8 @@ export function makeTries(
   };
   /* in `asked`: the function entered another one, whose result is the answer */
   const entered = (fn: Proc): number => -2 - numberOf(fn);
-  const kindOf = (asked: number): number => (asked < 0 ? asked : (language.kind?.(asked) ?? asked));
+  const kindOf = (asked: number): number =>
+    asked < 0 ? asked : (language.reduction?.kind?.(asked) ?? asked);
   const numberAsked = (request: unknown): number =>
     isEnter(request) ? entered(request.fn) : language.compile(request);
 

@@ -172,15 +172,17 @@ export function makeModel(config: Config, policy: Policy, options: ModelOptions 
     },
     width: interpreter.width,
     ...(options.guard === undefined ? {} : { forgotten: { watch: watchSteps, ask: forgottenStep } }),
-    isRelease: interpreter.isRelease,
-    ...interpreter.commuting,
-    areTwins: (kind) => kind === 'vmm',
-    swap: makeSwap(machine),
-    agentFor: agentForOf(interpreter),
-    isAcquire: interpreter.isAcquire,
-    mayWait: interpreter.mayWait,
-    isTimely: interpreter.isTimely,
-    mayForbid: interpreter.mayForbid,
+    reduction: {
+      ...interpreter.commuting,
+      isRelease: interpreter.isRelease,
+      isAcquire: interpreter.isAcquire,
+      mayWait: interpreter.mayWait,
+      isTimely: interpreter.isTimely,
+      mayForbid: interpreter.mayForbid,
+      areTwins: (kind) => kind === 'vmm',
+      swap: makeSwap(machine),
+      agentFor: agentForOf(interpreter),
+    },
     apply: (m, thread, op) => {
       try {
         return interpreter.apply(m, thread, op);

@@ -24,7 +24,7 @@ function domainOf({ swaps, other, ...options }: Toy): Domain {
   const domain = toyDomain(options);
   return {
     ...domain,
-    ...(swaps === true ? { swap: () => undefined } : {}),
+    ...(swaps === true ? { reduction: { ...domain.reduction, swap: () => undefined } } : {}),
     initial: (fresh) => {
       if (other === undefined) return [fresh()];
       const [cell, value] = other;

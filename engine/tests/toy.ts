@@ -53,18 +53,20 @@ export function toyDomain({ cells = 2, threads, bad = [], agent = false, meets }
     },
     width: (op) => (steps[op].op === 'get' ? CELL_VALUES : 1),
     apply: (m, _thread, op) => applyToy(m, steps[op], events),
-    isRelease: (op) => steps[op].op === 'unlock',
-    ...(meets === true
-      ? {
-          touches: (op) => (writes(steps[op]) ? WRITES : 0) | (reads(steps[op]) ? READS : 0),
-          kind: (op) => ['set', 'add', 'get', 'lock', 'unlock', 'hit'].indexOf(steps[op].op),
-          meets: (op) => (steps[op].op === 'get' && reads(steps[op]) ? WRITES : 0),
-          forgets: READS,
-          forget: (m, touched) => {
-            if ((touched & READS) === 0) m[cells - 1] = 0;
-          },
-        }
-      : {}),
+    reduction: {
+      isRelease: (op) => steps[op].op === 'unlock',
+      ...(meets === true
+        ? {
+            touches: (op) => (writes(steps[op]) ? WRITES : 0) | (reads(steps[op]) ? READS : 0),
+            kind: (op) => ['set', 'add', 'get', 'lock', 'unlock', 'hit'].indexOf(steps[op].op),
+            meets: (op) => (steps[op].op === 'get' && reads(steps[op]) ? WRITES : 0),
+            forgets: READS,
+            forget: (m, touched) => {
+              if ((touched & READS) === 0) m[cells - 1] = 0;
+            },
+          }
+        : {}),
+    },
     agents: agent ? ['agent'] : [],
     act: (m) => {
       if (m[0] !== 3) return false;

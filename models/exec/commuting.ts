@@ -12,7 +12,7 @@ export function touches(step: Step): number {
   return typeof bits === 'number' ? bits : bits(step);
 }
 
-/** What the engine asks, see Domain; by the number of the step. */
+/** What the engine asks (engine/reduction.ts), by the number of the step. */
 export interface Commuting {
   readonly touches: (op: number) => number;
   readonly kind: (op: number) => number;
