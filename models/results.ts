@@ -65,6 +65,9 @@ export interface Consequence {
   readonly note: string;
 }
 
+/** What the 60 characters of a token hold. */
+export const TOKEN_NUMBER_MAX = 2n ** 205n - 1n;
+
 export interface Violation {
   readonly invariant: string;
   /** Which kind of breach: `IOPTE`, `IOTLB`, `contained fault`, ... */
@@ -85,7 +88,8 @@ export interface Violation {
   readonly certified: boolean;
   /** States visited to certify; from three calls on with those of the search of all calls, see ARCHITECTURE.md. */
   readonly certifiedStates: number;
-  readonly token: string | null;
+  /** The number that reports/token.ts spells; null where it is too large for a token, and for policies of a file. */
+  readonly token: bigint | null;
   /** The same as plain data by name, for a file: what no token holds. */
   readonly replay?: unknown;
   readonly trace: readonly TraceStep[];

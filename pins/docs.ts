@@ -7,7 +7,6 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Policy } from '../api/index.ts';
-import { tokenText } from '../cli/commands/check.ts';
 import { loadPolicyModule, pickPolicies } from '../cli/load-policy.ts';
 import { packageRoot } from '../cli/root.ts';
 import { parseOnly } from '../cli/usage.ts';
@@ -29,9 +28,9 @@ const RACE = 'mail-001-callback.ts';
 const GENERATED = 'Written by `node --import tsx pins/docs.ts --write`; do not edit.';
 
 /** What `check` uses where nothing else is said. */
-const OPTIONS: CheckOptions = { seed: 'gmem-1', runs: 0, explain: 'gravest', flip: true, token: tokenText };
+const OPTIONS: CheckOptions = { seed: 'gmem-1', runs: 0, explain: 'gravest', flip: true, hasTokens: true };
 /** For the guide: no token for policies of the user's own, and no assumptions on bare that matter there. */
-const GUIDE_OPTIONS: CheckOptions = { ...OPTIONS, flip: false, token: null };
+const GUIDE_OPTIONS: CheckOptions = { ...OPTIONS, flip: false, hasTokens: false };
 
 export const read = (path: string): string => readFileSync(join(packageRoot(), path), 'utf8');
 

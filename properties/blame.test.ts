@@ -22,7 +22,7 @@ const configOf = (base: Config['base'], platform: Config['platform'], bounds: Co
   assumptions: assumptions(),
   fail: null,
 });
-const options: CheckOptions = { seed: 'x', runs: 0, explain: 'none', flip: false, token: null };
+const options: CheckOptions = { seed: 'x', runs: 0, explain: 'none', flip: false, hasTokens: false };
 
 describe('without a consumer nothing of the IOMMU is broken', () => {
   const keys = KEYS.filter(needsIommu);

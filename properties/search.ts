@@ -13,7 +13,6 @@ import type { Key } from './spec/keys.ts';
 import { type Sampling, sample } from './sampling/sample.ts';
 import type { Finding } from './finding.ts';
 import { type Model, freeEnvironment } from './system.ts';
-import type { TokenText } from './token/token.ts';
 
 export interface Progress {
   readonly phase: string;
@@ -38,8 +37,8 @@ export interface CheckOptions {
   readonly progress?: (progress: Progress) => void;
   /** Flip assumptions and say which of them the verdict depends on. */
   readonly flip: boolean;
-  /** How tokens are written. Null for policies of the user's own, which are replayed from a file. */
-  readonly token: TokenText | null;
+  /** Findings have tokens: not those of a policy of the user's own, which are replayed from a file. */
+  readonly hasTokens: boolean;
 }
 
 const PREEMPTIONS = [0, 1, 2, 3] as const;

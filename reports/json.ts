@@ -12,6 +12,7 @@ import type {
   Violation,
 } from '../models/results.ts';
 import type { MatrixCell } from './matrix.ts';
+import { encodeToken } from './token.ts';
 
 /** Two spaces, trailing newline; beyond ASCII escaped, so that the bytes are ASCII whatever the data. */
 function written(value: unknown): string {
@@ -84,7 +85,7 @@ const violationJson = (v: Violation): unknown => ({
   switches: v.switches,
   steps: v.steps,
   certified: v.certified,
-  token: v.token,
+  token: v.token === null ? null : encodeToken(v.token),
   trace: traceJson(v.trace),
 });
 

@@ -4,6 +4,7 @@ import { ASSUMPTIONS } from '../models/bounds.ts';
 import type { Result, TraceStep, Violation } from '../models/results.ts';
 import { block, hang, number, plain, plural, wrap, WIDTH } from './layout.ts';
 import { raceTable } from './table.ts';
+import { encodeToken } from './token.ts';
 import { assumptionText, boundsText, hugeMatters, subject } from './words.ts';
 
 export interface MailOptions {
@@ -146,7 +147,7 @@ export function replayFileName(result: Result, violation: Violation): string {
 
 /** The token, or the command that reads the file which stands for one. `policyFile` is a word of a shell's. */
 export function replayText(result: Result, violation: Violation): string {
-  if (violation.token !== null) return violation.token;
+  if (violation.token !== null) return encodeToken(violation.token);
   const command = `gmem-conform replay ${replayFileName(result, violation)}`;
   return result.policyFile === undefined ? command : `${command} --policy ${result.policyFile}`;
 }

@@ -24,6 +24,7 @@ import {
   TRIES,
   VACUOUS,
   VIOLATION,
+  TOKEN,
 } from './golden/samples.ts';
 import { ktap } from './ktap.ts';
 import { ReportError } from './layout.ts';
@@ -114,7 +115,7 @@ describe('mail', () => {
 
   test('the token is alone on its line; without one, the file is', () => {
     const lines = mail(RESULT, VIOLATION).split('\n');
-    expect(lines.slice(-3)).toEqual(['replay', `  ${VIOLATION.token}`, '']);
+    expect(lines.slice(-3)).toEqual(['replay', `  ${TOKEN}`, '']);
     const file = replayFileName(RESULT, IOTLB_VIOLATION);
     expect(mail(RESULT, IOTLB_VIOLATION).split('\n').slice(-2)).toEqual([
       `  gmem-conform replay ${file}`,

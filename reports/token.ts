@@ -6,10 +6,11 @@
 // neighbouring bits
 // shows, which covers one character changed and two neighbours swapped.
 
+import { TOKEN_NUMBER_MAX } from '../models/results.ts';
+
 const PREFIX = 'GC';
 const VERSION = '1';
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const LENGTH_MAX = 60;
 const GROUP = 4;
 const CHECK = 4;
 const SYMBOL_BITS = 5;
@@ -50,11 +51,11 @@ function written(value: bigint): string {
   return [PREFIX + VERSION, ...(text.match(new RegExp(`.{1,${GROUP}}`, 'g')) ?? [])].join('-');
 }
 
-/** null where the value does not fit 60 characters (205 bits). */
-export function encodeToken(value: bigint): string | null {
-  if (value < 0n) throw new TokenError(`a token holds a natural number, not ${value}`);
-  const text = written(value);
-  return text.length > LENGTH_MAX ? null : text;
+/** The number as a token. Throws TokenError where it is none of a token, see TOKEN_NUMBER_MAX. */
+export function encodeToken(value: bigint): string {
+  if (value < 0n || value > TOKEN_NUMBER_MAX)
+    throw new TokenError(`a token holds a natural number of at most 205 bits, not ${value}`);
+  return written(value);
 }
 
 /** Quoting, line breaks and spaces away; capitals; Crockford's look-alikes to what they stand for. */
@@ -99,45 +100,4 @@ export function decodeToken(text: string): bigint {
     throw new TokenError('token damaged: its checksum does not match; one character or more changed or lost');
   }
   return value;
-}
-
-export interface Digit {
-  readonly value: number;
-  /** Number of values the digit can have. */
-  readonly radix: number;
-}
-
-function checkRadix(radix: number): void {
-  if (!Number.isSafeInteger(radix) || radix < 1)
-    throw new RangeError(`radix ${radix} is not a positive integer`);
-}
-
-/** Mixed radix, the first digit least significant: read back in the order written. */
-export function encodeDigits(digits: readonly Digit[]): bigint {
-  return digits.reduceRight((sum, { value, radix }) => {
-    checkRadix(radix);
-    if (!Number.isSafeInteger(value) || value < 0 || value >= radix)
-      throw new RangeError(`digit ${value} is not below its radix ${radix}`);
-    return sum * BigInt(radix) + BigInt(value);
-  }, 0n);
-}
-
-export interface DigitReader {
-  /** The next digit. Past the end all digits are 0. */
-  readonly read: (radix: number) => number;
-  /** What is left: 0 when everything was read. */
-  readonly rest: () => bigint;
-}
-
-export function makeReader(value: bigint): DigitReader {
-  let rest = value;
-  return {
-    read: (radix) => {
-      checkRadix(radix);
-      const digit = Number(rest % BigInt(radix));
-      rest /= BigInt(radix);
-      return digit;
-    },
-    rest: () => rest,
-  };
 }

@@ -4,12 +4,10 @@ import { PolicyError, SuiteError } from '../../engine/errors.ts';
 import type { Result, RunReport, Vmm } from '../../models/results.ts';
 import { type BaseFindings, check, makeBaseFindings } from '../../properties/check.ts';
 import { type CorpusEntry, CorpusError, loadCorpus } from '../../properties/corpus/corpus.ts';
-import type { TokenText } from '../../properties/token/token.ts';
 import { runJson } from '../../reports/json.ts';
 import { ktap } from '../../reports/ktap.ts';
 import { mail, replayFileName } from '../../reports/mail.ts';
 import { text } from '../../reports/text.ts';
-import { decodeToken, encodeDigits, encodeToken, makeReader } from '../../reports/token.ts';
 import { byGravity, isGuilt } from '../../reports/words.ts';
 import { otherCoreOf, searchAhead } from '../other-core.ts';
 import { corpusFiles, readText } from '../files.ts';
@@ -34,7 +32,6 @@ import {
 } from '../usage.ts';
 import { guardOf } from '../watchdog.ts';
 
-export const tokenText: TokenText = { encodeToken, decodeToken, encodeDigits, makeReader };
 export const RUNS_DEFAULT = 3000;
 const RUNS_MAX = 10_000_000;
 const SECONDS_MAX = 1_000_000;
@@ -112,7 +109,7 @@ function runPolicy(
         corpus,
         explain: options.all === true || formatOf(options) === 'json' ? 'all' : 'gravest',
         flip: true,
-        token: bundled ? tokenText : null,
+        hasTokens: bundled,
         stop: session.stop,
         progress: (progress) => session.progress(`${policy.name} ${platform} ${vmm}`, progress),
         ...(only === undefined ? {} : { only }),

@@ -15,7 +15,7 @@ import { type Session, openSession, prepareOut, print } from '../session.ts';
 import { STATUS } from '../status.ts';
 import { type RawOptions, configOf, platformsOf, vmmsOf } from '../usage.ts';
 import { guardOf } from '../watchdog.ts';
-import { seedOf, timeOf, tokenText, writeReplays } from './check.ts';
+import { seedOf, timeOf, writeReplays } from './check.ts';
 
 const SECONDS_DEFAULT = 45;
 
@@ -48,7 +48,7 @@ export async function matrixCommand(words: readonly string[], options: RawOption
     runs: 0,
     explain: 'none',
     flip: false,
-    token: named.bundled ? tokenText : null,
+    hasTokens: named.bundled,
     ...guardOf(named.bundled),
     otherCore: otherCoreOf(pool, named, undefined),
     stop,

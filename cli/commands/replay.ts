@@ -18,7 +18,7 @@ import { type Key, keyName, keyOf } from '../../properties/spec/keys.ts';
 import type { Finding } from '../../properties/finding.ts';
 import { type Model, freeEnvironment, makeModel } from '../../properties/system.ts';
 import { decodeFinding, findingOf } from '../../properties/token/token.ts';
-import { TokenError } from '../../reports/token.ts';
+import { TokenError, decodeToken } from '../../reports/token.ts';
 import { otherCoreOf } from '../other-core.ts';
 import { openPool } from '../pool.ts';
 import { readText } from '../files.ts';
@@ -27,7 +27,7 @@ import { complain, openSession, prepareOut, print, writeOut } from '../session.t
 import { STATUS } from '../status.ts';
 import { type RawOptions, UsageError, formatOf, oneOf, parseAssumptions } from '../usage.ts';
 import { guardOf } from '../watchdog.ts';
-import { render, seedOf, timeOf, tokenText, writeReplays } from './check.ts';
+import { render, seedOf, timeOf, writeReplays } from './check.ts';
 
 type Options = RawOptions & { readonly policy?: string };
 
@@ -46,9 +46,9 @@ interface Subject {
 
 async function fromToken(text: string): Promise<Subject> {
   try {
-    const proposed = decodeFinding(text, POLICIES, tokenText);
-    const decoded =
-      proposed.policy === null ? decodeFinding(text, await plantedFaults(), tokenText) : proposed;
+    const number = decodeToken(text);
+    const proposed = decodeFinding(number, POLICIES);
+    const decoded = proposed.policy === null ? decodeFinding(number, await plantedFaults()) : proposed;
     if (decoded.model === null || decoded.key === null)
       throw new UsageError(`the token cannot be replayed here: ${decoded.stale.join('; ')}`);
     const written = findingOf(decoded, PLACE_BITS);
@@ -133,7 +133,7 @@ const checkOptions = (options: Options, bundled: boolean): CheckOptions => ({
   runs: 0,
   explain: 'gravest',
   flip: true,
-  token: bundled ? tokenText : null,
+  hasTokens: bundled,
   ...guardOf(bundled),
 });
 

@@ -16,7 +16,7 @@ const config: Config = {
   assumptions: assumptions(),
   fail: null,
 };
-const options: CheckOptions = { seed: 'x', runs: 0, explain: 'all', flip: true, token: null };
+const options: CheckOptions = { seed: 'x', runs: 0, explain: 'all', flip: true, hasTokens: false };
 const model = makeModel(config, invalidateCallback);
 const { hits, culprits } = search(model, options);
 const keys = model.keys.filter(({ property }) => hits[property] > 0);

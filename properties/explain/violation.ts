@@ -94,7 +94,7 @@ export function toViolation(
   const { key, calls, switches, steps, certified, certifiedStates } = finding;
   const { invariant, breach } = key;
   const { trace, initially, witness, state, why } = explain(model, finding);
-  const token = options.token === null ? null : encodeFinding(model, finding, { blame }, options.token);
+  const token = options.hasTokens ? encodeFinding(model, finding, { blame }) : null;
   const depends =
     explained && options.flip ? flips(model.config, model.policy, finding, options) : { on: [], without: [] };
   return {

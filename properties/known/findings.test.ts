@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { tokenText } from '../../cli/commands/check.ts';
+import { decodeToken } from '../../reports/token.ts';
 import { packageRoot } from '../../cli/root.ts';
 import { explore } from '../../engine/explore.ts';
 import { replay } from '../../engine/replay.ts';
@@ -37,7 +37,7 @@ const tokenOf = (id: string): string => /GC1-[0-9A-Z-]+/.exec(quoted(id))?.[0] ?
 
 describe.each(BASE_FINDINGS.map((found) => [found.id, found] as const))('%s', (id, found) => {
   test('its token is of this configuration, and its schedule breaks the invariant', () => {
-    const decoded = decodeFinding(tokenOf(id), [none], tokenText);
+    const decoded = decodeFinding(decodeToken(tokenOf(id)), [none]);
     expect(decoded.stale).toEqual([]);
     expect(decoded.config).toEqual(findingConfig(found));
     expect(decoded.key?.name).toBe(`${found.invariant} (${found.outcome})`);
@@ -52,7 +52,7 @@ const elsewhere = BASE_FINDINGS.flatMap((found) =>
   (found.alsoOn ?? []).map((base) => [found.id, base, found] as const),
 );
 test.each(elsewhere)('%s is found on %s', (id, base, found) => {
-  const finding = findingOf(decodeFinding(tokenOf(id), [none], tokenText), PLACE_BITS);
+  const finding = findingOf(decodeFinding(decodeToken(tokenOf(id)), [none]), PLACE_BITS);
   if (finding === null) throw new Error('the token has no path');
   const { property, name } = finding.key;
   expect(name).toBe(`${found.invariant} (${found.outcome})`);

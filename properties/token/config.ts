@@ -17,12 +17,7 @@ import {
   boundsOf,
 } from '../../models/bounds.ts';
 import type { Bounds } from '../../models/results.ts';
-
-export interface Digit {
-  readonly value: number;
-  /** Number of values the digit can have. */
-  readonly radix: number;
-}
+import type { Digit } from './digits.ts';
 
 /* Fixed, so that a head stays readable when a list has grown. */
 const NAMES_MAX = 8;

@@ -1,6 +1,4 @@
-// A finding as one number, and back: what was checked, what was broken, and the schedule. How numbers become
-// text is for
-// reports to say, and handed in.
+// A finding as one number, and back: what was checked, what was broken, and the schedule. reports/token.ts spells it.
 
 import type { Policy } from '../../api/index.ts';
 import { PathError } from '../../engine/errors.ts';
@@ -14,22 +12,14 @@ import {
   withPlaceBits,
 } from '../../engine/system.ts';
 import type { Config } from '../../models/bounds.ts';
-import type { Blame } from '../../models/results.ts';
+import { type Blame, TOKEN_NUMBER_MAX } from '../../models/results.ts';
 import { initialNumber } from '../explain/explain.ts';
 import { KEYS, type Key } from '../spec/keys.ts';
 import type { Finding } from '../finding.ts';
 import { type Model, freeEnvironment, makeModel, offersOf } from '../system.ts';
-import { type Digit, readConfig, writeConfig } from './config.ts';
+import { readConfig, writeConfig } from './config.ts';
+import { type Digit, encodeDigits, makeReader } from './digits.ts';
 import { hashOf, modelFingerprint, policyFingerprint } from './fingerprint.ts';
-
-/** reports/token.ts is one. */
-export interface TokenText {
-  /** null where the number is too long. */
-  readonly encodeToken: (value: bigint) => string | null;
-  readonly decodeToken: (text: string) => bigint;
-  readonly encodeDigits: (digits: readonly Digit[]) => bigint;
-  readonly makeReader: (value: bigint) => { readonly read: (radix: number) => number };
-}
 
 export interface TokenExtra {
   readonly blame: Blame;
@@ -126,12 +116,7 @@ function callDigits(model: Model, started: readonly Started[]): Digit[] {
 }
 
 /** Null where a token cannot hold it: too many calls or steps, or numbers beyond their limits. */
-export function encodeFinding(
-  model: Model,
-  finding: Finding,
-  extra: TokenExtra,
-  text: TokenText,
-): string | null {
+export function encodeFinding(model: Model, finding: Finding, extra: TokenExtra): bigint | null {
   const { system, path, key } = finding;
   const initial = initialNumber(model, system.initial[path.initial].subarray(0, fieldSlots(model)));
   const started = startedIn(model, finding);
@@ -154,7 +139,8 @@ export function encodeFinding(
     ...callDigits(model, started),
     ...scheduleDigits(choices),
   ];
-  return text.encodeToken(text.encodeDigits(digits));
+  const number = encodeDigits(digits);
+  return number > TOKEN_NUMBER_MAX ? null : number;
 }
 
 const fieldSlots = (model: Model): number => model.machine.fields.reduce((sum, { count }) => sum + count, 0);
@@ -217,9 +203,9 @@ function differences(model: Model, policyPrint: number, modelPrint: number): str
   ];
 }
 
-/** Reads what can be read and says what is stale. Throws TokenError of `text` where the token is damaged. */
-export function decodeFinding(token: string, policies: readonly Policy[], text: TokenText): Decoded {
-  const { read } = text.makeReader(text.decodeToken(token));
+/** Reads what can be read, and says what is stale. */
+export function decodeFinding(token: bigint, policies: readonly Policy[]): Decoded {
+  const { read } = makeReader(token);
   const format = read(FORMATS);
   const [name, policyPrint, modelPrint] = [read(2 ** POLICY_BITS), read(PRINTS), read(PRINTS)];
   const { config, stale } = readConfig(read);

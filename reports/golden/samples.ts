@@ -2,6 +2,9 @@
 
 import type { Bounds, FaultResult, FieldChange, InvariantResult, Result, RunReport, TraceStep, TryResult, Violation } from '../../models/results.ts';
 import type { MatrixCell } from '../matrix.ts';
+import { decodeToken } from '../token.ts';
+
+export const TOKEN = 'GC1-7K2M-Q9TX-40WE-M3ZP-88QD-V1RT-C5HN-2XC8-Y5';
 
 export const BOUNDS: Bounds = {
   name: 'small',
@@ -228,7 +231,7 @@ export const VIOLATION: Violation = {
   steps: 5,
   certified: true,
   certifiedStates: 234_000,
-  token: 'GC1-7K2M-Q9TX-40WE-M3ZP-88QD-V1RT-C5HN-2XAA-9J',
+  token: decodeToken(TOKEN),
   trace: ONE_THREAD,
   initially: 'index 0: shared, pfn 5; IOAS empty',
   consequence: {
