@@ -9,7 +9,7 @@ const json = process.env['GMEM_VITEST_JSON'];
 
 /* Each fork takes one half of the list: the searches, which take longest, are spread over both. */
 const FIRST = /(baseline|known\/faults|packaging|token-replay)\.test\.ts$/;
-const LAST = /(reduction|docs|cli|rfc-v2|upstream-cases)\.test\.ts$/;
+const LAST = /(reduction|docs|cli|rfc-v2|upstream)\.test\.ts$/;
 
 class SpreadLongest extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

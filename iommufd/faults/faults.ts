@@ -16,11 +16,11 @@ import {
   iommu_put_pages_list,
   wait_on_sem,
 } from '../model/iotlb.ts';
-import { PAGE_SIZE, warn_on } from '../model/kernel.ts';
+import { BITS_PER_ITEM, u64 } from '../model/iova-bitmap.ts';
+import { PAGE_SIZE, oops, warn_on } from '../model/kernel.ts';
 import { iopt_area_iova, iopt_area_last_iova, iopt_area_index } from '../model/objects.ts';
 import { tablesOf } from '../model/pt-table.ts';
 import { LINUX_7_2_REPAIRED } from '../model/repaired.ts';
-import { DIRTY_FAULTS } from './dirty-faults.ts';
 
 export interface Fault {
   readonly id: string;
@@ -45,11 +45,11 @@ const dom = (id: string, says: string, change: Partial<Functions>): Fault => ({
   by: 'domain',
   change,
 });
-const dirty = (id: string, says: string): Fault => ({
+const dirty = (id: string, says: string, change: Partial<Functions>): Fault => ({
   id,
   says,
   by: 'dirty tracking',
-  change: DIRTY_FAULTS[id] ?? {},
+  change,
 });
 const space = (id: string, says: string, change: Partial<Functions>): Fault => ({
   id,
@@ -169,6 +169,13 @@ const freesBeforeFlush: Functions['amd_iommu_iotlb_sync'] = (k, domain, gather) 
   k.fn.amd_iommu_domain_flush_pages(k, domain, gather.start, gather.end, gather.freelist.length > 0);
 };
 
+/* Before cb30dfa75d55: a size of 2^61 or more, times the bits of an item, is 0. */
+const dividesBySize: Functions['iova_bitmap_offset_to_index'] = (k, pgshift, iova) => {
+  const size = u64(BITS_PER_ITEM << pgshift);
+  if (size === 0n) oops(k, 'divide-error', 'iova_bitmap_offset_to_index', `page_size 2^${pgshift}`);
+  return iova / size;
+};
+
 export const FAULTS: readonly Fault[] = [
   seq('K01', 'batch_clear_carry() writes npfns[0] before it reads the last run', {
     batch_clear_carry: carryOverwrites,
@@ -262,10 +269,14 @@ export const FAULTS: readonly Fault[] = [
     }),
     breaks: 'automatic-iova-fits',
   },
-  dirty('K35', 'a dirty bitmap is indexed by a division: page_size 2^61 and more divide by 0'),
-  dirty('K35b', 'a dirty bitmap with page_size 0 is not refused'),
-  dirty('K35c', 'iova + length - 1 of a dirty bitmap is not checked for overflow'),
-  dirty('K35d', 'dirty bits are cleared without a flush'),
+  dirty('K35', 'a dirty bitmap is indexed by a division: page_size 2^61 and more divide by 0', {
+    iova_bitmap_offset_to_index: dividesBySize,
+  }),
+  dirty('K35b', 'a dirty bitmap with page_size 0 is not refused', { is_no_page_size: () => false }),
+  dirty('K35c', 'iova + length - 1 of a dirty bitmap is not checked for overflow', {
+    dirty_last_iova: (iova, length) => u64(iova + length - 1n),
+  }),
+  dirty('K35d', 'dirty bits are cleared without a flush', { flush_dirty: () => undefined }),
   dom('K36', 'the gather is not made anew after a sync', { iommu_iotlb_sync: gatherStays }),
   dom('K36b', 'tables are freed before the flush', { amd_iommu_iotlb_sync: freesBeforeFlush }),
   other(
@@ -277,3 +288,9 @@ export const FAULTS: readonly Fault[] = [
 ];
 
 export const faulty = (fault: Fault): Functions => ({ ...LINUX_7_2_REPAIRED, ...fault.change });
+
+export function planted(id: string): Functions {
+  const fault = FAULTS.find((each) => each.id === id);
+  if (fault === undefined) throw new Error(`there is no ${id}`);
+  return faulty(fault);
+}

@@ -20,7 +20,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'pfn_reader_release_pins() unpins ufolios up to its capacity, not up to nfolios',
     verdict: 'found',
     because:
-      'With large folios entries that were never written are followed; with 4K folios as well, where a later window is shorter than the array: folios of the window before are unpinned twice. Needs an error while a part of a window is not in the batch yet: with 64 KiB, and 4K folios of which no two are neighbours, an iommu_map() that fails after 5461 of 10923 pages (upstream-cases.test.ts).',
+      'With large folios entries that were never written are followed; with 4K folios as well, where a later window is shorter than the array: folios of the window before are unpinned twice. Needs an error while a part of a window is not in the batch yet: with 64 KiB, and 4K folios of which no two are neighbours, an iommu_map() that fails after 5461 of 10923 pages (upstream.test.ts).',
     shows: any,
   },
   {
@@ -28,7 +28,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'pin_memfd_pages() leaves pins behind where folio_add_pins() fails',
     verdict: 'shown',
     because:
-      'upstream-cases.test.ts; folio_add_pins() fails only on a folio whose refcount is not positive, so nothing reaches it. batch_from_folios() leaks in the same way what it has moved into the batch.',
+      'upstream.test.ts; folio_add_pins() fails only on a folio whose refcount is not positive, so nothing reaches it. batch_from_folios() leaks in the same way what it has moved into the batch.',
   },
   {
     id: 'U3',
@@ -50,14 +50,13 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'iommufd_access_notify_unmap() calls ops->unmap without a test for NULL',
     verdict: 'shown',
     because:
-      'upstream-cases.test.ts; an access without it must share the IOAS with one that pins. Drivers were not searched for one that leaves it out.',
+      'upstream.test.ts; an access without it must share the IOAS with one that pins. Drivers were not searched for one that leaves it out.',
   },
   {
     id: 'U6',
     says: 'prevent_access stays set where the unmap fails later',
     verdict: 'shown',
-    because:
-      'upstream-cases.test.ts: after -EDEADLOCK the area can never be pinned again, though it is mapped.',
+    because: 'upstream.test.ts: after -EDEADLOCK the area can never be pinned again, though it is mapped.',
   },
   {
     id: 'U7',
@@ -86,7 +85,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'a map is cut at folios where a run is full, an unmap exactly at MAX_NPFNS',
     verdict: 'shown',
     because:
-      'upstream-cases.test.ts with MAX_NPFNS scaled down; the real one is 2^32 - 1 pages, 16 TiB of contiguous memory.',
+      'upstream.test.ts with MAX_NPFNS scaled down; the real one is 2^32 - 1 pages, 16 TiB of contiguous memory.',
   },
   {
     id: 'U11',
@@ -101,7 +100,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'record_dirty() of iommupt counts a contiguous entry one item short',
     verdict: 'found',
     because:
-      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported, and the range that is gathered for the flush is as short. One page of 16 for an entry of 64K, 2M of one of 4M; only a page_size of two items or more hides it. A read that begins in that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held for reading (dirty-cases.test.ts). Not run on a kernel; compiled for user space, record_dirty(), the walk, fmt/amdv1.h and iova_bitmap.c do the same. Of the formats that track dirty pages VT-d has no such entry; AMDv1 has, where IOVA and memory are aligned, but not with IOMMU_OPTION_HUGE_PAGES 0, amd_iommu=nohugepages or amd_iommu=v2_pgsizes_only. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives: it has to change with record_dirty().',
+      'log2_set_mod_max_t() is the last item, pts->end_index the one behind the last: the last item of a dirty contiguous entry is made clean and never reported, and the range that is gathered for the flush is as short. One page of 16 for an entry of 64K, 2M of one of 4M; only a page_size of two items or more hides it. A read that begins in that item records a length of 0: iova_bitmap_set() sets all bits up to the end of the pinned pages and goes back to update_indexes for ever, iova_rwsem held for reading (dirty.test.ts). Not run on a kernel; compiled for user space, record_dirty(), the walk, fmt/amdv1.h and iova_bitmap.c do the same. Of the formats that track dirty pages VT-d has no such entry; AMDv1 has, where IOVA and memory are aligned, but not with IOMMU_OPTION_HUGE_PAGES 0, amd_iommu=nohugepages or amd_iommu=v2_pgsizes_only. The selftest expects of an entry of two items, the first of them dirty, the one bit that the short length gives: it has to change with record_dirty().',
     shows: any,
   },
   {
@@ -109,7 +108,7 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'GET_DIRTY_BITMAP of a part of a leaf makes the whole leaf clean',
     verdict: 'found',
     because:
-      'What was written in the rest of it is reported neither by this call nor by the next. What is recorded and flushed begins where the range does: of a contiguous entry the items of the range, of a leaf of one item its full length from there on. The flush may leave a part of the leaf out; bits beyond the bitmap are set, up to the end of the last page that is pinned for it (dirty-cases.test.ts).',
+      'What was written in the rest of it is reported neither by this call nor by the next. What is recorded and flushed begins where the range does: of a contiguous entry the items of the range, of a leaf of one item its full length from there on. The flush may leave a part of the leaf out; bits beyond the bitmap are set, up to the end of the last page that is pinned for it (dirty.test.ts).',
     shows: any,
   },
   {
@@ -125,6 +124,6 @@ export const WEAKNESSES: readonly Weakness[] = [
     says: 'dirty bits are cleared though their bitmap cannot be pinned',
     verdict: 'shown',
     because:
-      'dirty-cases.test.ts: iova_bitmap_alloc() pins nothing, iova_bitmap_set() returns void, and pt_entry_make_write_clean() follows. A bad address is 0, not -EFAULT, and the bits are gone.',
+      'dirty.test.ts: iova_bitmap_alloc() pins nothing, iova_bitmap_set() returns void, and pt_entry_make_write_clean() follows. A bad address is 0, not -EFAULT, and the bits are gone.',
   },
 ];
