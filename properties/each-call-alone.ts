@@ -4,11 +4,12 @@
 import { type System, withPlaceBits } from '../engine/system.ts';
 import { type Model, freeEnvironment } from './system.ts';
 
-/** Run the call on from `m` for as long as its thread, or an agent, can go on. */
-function runOut(system: System, m: Int32Array, thread: number): void {
+/** Run the call on from `m` for as long as its thread, or an agent, can go on; `before` each step of the thread. */
+export function runOut(system: System, m: Int32Array, thread: number, before?: () => void): void {
   const { threads, actors } = system;
   for (;;) {
     if (m[system.placeAt[thread]] === 0) return;
+    before?.();
     if (system.step(m, system.continueMove(thread))) continue;
     let helped = false;
     for (let agent = 0; agent < actors - threads && !helped; agent++)

@@ -69,7 +69,7 @@ export function sourcePfn(pages: iopt_pages, index: number): number | null {
   return cached(from.file, from.start / PAGE_SIZE + index);
 }
 
-function cached(file: File, index: number): number | null {
+export function cached(file: File, index: number): number | null {
   const { start } = pieceAt(file, index);
   const folio = file.cache.get(start);
   return folio === undefined || index >= start + folio_nr_pages(folio) ? null : folio.pfn + index - start;
