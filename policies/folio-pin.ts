@@ -1,12 +1,12 @@
-// The status quo of the conversion series: the IOMMU pins what it maps, and a conversion to private is
-// refused for as long.
-// RFC v2 and v8 (api.rst: user space has to unpin before it converts).
+// The status quo of the conversion series: the IOMMU pins what it maps, and a conversion to private is refused for as
+// long. RFC v2 and v8 (api.rst: user space has to unpin before it converts).
 
 import {
   type Arch,
   type Errno,
   type Pfn,
   type Policy,
+  type Range,
   type Steps,
   call,
   clear_highpage,
@@ -31,64 +31,86 @@ import {
   up_read,
 } from '../api/index.ts';
 
-/** Check, prepare and pin under invalidate_lock, so that no conversion comes in between. */
-export function* pin_gmem_page(index: number, arch: Arch): Steps<Pfn | Errno> {
-  yield* down_read('invalidate_lock');
-  const is_private = yield* gmem_is_private(index);
-  if (is_private && !arch.maps_private) {
-    yield* up_read('invalidate_lock');
-    return '-EPERM';
-  }
-  const pfn = yield* kvm_gmem_get_folio(index);
-  if (pfn === null) {
-    yield* up_read('invalidate_lock');
-    return '-ENOMEM';
-  }
-  yield* clear_highpage(pfn);
-  if (is_private && arch.platform === 'sev-snp') yield* rmp_make_private(index, pfn);
-  yield* pin_folio(pfn);
-  yield* folio_unlock(pfn);
-  yield* folio_put(pfn);
-  yield* up_read('invalidate_lock');
-  return pfn;
-}
-
-/** Unmap, flush, and only then unpin. */
-export function* unmap_and_unpin(start: number, end: number): Steps<void> {
+/** What is pinned: the pages that the IOPTEs point to. */
+export function* pinned_in({ start, end }: Range): Steps<Pfn[]> {
   const pinned: Pfn[] = [];
   for (let iova = start; iova < end; iova++) {
     const pfn = yield* iommu_iova_to_phys(iova);
     if (pfn !== null) pinned.push(pfn);
   }
-  yield* iommu_unmap_fast({ start, end });
-  yield* iotlb_sync({ start, end });
-  for (const pfn of pinned) {
+  return pinned;
+}
+
+/** Small enough that a policy, or a planted fault, has one of them another way and takes over the rest. */
+const PARTS = {
+  /** A private page that the host must not map: -EPERM, and invalidate_lock is dropped. */
+  *refuse(is_private: boolean, arch: Arch): Steps<Errno | null> {
+    if (!is_private || arch.maps_private) return null;
+    yield* up_read('invalidate_lock');
+    return '-EPERM';
+  },
+  /** Pin first: until then folio lock, reference and invalidate_lock keep the page where it is. */
+  *pin_and_put(pfn: Pfn): Steps<void> {
+    yield* pin_folio(pfn);
+    yield* folio_unlock(pfn);
+    yield* folio_put(pfn);
+    yield* up_read('invalidate_lock');
+  },
+  pinned_in,
+  *unpin(pfn: Pfn): Steps<void> {
     yield* iopt_pages_sub_npinned(1);
     yield* unpin_folio(pfn);
-  }
-}
-
-/** What the hooks are made of. */
-export interface PinParts {
-  readonly pin_gmem_page: (index: number, arch: Arch) => Steps<Pfn | Errno>;
-  readonly unmap_and_unpin: (start: number, end: number) => Steps<void>;
-}
+  },
+  /** Unmap, flush, and only then unpin. */
+  *take_out(range: Range, unpin: () => Steps<void>): Steps<void> {
+    yield* iommu_unmap_fast(range);
+    yield* iotlb_sync(range);
+    yield* unpin();
+  },
+  /** A map fails in its middle: what it has mapped goes. */
+  *unwind(range: Range, unmap_and_unpin: (range: Range) => Steps<void>): Steps<void> {
+    yield* call(unmap_and_unpin, range);
+  },
+};
 
 /** The hooks: a page is pinned and mapped, unmapped and unpinned, under pages->mutex. */
-export const pinHooks = (parts: PinParts) =>
-  ({
+export function pinHooks(changed: Partial<typeof PARTS> = {}) {
+  const parts = { ...PARTS, ...changed };
+
+  /** Check, prepare and pin under invalidate_lock, so that no conversion comes in between. */
+  function* pin_gmem_page(index: number, arch: Arch): Steps<Pfn | Errno> {
+    yield* down_read('invalidate_lock');
+    const is_private = yield* gmem_is_private(index);
+    const refused = yield* parts.refuse(is_private, arch);
+    if (refused !== null) return refused;
+    const pfn = yield* kvm_gmem_get_folio(index);
+    if (pfn === null) {
+      yield* up_read('invalidate_lock');
+      return '-ENOMEM';
+    }
+    yield* clear_highpage(pfn);
+    if (is_private && arch.platform === 'sev-snp') yield* rmp_make_private(index, pfn);
+    yield* parts.pin_and_put(pfn);
+    return pfn;
+  }
+
+  function* unmap_and_unpin(range: Range): Steps<void> {
+    const pinned = yield* parts.pinned_in(range);
+    yield* parts.take_out(range, function* () {
+      for (const pfn of pinned) yield* parts.unpin(pfn);
+    });
+  }
+
+  return {
     *ioas_map_file(range, arch) {
       yield* lock('pages_mutex');
       for (const index of each_page(range)) {
-        const pfn = yield* call(parts.pin_gmem_page, index, arch);
+        const pfn = yield* call(pin_gmem_page, index, arch);
         if (typeof pfn === 'number') yield* iopt_pages_add_npinned(1);
         const mapped = typeof pfn === 'number' && (yield* iommu_map(iova_of(index), pfn));
         if (mapped) continue;
-        if (typeof pfn === 'number') {
-          yield* iopt_pages_sub_npinned(1);
-          yield* unpin_folio(pfn);
-        }
-        yield* call(parts.unmap_and_unpin, range.start, index);
+        if (typeof pfn === 'number') yield* parts.unpin(pfn);
+        yield* parts.unwind({ start: range.start, end: index }, unmap_and_unpin);
         yield* unlock('pages_mutex');
         return typeof pfn === 'number' ? '-ENOMEM' : pfn;
       }
@@ -98,10 +120,11 @@ export const pinHooks = (parts: PinParts) =>
 
     *ioas_unmap(range) {
       yield* lock('pages_mutex');
-      yield* call(parts.unmap_and_unpin, range.start, range.end);
+      yield* call(unmap_and_unpin, range);
       yield* unlock('pages_mutex');
     },
-  }) satisfies Partial<Policy>;
+  } satisfies Partial<Policy>;
+}
 
 export const folioPin: Policy = {
   name: 'folio-pin',
@@ -111,7 +134,7 @@ export const folioPin: Policy = {
   base: 'rfc-v2',
   pins: true,
   vmm: { unmap_before: true, map_after: true, unmap_before_punch: true },
-  ...pinHooks({ pin_gmem_page, unmap_and_unpin }),
+  ...pinHooks(),
   /* shared pages alone; its pin keeps it shared for as long as the area is mapped */
   *access_page(index) {
     yield* down_read('invalidate_lock');

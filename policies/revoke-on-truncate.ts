@@ -1,7 +1,6 @@
-// Jason Gunthorpe, 26 Feb 2026, after the model of dma-buf revoke: when a page of an area goes away, the
-// whole area is revoked
-// for good; conversions are ignored. Memory failure, release and a flag for each index are ours.
-// Sound only where kvm_gmem_get_pfn() holds invalidate_lock (rfc-v2, v8): on linux-7.2 a map gets in between
+// Jason Gunthorpe, 26 Feb 2026, after the model of dma-buf revoke: when a page of an area goes away, the whole area
+// is revoked for good; conversions are ignored. Memory failure, release and a flag for each index are ours. Sound
+// only where kvm_gmem_get_pfn() holds invalidate_lock (rfc-v2, v8): on linux-7.2 a map gets in between
 // invalidate_start() and the truncation.
 
 import {

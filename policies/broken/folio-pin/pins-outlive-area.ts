@@ -1,12 +1,7 @@
 // folio-pin, broken: what goes out of the IOMMU stays pinned (docs/objections.md D8, docs/iommufd.md K15).
 
-import { type Policy, type Steps, iommu_unmap_fast, iotlb_sync } from '../../../api/index.ts';
-import { folioPin, pin_gmem_page, pinHooks } from '../../folio-pin.ts';
-
-function* unmap_and_unpin(start: number, end: number): Steps<void> {
-  yield* iommu_unmap_fast({ start, end });
-  yield* iotlb_sync({ start, end });
-}
+import { type Policy } from '../../../api/index.ts';
+import { folioPin, pinHooks } from '../../folio-pin.ts';
 
 export const pinsOutliveArea: Policy = {
   ...folioPin,
@@ -19,5 +14,9 @@ export const pinsOutliveArea: Policy = {
     vmm: 'adversarial',
     fault: 'Pages stay pinned when their area is gone.',
   },
-  ...pinHooks({ pin_gmem_page, unmap_and_unpin }),
+  ...pinHooks({
+    *pinned_in() {
+      return [];
+    },
+  }),
 };

@@ -1,30 +1,7 @@
 // folio-pin, broken: the pin goes while the IOPTE is there (docs/iommufd.md K12).
 
-import {
-  type Pfn,
-  type Policy,
-  type Steps,
-  iommu_iova_to_phys,
-  iommu_unmap_fast,
-  iopt_pages_sub_npinned,
-  iotlb_sync,
-  unpin_folio,
-} from '../../../api/index.ts';
-import { folioPin, pin_gmem_page, pinHooks } from '../../folio-pin.ts';
-
-function* unmap_and_unpin(start: number, end: number): Steps<void> {
-  const pinned: Pfn[] = [];
-  for (let iova = start; iova < end; iova++) {
-    const pfn = yield* iommu_iova_to_phys(iova);
-    if (pfn !== null) pinned.push(pfn);
-  }
-  for (const pfn of pinned) {
-    yield* iopt_pages_sub_npinned(1);
-    yield* unpin_folio(pfn);
-  }
-  yield* iommu_unmap_fast({ start, end });
-  yield* iotlb_sync({ start, end });
-}
+import { type Policy, iommu_unmap_fast, iotlb_sync } from '../../../api/index.ts';
+import { folioPin, pinHooks } from '../../folio-pin.ts';
 
 export const unpinBeforeUnmap: Policy = {
   ...folioPin,
@@ -37,5 +14,11 @@ export const unpinBeforeUnmap: Policy = {
     vmm: 'adversarial',
     fault: 'A page is unpinned while an IOPTE points to it.',
   },
-  ...pinHooks({ pin_gmem_page, unmap_and_unpin }),
+  ...pinHooks({
+    *take_out(range, unpin) {
+      yield* unpin();
+      yield* iommu_unmap_fast(range);
+      yield* iotlb_sync(range);
+    },
+  }),
 };
