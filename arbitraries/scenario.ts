@@ -1,6 +1,5 @@
-// Scenarios as plain data. Every list of integers means something: modulo the calls that a thread has, modulo
-// the moves
-// there are; so nothing is filtered, and whatever fast-check makes of it when it shrinks is a scenario again.
+// Scenarios as plain data. Every list of integers means something: modulo the calls that a thread has, modulo the
+// moves there are; so nothing is filtered, and whatever fast-check makes of it when it shrinks is a scenario again.
 
 import fc from 'fast-check';
 

@@ -67,9 +67,8 @@ function looksLikePolicy(value: unknown): boolean {
 }
 
 /**
- * What a policy module offers: its default export (one policy or a list of them), else every named export
- * that has
- * a name.
+ * What a policy module offers: its default export (one policy or a list of them), else every named export that has a
+ * name.
  */
 export function pickPolicies(module: unknown): unknown[] {
   if (typeof module !== 'object' || module === null) return [];

@@ -53,9 +53,8 @@ export interface Frontier {
 }
 
 /**
- * Costs are put in ascending order within each of two lines: states of this rank, and those that wait for the
- * next one.
- * So the cheapest is at the head of a line, and no heap is needed.
+ * Costs are put in ascending order within each of two lines: states of this rank, and those that wait for the next
+ * one. So the cheapest is at the head of a line, and no heap is needed.
  */
 export function makeFrontier(): Frontier {
   let costs = new Int32Array(1 << 10);

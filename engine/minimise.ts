@@ -235,8 +235,7 @@ function* smaller(
 
 /**
  * The smallest scenario within the one given of which some schedule hits the property, and its lowest path in
- * (switches,
- * steps). Null when none was found.
+ * (switches, steps). Null when none was found.
  */
 export function shrinkScenario(
   build: (scenario: Scenario, placeBits: number) => System,

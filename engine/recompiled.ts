@@ -1,6 +1,5 @@
-// Copies of functions. V8 keeps what it learnt about a call site with the text of the function, so one inner
-// loop that
-// has run two systems calls through pointers ever after, at half the speed; a copy of its text starts anew.
+// Copies of functions. V8 keeps what it learnt about a call site with the text of the function, so one inner loop
+// that has run two systems calls through pointers ever after, at half the speed; a copy of its text starts anew.
 
 let copies = 0;
 

@@ -126,10 +126,9 @@ export function enabledMoves(system: System, m: State, last: number): Move[] {
 }
 
 /**
- * The path as digits of mixed radix: a step with one enabled move takes no room at all. Store them so that
- * the first
- * digit can be read first, since its radix is only known from the state before it:
- * digit 1 + radix 1 * (digit 2 + radix 2 * (...)). The inverse is `pathOfChoices`.
+ * The path as digits of mixed radix: a step with one enabled move takes no room at all. Store them so that the first
+ * digit can be read first, since its radix is only known from the state before it: digit 1 + radix 1 * (digit 2 +
+ * radix 2 * (...)). The inverse is `pathOfChoices`.
  */
 export function choicesOf(system: System, path: Path): Choice[] {
   const m = initialState(system, path.initial);
@@ -149,9 +148,8 @@ export function choicesOf(system: System, path: Path): Choice[] {
 }
 
 /**
- * `next` is told how many moves are enabled and gives the number of one of them, or -1 at the end of the
- * path: so a token
- * can be decoded as it is walked.
+ * `next` is told how many moves are enabled and gives the number of one of them, or -1 at the end of the path: so a
+ * token can be decoded as it is walked.
  */
 export function pathOfChoices(
   system: System,

@@ -1,6 +1,5 @@
-// User space that does as documented, and the guest that asks it: the sequences of the cooperative VMM, on
-// the vCPU's own thread.
-// vmm_lock is user space's own (QEMU's BQL): a cooperative VMM runs one sequence at a time.
+// User space that does as documented, and the guest that asks it: the sequences of the cooperative VMM, on the vCPU's
+// own thread. vmm_lock is user space's own (QEMU's BQL): a cooperative VMM runs one sequence at a time.
 
 import {
   type Arch,

@@ -1,6 +1,5 @@
-// One result: a policy on a base and a platform with one kind of VMM. Corpus first, then exhaustive search,
-// then sampling;
-// each invariant judged, blamed and minimised on its own.
+// One result: a policy on a base and a platform with one kind of VMM. Corpus first, then exhaustive search, then
+// sampling; each invariant judged, blamed and minimised on its own.
 
 import type { Policy } from '../api/index.ts';
 import { type Config, settingsOf, shownAssumptions } from '../models/bounds.ts';

@@ -1,10 +1,8 @@
 // Replay tokens: `GC1-7K2M-Q9TX-...`, at most 60 characters, quoted and wrapped by mail clients without harm.
 //
-// Five bits a character, most significant first; the last four characters are a checksum. That is the
-// remainder by the
-// generator of the double-error-correcting BCH code of length 1023: 20 bits, so that any damage inside 20
-// neighbouring bits
-// shows, which covers one character changed and two neighbours swapped.
+// Five bits a character, most significant first; the last four characters are a checksum. That is the remainder by
+// the generator of the double-error-correcting BCH code of length 1023: 20 bits, so that any damage inside 20
+// neighbouring bits shows, which covers one character changed and two neighbours swapped.
 
 import { TOKEN_NUMBER_MAX } from '../models/results.ts';
 

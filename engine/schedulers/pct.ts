@@ -1,7 +1,6 @@
-// Probabilistic concurrency testing (Burckhardt and others, 2010): the actor of the highest priority runs,
-// and a few times
-// it drops to the lowest. Finds a bug of depth d among n actors and k steps with probability at least 1 / (n
-// * k^(d-1)).
+// Probabilistic concurrency testing (Burckhardt and others, 2010): the actor of the highest priority runs, and a few
+// times it drops to the lowest. Finds a bug of depth d among n actors and k steps with probability at least
+// 1 / (n * k^(d-1)).
 
 import { actorOf } from '../system.ts';
 import type { Scheduler } from '../walk.ts';

@@ -6,9 +6,8 @@ import type { State } from '../layout.ts';
 import { type CallOffer, type Domain, type Environment, type System, makeSystem } from '../system.ts';
 
 /**
- * Steps on a few cells: `set` writes, `add` counts modulo 4, `get` answers the value, `lock` waits until the
- * cell is 0 and
- * makes it 1, `unlock` makes it 0, `hit` hits property 1 as an event.
+ * Steps on a few cells: `set` writes, `add` counts modulo 4, `get` answers the value, `lock` waits until the cell is
+ * 0 and makes it 1, `unlock` makes it 0, `hit` hits property 1 as an event.
  */
 export interface ToyStep {
   readonly op: 'set' | 'add' | 'get' | 'lock' | 'unlock' | 'hit';

@@ -1,5 +1,4 @@
-// The bracket of guest_memfd: kvm_gmem_invalidate_start() and _end(), and the zap inside. A consumer that is
-// no VM
+// The bracket of guest_memfd: kvm_gmem_invalidate_start() and _end(), and the zap inside. A consumer that is no VM
 // (the proposed IOMMU side) is told after KVM, outside mmu_lock.
 
 import {

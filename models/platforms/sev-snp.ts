@@ -1,6 +1,5 @@
-// AMD SEV-SNP: the RMP check of one DMA access, after the IO page table. The RMP does not translate and does
-// not fix sizes: yes or no.
-// One host-owned table per domain holds private and shared pages at their GPA.
+// AMD SEV-SNP: the RMP check of one DMA access, after the IO page table. The RMP does not translate and does not fix
+// sizes: yes or no. One host-owned table per domain holds private and shared pages at their GPA.
 
 import { P, match } from 'ts-pattern';
 import {

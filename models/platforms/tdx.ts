@@ -1,6 +1,5 @@
-// Intel TDX: no table stops a shared-KeyID access to TD memory; it reaches the memory-encryption engine. Leaf
-// size is irrelevant.
-// T=1 private accesses walk the S-EPT itself and are judged there, not here.
+// Intel TDX: no table stops a shared-KeyID access to TD memory; it reaches the memory-encryption engine. Leaf size is
+// irrelevant. T=1 private accesses walk the S-EPT itself and are judged there, not here.
 
 import { P, match } from 'ts-pattern';
 import {

@@ -1,5 +1,5 @@
-// The state difference under a table: what the witness names, and what that leads to,
-// each with the step that made it so.
+// The state difference under a table: what the witness names, and what that leads to, each with the step that made it
+// so.
 
 import type { TraceStep } from '../../models/results.ts';
 

@@ -1,5 +1,5 @@
-// A finding as a report wants it: the steps in columns, the state it starts from, the breach,
-// and what has changed since.
+// A finding as a report wants it: the steps in columns, the state it starts from, the breach, and what has changed
+// since.
 
 import type { Place } from '../../engine/calls.ts';
 import { type ReplayedStep, replay } from '../../engine/replay.ts';

@@ -1,6 +1,5 @@
-// Bundled proposals against the baseline: states, transitions, and who breaks what. A change of one number is
-// a change of meaning:
-// npm run baseline, and say in the commit why the new numbers are right.
+// Bundled proposals against the baseline: states, transitions, and who breaks what. A change of one number is a
+// change of meaning: npm run baseline, and say in the commit why the new numbers are right.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -49,8 +49,7 @@ export function movesOfNames(system: System, names: readonly NamedMove[]): Move[
 }
 
 /**
- * Threads of one kind are alike: the one that starts first takes the name of the first one, as in a search.
- * An agent
+ * Threads of one kind are alike: the one that starts first takes the name of the first one, as in a search. An agent
  * that serves a thread goes with it.
  */
 export function inOrderOfStart(system: System, names: readonly NamedMove[]): NamedMove[] {

@@ -1,6 +1,5 @@
 // KVM_SET_MEMORY_ATTRIBUTES of Linux 7.2: kvm_vm_set_mem_attributes(). The attribute lives in the VM, by gfn;
-// guest_memfd and
-// its consumers are not told, and no page changes hands: shared memory is the VMM's own.
+// guest_memfd and its consumers are not told, and no page changes hands: shared memory is the VMM's own.
 
 import {
   type Arch,
