@@ -25,7 +25,8 @@ export interface Commuting {
 export function makeCommuting(exec: Exec, steps: readonly Step[]): Commuting {
   const { at } = exec.machine;
   const kinds = new Map<string, number>();
-  const meets: (((m: State) => number) | null)[] = [];
+  /* by the number of the step */
+  const rules: ReturnType<typeof rowOf>['commutes'][] = [];
   return {
     touches: (op) => touches(steps[op]),
     kind: (op) => {
@@ -34,8 +35,9 @@ export function makeCommuting(exec: Exec, steps: readonly Step[]): Commuting {
       return kinds.get(name) ?? 0;
     },
     meets: (op, m) => {
-      for (let k = meets.length; k <= op; k++) meets.push(rowOf(steps[k]).commutes?.(exec, steps[k]) ?? null);
-      return meets[op]?.(m) ?? 0;
+      for (let k = rules.length; k <= op; k++) rules.push(rowOf(steps[k]).commutes);
+      const rule = rules[op];
+      return typeof rule === 'function' ? rule(exec, steps[op], m) : (rule ?? 0);
     },
     rare: CLOSE,
     forgets: HUGE | SEQ_READ | GMEM_SEQ_READ,

@@ -65,7 +65,9 @@ export function makeInterpreter(machine: Machine, events: number[]): Interpreter
       if (known !== undefined) return known;
       checkStep(machine, given);
       const row = rowOf(given);
-      bound.push(lockdep.watch(given, row.run(subjects, given)));
+      row.check?.(subjects, given);
+      const { run } = row;
+      bound.push(lockdep.watch(given, (m, thread) => run(subjects, given, m, thread)));
       widths.push(answersOf(machine, given));
       movers.push(row.mover);
       forbidding.push(row.forbidsFill !== null || row.countsRefs !== null);

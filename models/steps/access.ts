@@ -95,18 +95,12 @@ export const ACCESS_STEPS = {
     ...OF_CAST,
     words: (s) => [`area->num_accesses in ${iova(s)}`, (a) => (a === 0 ? 'none' : `of ${areaText(a - 1)}`)],
     answers: AREA_ANSWERS,
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.numAccesses(m, s.start, s.end),
+    run: ({ access }, s, m) => access.numAccesses(m, s.start, s.end),
   },
   iopt_area_prevent_access: {
     ...OF_CAST,
     words: (s) => [`area->prevent_access = true, ${iova(s)}`],
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.prevent(m, s.start),
+    run: ({ access }, s, m) => access.prevent(m, s.start),
   },
   iopt_area_contig: {
     ...OF_CAST,
@@ -115,55 +109,37 @@ export const ACCESS_STEPS = {
       (a) => (a < 2 ? (a === 0 ? 'no area' : 'prevent_access') : areaText(a - 2)),
     ],
     answers: AREA_ANSWERS,
-    run: ({ access }, s) => {
-      const look = s.unpin === true ? access.contigUnpin : access.contig;
-      return (m) => look(m, s.iova);
-    },
+    run: ({ access }, s, m) => (s.unpin === true ? access.contigUnpin(m, s.iova) : access.contig(m, s.iova)),
   },
   iopt_area_add_access: {
     ...OF_CAST,
     words: (s) => [`area->num_accesses++ ${iova(s)}`],
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.add(m, s.start),
+    run: ({ access }, s, m) => access.add(m, s.start),
   },
   iopt_area_remove_access: {
     ...OF_CAST,
     words: (s) => [`area->num_accesses-- ${iova(s)}`],
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.remove(m, s.start),
+    run: ({ access }, s, m) => access.remove(m, s.start),
   },
   iopt_pages_xa_store: {
     ...OF_CAST,
     words: (s) => [`xa_store(&pages->pinned_pfns) iova ${s.iova} -> pfn ${s.pfn}`],
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.store(m, s.iova, s.pfn),
+    run: ({ access }, s, m) => access.store(m, s.iova, s.pfn),
   },
   iopt_pages_xa_erase: {
     ...OF_CAST,
     words: (s) => [`xa_erase(&pages->pinned_pfns) ${iova(s)}`],
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.erase(m, s.start, s.end),
+    run: ({ access }, s, m) => access.erase(m, s.start, s.end),
   },
   staccess_items: {
     ...OF_CAST,
     words: () => ['the pages that the driver has', areaOr('none')],
     answers: AREA_ANSWERS,
-    run: ({ access }) => access.items,
+    run: ({ access }, _s, m) => access.items(m),
   },
   batch_rw: {
     ...OF_CAST,
     words: (s) => [`batch_rw(): ${s.write ? 'memcpy() to' : 'memcpy() from'} iova ${s.iova}, pfn ${s.pfn}`],
-    run:
-      ({ access }, s) =>
-      (m) =>
-        access.copy(m, s.iova, s.pfn, s.write),
+    run: ({ access }, s, m) => access.copy(m, s.iova, s.pfn, s.write),
   },
 } satisfies Rows<{ readonly access: Access }>;

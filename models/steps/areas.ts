@@ -69,23 +69,18 @@ export const AREA_STEPS = {
     words: (s) => [`iopt_insert_area() ${iova(s)}`, (a) => ['', '-EBADF', '-EEXIST'][a] ?? ''],
     answers: 4,
     touches: 0,
-    run: ({ areas, dmabuf }, s) => {
-      if (s.dmabuf !== true) return (m) => areas.insertArea(m, s.start, s.end);
-      return (m, t) => {
-        const answer = areas.insertArea(m, s.start, s.end, false);
-        if (answer === 0) dmabuf.enter(m, t, s.start);
-        return answer;
-      };
+    run: ({ areas, dmabuf }, s, m, t) => {
+      if (s.dmabuf !== true) return areas.insertArea(m, s.start, s.end);
+      const answer = areas.insertArea(m, s.start, s.end, false);
+      if (answer === 0) dmabuf.enter(m, t, s.start);
+      return answer;
     },
   },
   iopt_area_ready: {
     ...PLAIN,
     words: (s) => [`area->pages = pages, ${iova(s)}`],
     touches: 0,
-    run:
-      ({ areas }, s) =>
-      (m) =>
-        areas.areaReady(m, s.start, s.end),
+    run: ({ areas }, s, m) => areas.areaReady(m, s.start, s.end),
   },
   iopt_area_begin_unmap: {
     ...PLAIN,
@@ -95,21 +90,16 @@ export const AREA_STEPS = {
     ],
     answers: AREA_ANSWERS,
     touches: 0,
-    run:
-      ({ areas }, s) =>
-      (m) =>
-        areas.beginUnmap(m, s.start, s.end),
+    run: ({ areas }, s, m) => areas.beginUnmap(m, s.start, s.end),
   },
   iopt_abort_area: {
     ...PLAIN,
     words: (s) => [`iopt_abort_area() ${iova(s)}`],
     touches: 0,
-    run:
-      ({ areas, dmabuf }, s) =>
-      (m, t) => {
-        dmabuf.leave(m, t, s.start);
-        return areas.abortArea(m, s.start, s.end);
-      },
+    run: ({ areas, dmabuf }, s, m, t) => {
+      dmabuf.leave(m, t, s.start);
+      return areas.abortArea(m, s.start, s.end);
+    },
   },
 } satisfies Rows<{ readonly areas: Areas; readonly dmabuf: Dmabuf }>;
 
@@ -120,9 +110,6 @@ export const AREA_LOOKUP_STEPS = {
     words: (s) => [`iopt_area_of() iova ${s.iova}`, areaOr('no area')],
     answers: AREA_ANSWERS,
     touches: 0,
-    run:
-      ({ areas }, s) =>
-      (m) =>
-        areas.areaOf(m, s.iova),
+    run: ({ areas }, s, m) => areas.areaOf(m, s.iova),
   },
 } satisfies Rows<{ readonly areas: Areas }>;

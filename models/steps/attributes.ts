@@ -139,10 +139,7 @@ export const ATTRIBUTE_STEPS = {
     touches: REFS,
     mover: 'wait',
     countsRefs: (s, at) => at >= s.start && at < s.end,
-    run:
-      ({ attributes }, s) =>
-      (m) =>
-        attributes.safeRefcount(m, s.start, s.end),
+    run: ({ attributes }, s, m) => attributes.safeRefcount(m, s.start, s.end),
   },
   filemap_get_folios: {
     ...PLAIN,
@@ -152,10 +149,7 @@ export const ATTRIBUTE_STEPS = {
     ],
     answers: (_machine, s) => 2 ** (s.end - s.start),
     touches: 0,
-    run:
-      ({ attributes }, s) =>
-      (m) =>
-        attributes.present(m, s.start, s.end),
+    run: ({ attributes }, s, m) => attributes.present(m, s.start, s.end),
   },
   folio_ref_count: {
     ...PLAIN,
@@ -163,25 +157,19 @@ export const ATTRIBUTE_STEPS = {
     touches: REFS,
     mover: 'wait',
     countsRefs: (s, at) => s.index === at,
-    run:
-      ({ attributes }, s) =>
-      (m) =>
-        attributes.isExpected(m, s.index),
+    run: ({ attributes }, s, m) => attributes.isExpected(m, s.index),
   },
   lru_add_drain_all: {
     ...PLAIN,
     words: () => ['lru_add_drain_all()'],
     touches: REFS,
-    run: ({ pageCache }) => pageCache.drainAll,
+    run: ({ pageCache }, _s, m) => pageCache.drainAll(m),
   },
   range_has_attributes: {
     ...PLAIN,
     words: (s) => [`kvm_gmem_range_has_attributes() ${index(s)}, ${s.to}`, truth],
     touches: 0,
-    run:
-      ({ attributes }, s) =>
-      (m, t) =>
-        attributes.rangeHas(m, t, s.start, s.end, kindBit(s.to)),
+    run: ({ attributes }, s, m, t) => attributes.rangeHas(m, t, s.start, s.end, kindBit(s.to)),
   },
   mas_preallocate: {
     ...PLAIN,
@@ -189,10 +177,7 @@ export const ATTRIBUTE_STEPS = {
     touches: ANYTHING,
     sleeps: true,
     fails: true,
-    run:
-      ({ pageCache }) =>
-      (m) =>
-        pageCache.failsNow(m, 'mas_preallocate') ? 0 : 1,
+    run: ({ pageCache }, _s, m) => (pageCache.failsNow(m, 'mas_preallocate') ? 0 : 1),
   },
   get_invalidate_filter: {
     ...PLAIN,
@@ -202,10 +187,7 @@ export const ATTRIBUTE_STEPS = {
     ],
     answers: 4,
     touches: 0,
-    run:
-      ({ attributes }, s) =>
-      (m) =>
-        attributes.filter(m, s.start, s.end),
+    run: ({ attributes }, s, m) => attributes.filter(m, s.start, s.end),
   },
   store_attributes: {
     ...PLAIN,
@@ -213,9 +195,6 @@ export const ATTRIBUTE_STEPS = {
     touches: ATTRIBUTES | REFS,
     mover: 'wait',
     forbidsFill: (s, iova) => iova >= s.start && iova < s.end,
-    run:
-      ({ attributes }, s) =>
-      (m, t) =>
-        attributes.store(m, t, s.start, s.end, kindBit(s.to), s.fault),
+    run: ({ attributes }, s, m, t) => attributes.store(m, t, s.start, s.end, kindBit(s.to), s.fault),
   },
 } satisfies Rows<{ readonly attributes: Attributes; readonly pageCache: PageCache }>;

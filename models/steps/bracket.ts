@@ -60,52 +60,40 @@ export const BRACKET_STEPS = {
     ...PLAIN,
     words: (s) => [`kvm_gmem_is_private() index ${s.index}`, truth],
     touches: 0,
-    commutes: () => () => ATTRIBUTES,
-    run:
-      ({ machine: { gfnOf }, view }, s) =>
-      (m) =>
-        view.isPrivate(m, gfnOf[s.index]) ? 1 : 0,
+    commutes: ATTRIBUTES,
+    run: ({ machine: { gfnOf }, view }, s, m) => (view.isPrivate(m, gfnOf[s.index]) ? 1 : 0),
   },
   gmem_invalidate_start: {
     ...PLAIN,
     words: (s) => [`gmem_invalidate_start() ${index(s)} (proposed)`],
     touches: 0,
-    run:
-      ({ bracket }, s) =>
-      (m) =>
-        bracket.start(m, s.start, s.end),
+    run: ({ bracket }, s, m) => bracket.start(m, s.start, s.end),
   },
   gmem_invalidate_seq_inc: {
     ...PLAIN,
     words: () => ['seq++ of guest_memfd (proposed)'],
     touches: GMEM_SEQ,
-    commutes: () => () => GMEM_SEQ_READ,
-    run: ({ bracket }) => bracket.seqInc,
+    commutes: GMEM_SEQ_READ,
+    run: ({ bracket }, _s, m) => bracket.seqInc(m),
   },
   gmem_in_progress_dec: {
     ...PLAIN,
     words: () => ['in_progress-- of guest_memfd (proposed)'],
     touches: 0,
-    run: ({ bracket }) => bracket.countDec,
+    run: ({ bracket }, _s, m) => bracket.countDec(m),
   },
   gmem_invalidate_seq: {
     ...PLAIN,
     words: () => ['gmem_invalidate_seq() (proposed)', (a) => `seq ${a}`],
     answers: SEQ_VALUES,
     touches: GMEM_SEQ_READ,
-    commutes: () => () => GMEM_SEQ,
-    run:
-      ({ machine: { at } }) =>
-      (m) =>
-        m[at.gmem_seq],
+    commutes: GMEM_SEQ,
+    run: ({ machine: { at } }, _s, m) => m[at.gmem_seq],
   },
   gmem_invalidate_retry: {
     ...PLAIN,
     words: (s) => [`gmem_invalidate_retry() seq ${s.seq}, index ${s.index} (proposed)${fault(s)}`, truth],
     touches: GMEM_SEQ_READ,
-    run:
-      ({ bracket }, s) =>
-      (m) =>
-        bracket.retry(m, s.seq, s.index, s.fault),
+    run: ({ bracket }, s, m) => bracket.retry(m, s.seq, s.index, s.fault),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly bracket: Bracket }>;

@@ -115,10 +115,7 @@ export const CONVERSION_STEPS = {
     touches: REFS,
     mover: 'wait',
     waitsForUser: true,
-    run:
-      ({ conversion }, s) =>
-      (m) =>
-        conversion.waitForRefs(m, s.index),
+    run: ({ conversion }, s, m) => conversion.waitForRefs(m, s.index),
   },
   compute_work: {
     ...PLAIN,
@@ -128,19 +125,13 @@ export const CONVERSION_STEPS = {
     ],
     answers: (_machine, s) => 2 ** (s.end - s.start + 1),
     touches: HUGE,
-    run:
-      ({ conversion }, s) =>
-      (m, t) =>
-        conversion.computeWork(m, t, s.start, s.end, kindBit(s.to)),
+    run: ({ conversion }, s, m, t) => conversion.computeWork(m, t, s.start, s.end, kindBit(s.to)),
   },
   kvm_gmem_has_some_shared: {
     ...PLAIN,
     words: (s) => [`kvm_gmem_has_some_shared() ${index(s)}`, truth],
     touches: 0,
-    run:
-      ({ conversion }, s) =>
-      (m) =>
-        conversion.someShared(m, s.start, s.end),
+    run: ({ conversion }, s, m) => conversion.someShared(m, s.start, s.end),
   },
   split_folio: {
     ...PLAIN,
@@ -151,10 +142,7 @@ export const CONVERSION_STEPS = {
     answers: 4,
     touches: REFS,
     fails: true,
-    run:
-      ({ conversion }, s) =>
-      (m) =>
-        conversion.split(m, s.index),
+    run: ({ conversion }, s, m) => conversion.split(m, s.index),
   },
   merge_folio: {
     ...PLAIN,
@@ -165,27 +153,18 @@ export const CONVERSION_STEPS = {
     answers: 4,
     touches: REFS | HUGE,
     fails: true,
-    run:
-      ({ conversion }, s) =>
-      (m) =>
-        conversion.merge(m, s.index, s.mixed === true),
+    run: ({ conversion }, s, m) => conversion.merge(m, s.index, s.mixed === true),
   },
   fails: {
     ...PLAIN,
     words: (s) => [s.step === 'signal_pending' ? 'signal_pending()' : `${s.step}()`, either('', 'fails')],
     touches: ANYTHING,
-    run:
-      ({ conversion }, s) =>
-      (m) =>
-        conversion.failsNow(m, s.step) ? 1 : 0,
+    run: ({ conversion }, s, m) => (conversion.failsNow(m, s.step) ? 1 : 0),
   },
   convert_returns: {
     ...PLAIN,
     words: (s) => [`the conversion of ${index(s)} to ${s.to} ${s.failed ? 'has failed' : 'is done'}`],
     touches: ANYTHING,
-    run:
-      ({ conversion }, s) =>
-      (m) =>
-        conversion.returns(m, s.start, s.end, kindBit(s.to), s.failed),
+    run: ({ conversion }, s, m) => conversion.returns(m, s.start, s.end, kindBit(s.to), s.failed),
   },
 } satisfies Rows<{ readonly conversion: Conversion }>;

@@ -89,27 +89,18 @@ export const CPU_ACCESS_STEPS = {
     ],
     answers: 4,
     touches: 0,
-    run:
-      ({ cpuAccess }, s) =>
-      (m, t) =>
-        cpuAccess.guestAccess(m, t, s.index, s.private),
+    run: ({ cpuAccess }, s, m, t) => cpuAccess.guestAccess(m, t, s.index, s.private),
   },
   host_access: {
     ...PLAIN,
     words: (s) => [`user space touches index ${s.index}`, either('page fault', '')],
     touches: 0,
-    run:
-      ({ cpuAccess }, s) =>
-      (m) =>
-        cpuAccess.hostAccess(m, s.index),
+    run: ({ cpuAccess }, s, m) => cpuAccess.hostAccess(m, s.index),
   },
   map_host_pte: {
     ...PLAIN,
     words: (s) => [`set_pte() index ${s.index} -> pfn ${s.pfn}`],
     touches: 0,
-    run:
-      ({ cpuAccess }, s) =>
-      (m) =>
-        cpuAccess.mapHostPte(m, s.index, s.pfn),
+    run: ({ cpuAccess }, s, m) => cpuAccess.mapHostPte(m, s.index, s.pfn),
   },
 } satisfies Rows<{ readonly cpuAccess: CpuAccess }>;

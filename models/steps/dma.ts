@@ -151,15 +151,13 @@ export const DMA_STEPS = {
     words: (s, c) => translateText(c, s),
     touches: 0,
     usesFill: (s, iova) => s.iova === iova,
-    run:
-      ({ dma }, s) =>
-      (m, t) =>
-        dma.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0, s.honest),
+    run: ({ dma }, s, m, t) =>
+      dma.translate(m, t, s.iova, s.write ? 1 : 0, s.trusted ? 1 : 0, s.private ? 1 : 0, s.honest),
   },
   dma_commit: {
     ...PLAIN,
     words: (_s, c) => [commitText(c)],
     touches: 0,
-    run: ({ dma }) => dma.commit,
+    run: ({ dma }, _s, m, t) => dma.commit(m, t),
   },
 } satisfies Rows<{ readonly dma: Dma }>;

@@ -93,105 +93,75 @@ export const DMABUF_STEPS = {
   vfio_pci_dma_buf_attach: {
     ...OF_CAST,
     words: () => ['vfio_pci_dma_buf_attach()', either('-ENODEV', '')],
-    run: ({ dmabuf }) => dmabuf.attach,
+    run: ({ dmabuf }, _s, m) => dmabuf.attach(m),
   },
   dma_buf_dynamic_attach: {
     ...OF_CAST,
     words: () => ['list_add(&attach->node, &dmabuf->attachments)'],
-    run: ({ dmabuf }) => dmabuf.listAdd,
+    run: ({ dmabuf }, _s, m, t) => dmabuf.listAdd(m, t),
   },
   dma_buf_detach: {
     ...OF_CAST,
     words: () => ['dma_buf_detach()'],
-    run: ({ dmabuf }) => dmabuf.listDel,
+    run: ({ dmabuf }, _s, m, t) => dmabuf.listDel(m, t),
   },
   vfio_pci_dma_buf_iommufd_map: {
     ...OF_CAST,
     words: () => ['vfio_pci_dma_buf_iommufd_map()', either('-ENODEV', '')],
-    run:
-      ({ dmabuf }, s) =>
-      (m, t) =>
-        dmabuf.iommufdMap(m, t, s.fault),
+    run: ({ dmabuf }, s, m, t) => dmabuf.iommufdMap(m, t, s.fault),
   },
   iopt_is_dmabuf: {
     ...OF_CAST,
     words: (s) => [`iopt_is_dmabuf() ${ofArea(s)}`, truth],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.isDmabuf(m, s.iova),
+    run: ({ dmabuf }, s, m) => dmabuf.isDmabuf(m, s.iova),
   },
   iopt_dmabuf_phys: {
     ...OF_CAST,
     words: (s) => [`read pages->dmabuf.phys ${ofArea(s)}`, pfnOr('len 0, revoked')],
     answers: pfnsOrNone,
-    run:
-      ({ dmabuf }, s) =>
-      (m, t) =>
-        dmabuf.phys(m, t, s.iova),
+    run: ({ dmabuf }, s, m, t) => dmabuf.phys(m, t, s.iova),
   },
   iopt_dmabuf_tracker: {
     ...OF_CAST,
     words: (s) => [`pages->dmabuf.tracker ${ofArea(s)}`, either('empty', 'the domain')],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.tracker(m, s.iova),
+    run: ({ dmabuf }, s, m) => dmabuf.tracker(m, s.iova),
   },
   iopt_dmabuf_track_domain: {
     ...OF_CAST,
     words: (s) => [`iopt_dmabuf_track_domain() ${ofArea(s)}`],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.track(m, s.iova),
+    run: ({ dmabuf }, s, m) => dmabuf.track(m, s.iova),
   },
   iopt_dmabuf_untrack_domain: {
     ...OF_CAST,
     words: (s) => [`iopt_dmabuf_untrack_domain() ${ofArea(s)}`],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.untrack(m, s.iova),
+    run: ({ dmabuf }, s, m) => dmabuf.untrack(m, s.iova),
   },
   iopt_dmabuf_set_revoked: {
     ...OF_CAST,
     words: (s) => [`pages->dmabuf.phys.len = 0 ${ofArea(s)}`],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.setRevoked(m, s.iova),
+    run: ({ dmabuf }, s, m) => dmabuf.setRevoked(m, s.iova),
   },
   dma_buf_attachments: {
     ...OF_CAST,
     words: () => ['dmabuf->attachments', (a) => (a === 0 ? 'no area' : `iova ${subranges(a, 0)}`)],
     answers: ({ pages }) => 2 ** pages,
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.attachments(m, s.fault),
+    run: ({ dmabuf }, s, m) => dmabuf.attachments(m, s.fault),
   },
   dma_buf_revoked: {
     ...OF_CAST,
     words: () => ['read priv->revoked', truth],
-    run: ({ dmabuf }) => dmabuf.revoked,
+    run: ({ dmabuf }, _s, m) => dmabuf.revoked(m),
   },
   dma_buf_set_revoked: {
     ...OF_CAST,
     words: (s) => [`priv->revoked = ${s.revoked}`],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.revoke(m, s.revoked),
+    run: ({ dmabuf }, s, m) => dmabuf.revoke(m, s.revoked),
   },
   vfio_pci_set_power_state: {
     ...OF_CAST,
     words: (s) => [
       `vfio_pci_set_power_state(${s.state}): the memory is ${s.state === 'PCI_D0' ? 'back' : 'gone'}`,
     ],
-    run:
-      ({ dmabuf }, s) =>
-      (m) =>
-        dmabuf.power(m, s.state),
+    run: ({ dmabuf }, s, m) => dmabuf.power(m, s.state),
   },
 } satisfies Rows<{ readonly dmabuf: Dmabuf }>;

@@ -42,8 +42,7 @@ export function makeFile({ machine, note }: Exec) {
 /** Where nobody takes the fd away, none of these is the last. */
 const whileOpen =
   (bits: number) =>
-  ({ machine: { at } }: Exec) =>
-  (m: State): number =>
+  ({ machine: { at } }: Exec, _step: unknown, m: State): number =>
     m[at.file] === FILE.open ? bits : 0;
 
 export const FILE_STEPS = {
@@ -52,7 +51,7 @@ export const FILE_STEPS = {
     words: () => ['fget() of the gmem fd', either('-EBADF', '')],
     touches: 0,
     commutes: whileOpen(CLOSE),
-    run: ({ file }) => file.fget,
+    run: ({ file }, _s, m) => file.fget(m),
   },
   get_file_active: {
     ...PLAIN,
@@ -60,10 +59,7 @@ export const FILE_STEPS = {
     touches: 0,
     /* and the slot has the file */
     commutes: whileOpen(SLOTS | CLOSE),
-    run:
-      ({ memslot }, s) =>
-      (m) =>
-        memslot.getFileActive(m, s.gfn ?? 0),
+    run: ({ memslot }, s, m) => memslot.getFileActive(m, s.gfn ?? 0),
   },
   gmem_huge_inode: {
     ...PLAIN,
@@ -71,41 +67,32 @@ export const FILE_STEPS = {
     touches: HUGE,
     /* never changes */
     mover: 'release',
-    run:
-      ({ machine: { at } }) =>
-      (m) =>
-        m[at.huge_inode],
+    run: ({ machine: { at } }, _s, m) => m[at.huge_inode],
   },
   find_vma: {
     ...PLAIN,
     words: () => ['find_vma() of the mapping', either('none', '')],
     touches: 0,
-    run: ({ file }) => file.isOpen,
+    run: ({ file }, _s, m) => file.isOpen(m),
   },
   close_file: {
     ...PLAIN,
     words: () => ['the gmem fd is closed', either('-EBADF', '')],
     touches: CLOSE,
-    run: ({ file }) => file.close,
+    run: ({ file }, _s, m) => file.close(m),
   },
   fput: {
     ...PLAIN,
     words: () => ['fput() of the gmem file', either('', 'last reference')],
     touches: 0,
     commutes: whileOpen(CLOSE),
-    run:
-      ({ file }, s) =>
-      (m) =>
-        file.fput(m, s.counted),
+    run: ({ file }, s, m) => file.fput(m, s.counted),
   },
   gmem_zero_range: {
     ...PLAIN,
     words: (s) => [`kvm_gmem_zero_range() ${index(s)}`],
     touches: 0,
-    run:
-      ({ pageCache }, s) =>
-      (m, t) =>
-        pageCache.zeroRange(m, t, s.start, s.end),
+    run: ({ pageCache }, s, m, t) => pageCache.zeroRange(m, t, s.start, s.end),
   },
 } satisfies Rows<{
   readonly machine: Machine;

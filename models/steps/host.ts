@@ -74,49 +74,34 @@ export const HOST_STEPS = {
     words: (s) => [`TestSetPageHWPoison() index ${s.index}`, poisoned],
     answers: ({ huge }) => (huge + 1) << FOLIO_PFN_BITS,
     touches: POISON,
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.poison(m, s.index),
+    run: ({ pageCache }, s, m) => pageCache.poison(m, s.index),
   },
   read_host_pte: {
     ...PLAIN,
     words: (s) => [`ptep_get_lockless() index ${s.index}`, pfnOr('none')],
     answers: pfnsOrNone,
     touches: ANYTHING,
-    run:
-      ({ host }, s) =>
-      (m) =>
-        host.readPte(m, s.index),
+    run: ({ host }, s, m) => host.readPte(m, s.index),
   },
   xas_load: {
     ...PLAIN,
     words: (s) => [`xas_load() index ${s.index}`, pfnOr('none')],
     answers: pfnsOrNone,
     touches: ANYTHING,
-    run:
-      ({ host }, s) =>
-      (m) =>
-        host.load(m, s.index),
+    run: ({ host }, s, m) => host.load(m, s.index),
   },
   folio_try_get: {
     ...PLAIN,
     words: (s) => [`folio_try_get() pfn ${s.pfn}`, either('free', '')],
     touches: ANYTHING,
     mover: 'wait',
-    run:
-      ({ host }, s) =>
-      (m) =>
-        host.tryGet(m, s.pfn),
+    run: ({ host }, s, m) => host.tryGet(m, s.pfn),
   },
   folio_put_tried: {
     ...PLAIN,
     words: (s) => [`folio_put() pfn ${s.pfn}`],
     touches: ANYTHING,
-    run:
-      ({ host }, s) =>
-      (m) =>
-        host.putTry(m, s.pfn),
+    run: ({ host }, s, m) => host.putTry(m, s.pfn),
   },
   folio_lock: {
     ...PLAIN,
@@ -125,30 +110,24 @@ export const HOST_STEPS = {
     mover: 'wait',
     takes: 'folio lock',
     sleeps: true,
-    run:
-      ({ host }, s) =>
-      (m, t) =>
-        host.lock(m, t, s.pfn),
+    run: ({ host }, s, m, t) => host.lock(m, t, s.pfn),
   },
   keep_pin: {
     ...PLAIN,
     words: (s) => [`GUP: pfn ${s.pfn} is pinned`],
     touches: ANYTHING,
-    run:
-      ({ host }, s) =>
-      (m) =>
-        host.keepPin(m, s.pfn),
+    run: ({ host }, s, m) => host.keepPin(m, s.pfn),
   },
   unpin_user_page: {
     ...PLAIN,
     words: () => ['unpin_user_page()'],
     touches: ANYTHING,
-    run: ({ host }) => host.unpin,
+    run: ({ host }, _s, m) => host.unpin(m),
   },
   kernel_write: {
     ...PLAIN,
     words: () => ['the kernel writes to the page that is pinned'],
     touches: ANYTHING,
-    run: ({ host }) => host.kernelWrite,
+    run: ({ host }, _s, m) => host.kernelWrite(m),
   },
 } satisfies Rows<{ readonly host: Host; readonly pageCache: PageCache }>;

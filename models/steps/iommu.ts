@@ -215,10 +215,7 @@ export const IOMMU_STEPS = {
     touches: 0,
     sleeps: true,
     fails: true,
-    run:
-      ({ iommu }, s) =>
-      (m, t) =>
-        iommu.map(m, t, s.iova, s.pfn, s.pages),
+    run: ({ iommu }, s, m, t) => iommu.map(m, t, s.iova, s.pfn, s.pages),
   },
   iommu_unmap_fast: {
     ...PLAIN,
@@ -226,10 +223,7 @@ export const IOMMU_STEPS = {
     touches: 0,
     mover: 'wait',
     forbidsFill: () => true,
-    run:
-      ({ iommu }, s) =>
-      (m, t) =>
-        iommu.unmap(m, t, s.start, s.end, s.nofail === true),
+    run: ({ iommu }, s, m, t) => iommu.unmap(m, t, s.start, s.end, s.nofail === true),
   },
   iotlb_gather_sync: {
     ...PLAIN,
@@ -237,10 +231,7 @@ export const IOMMU_STEPS = {
     touches: 0,
     /* queued at once or later: the agent takes it up when it likes */
     mover: 'release',
-    run:
-      ({ iommu }, s) =>
-      (m, t) =>
-        iommu.sync(m, t, s.start, s.end, s.fault),
+    run: ({ iommu }, s, m, t) => iommu.sync(m, t, s.start, s.end, s.fault),
   },
   iommu_completion_wait: {
     ...PLAIN,
@@ -248,16 +239,13 @@ export const IOMMU_STEPS = {
     touches: 0,
     /* waits for what nobody takes back */
     mover: 'release',
-    run: ({ iommu }) => iommu.completionWait,
+    run: ({ iommu }, _s, m, t) => iommu.completionWait(m, t),
   },
   iommu_iova_to_phys: {
     ...PLAIN,
     words: (s) => [`iommu_iova_to_phys() iova ${s.iova}`, pfnOr('none')],
     answers: pfnsOrNone,
     touches: 0,
-    run:
-      ({ machine: { at } }, s) =>
-      (m) =>
-        m[at.iopte + s.iova],
+    run: ({ machine: { at } }, s, m) => m[at.iopte + s.iova],
   },
 } satisfies Rows<{ readonly machine: Machine; readonly iommu: Iommu }>;

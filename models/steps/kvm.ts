@@ -200,35 +200,24 @@ export const KVM_STEPS = {
     mover: 'acquire under mmu_lock or wait',
     takes: 'mmu_lock',
     mayFindNothing: true,
-    run:
-      ({ kvm }, s) =>
-      (m, t) =>
-        kvm.start(m, t, s.start, s.end, s.by ?? 'binding', s.fault),
+    run: ({ kvm }, s, m, t) => kvm.start(m, t, s.start, s.end, s.by ?? 'binding', s.fault),
   },
   kvm_mmu_invalidate_range_add: {
     ...PLAIN,
     words: (s) => [`kvm_mmu_invalidate_range_add() ${gfn(s)}`],
     touches: BRACKET,
-    run:
-      ({ kvm }, s) =>
-      (m) =>
-        kvm.rangeAdd(m, s.start, s.end),
+    run: ({ kvm }, s, m) => kvm.rangeAdd(m, s.start, s.end),
   },
   kvm_mmu_invalidate_end: {
     ...PLAIN,
     words: (s) => [`kvm_mmu_invalidate_end() ${gfn(s)}${fault(s)}`],
     touches: BRACKET | SEQ,
     /* waits for mmu_lock; counts only for slots that are there, or bound; a file that nobody closes is not released */
-    commutes:
-      ({ machine: { at } }) =>
-      (m) =>
-        BRACKET | SEQ_READ | MMU_LOCK | SLOTS | (m[at.file] === FILE.open ? CLOSE : RELEASE),
+    commutes: ({ machine: { at } }, _s, m) =>
+      BRACKET | SEQ_READ | MMU_LOCK | SLOTS | (m[at.file] === FILE.open ? CLOSE : RELEASE),
     mover: 'wait',
     takes: 'mmu_lock',
-    run:
-      ({ kvm }, s) =>
-      (m) =>
-        kvm.end(m, s.start, s.end, s.by ?? 'binding', s.fault),
+    run: ({ kvm }, s, m) => kvm.end(m, s.start, s.end, s.by ?? 'binding', s.fault),
   },
   tdp_mmu_zap_leafs: {
     ...PLAIN,
@@ -239,16 +228,13 @@ export const KVM_STEPS = {
     touches: BRACKET,
     /* what a vCPU does next to it either used its TLB, and may have done so before, or faults, and may fault later */
     mover: 'acquire under mmu_lock',
-    run:
-      ({ kvm }, s) =>
-      (m, t) =>
-        kvm.zapLeafs(m, t, s.start, s.end, FILTERS[s.filter]),
+    run: ({ kvm }, s, m, t) => kvm.zapLeafs(m, t, s.start, s.end, FILTERS[s.filter]),
   },
   kvm_flush_remote_tlbs: {
     ...PLAIN,
     words: () => ['kvm_flush_remote_tlbs()'],
     touches: 0,
-    run: ({ kvm }) => kvm.flush,
+    run: ({ kvm }, _s, m) => kvm.flush(m),
   },
   srcu_read_lock: {
     ...PLAIN,
@@ -256,14 +242,14 @@ export const KVM_STEPS = {
     touches: 0,
     mover: 'acquire',
     takes: 'srcu',
-    run: ({ kvm }) => kvm.srcuLock,
+    run: ({ kvm }, _s, m, t) => kvm.srcuLock(m, t),
   },
   srcu_read_unlock: {
     ...PLAIN,
     words: () => ['srcu_read_unlock(&kvm->srcu)'],
     touches: 0,
     mover: 'release',
-    run: ({ kvm }) => kvm.srcuUnlock,
+    run: ({ kvm }, _s, m, t) => kvm.srcuUnlock(m, t),
   },
   synchronize_srcu: {
     ...PLAIN,
@@ -272,38 +258,29 @@ export const KVM_STEPS = {
     mover: 'wait',
     takes: 'srcu',
     sleeps: true,
-    run: ({ kvm }) => kvm.srcuSync,
+    run: ({ kvm }, _s, m) => kvm.srcuSync(m),
   },
   mmu_invalidate_seq: {
     ...PLAIN,
     words: () => ['read kvm->mmu_invalidate_seq', (a) => `seq ${a}`],
     answers: SEQ_VALUES,
     touches: SEQ_READ,
-    commutes: () => () => SEQ,
-    run:
-      ({ machine: { at } }) =>
-      (m) =>
-        m[at.mmu_invalidate_seq],
+    commutes: SEQ,
+    run: ({ machine: { at } }, _s, m) => m[at.mmu_invalidate_seq],
   },
   kvm_mem_is_private: {
     ...PLAIN,
     words: (s) => [`kvm_mem_is_private() gfn ${s.index}`, truth],
     touches: 0,
-    commutes: () => () => ATTRIBUTES,
-    run:
-      ({ view }, s) =>
-      (m) =>
-        view.isPrivate(m, s.index) ? 1 : 0,
+    commutes: ATTRIBUTES,
+    run: ({ view }, s, m) => (view.isPrivate(m, s.index) ? 1 : 0),
   },
   hva_to_pfn: {
     ...PLAIN,
     words: (s) => [`hva_to_pfn() gfn ${s.index}`, pfnOr('-EFAULT')],
     answers: pfnsOrNone,
     touches: ANYTHING,
-    run:
-      ({ machine: { anonymous } }, s) =>
-      () =>
-        anonymous < 0 ? 0 : anonymous + s.index + 1,
+    run: ({ machine: { anonymous } }, s) => (anonymous < 0 ? 0 : anonymous + s.index + 1),
   },
   kvm_tdp_mmu_map: {
     ...PLAIN,
@@ -314,9 +291,6 @@ export const KVM_STEPS = {
     touches: BRACKET | SEQ_READ,
     mover: 'wait',
     takes: 'mmu_lock',
-    run:
-      ({ kvm }, s) =>
-      (m) =>
-        kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault),
+    run: ({ kvm }, s, m) => kvm.map(m, s.index, s.pfn, s.private, s.seq, s.fault),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly kvm: Kvm }>;

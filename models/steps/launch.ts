@@ -76,53 +76,38 @@ export const LAUNCH_STEPS = {
     ...PLAIN,
     words: () => ['the launch is finished', truth],
     touches: ANYTHING,
-    run:
-      ({ machine: { at } }) =>
-      (m) =>
-        m[at.launched],
+    run: ({ machine: { at } }, _s, m) => m[at.launched],
   },
   launch_finish: {
     ...PLAIN,
     words: () => ['the launch is finished, vCPUs may run'],
     touches: ANYTHING,
-    run: ({ launch }) => launch.finish,
+    run: ({ launch }, _s, m) => launch.finish(m),
   },
   snp_lookup_rmpentry: {
     ...PLAIN,
     words: (s) => [`snp_lookup_rmpentry() pfn ${s.pfn}`, either('not assigned', 'assigned')],
     touches: ANYTHING,
-    run:
-      ({ launch }, s) =>
-      (m) =>
-        launch.rmpAssigned(m, s.pfn),
+    run: ({ launch }, s, m) => launch.rmpAssigned(m, s.pfn),
   },
   copy_to_page: {
     ...PLAIN,
     words: (s) => [`memcpy() of the initial image to pfn ${s.pfn}`],
     touches: ANYTHING,
-    run:
-      ({ launch }, s) =>
-      (m) =>
-        launch.copy(m, s.pfn),
+    run: ({ launch }, s, m) => launch.copy(m, s.pfn),
   },
   folio_test_uptodate: {
     ...PLAIN,
     words: (s) => [`folio_test_uptodate() pfn ${s.pfn}`, truth],
     touches: ANYTHING,
     cast: 'launch',
-    run:
-      ({ machine: { at } }, s) =>
-      (m) =>
-        m[at.uptodate + s.pfn],
+    run: ({ machine: { at } }, s, m) => m[at.uptodate + s.pfn],
   },
   folio_mark_uptodate: {
     ...PLAIN,
     words: (s) => [`folio_mark_uptodate() pfn ${s.pfn}`],
     touches: ANYTHING,
-    run:
-      ({ launch }, s) =>
-      (m) =>
-        launch.markUptodate(m, s.pfn),
+    run: ({ launch }, s, m) => launch.markUptodate(m, s.pfn),
   },
   snp_launch_update: {
     ...PLAIN,
@@ -130,19 +115,13 @@ export const LAUNCH_STEPS = {
     touches: ANYTHING,
     mover: 'wait',
     forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
-    run:
-      ({ launch }, s) =>
-      (m) =>
-        launch.launchUpdate(m, s.index, s.pfn),
+    run: ({ launch }, s, m) => launch.launchUpdate(m, s.index, s.pfn),
   },
   tdh_mr_extend: {
     ...PLAIN,
     words: (s) => [`TDH.MR.EXTEND gfn ${s.index}`, either('no leaf', '')],
     touches: ANYTHING,
-    run:
-      ({ launch }, s) =>
-      (m) =>
-        launch.extend(m, s.index),
+    run: ({ launch }, s, m) => launch.extend(m, s.index),
   },
   tdh_mem_page_add: {
     ...PLAIN,
@@ -150,9 +129,6 @@ export const LAUNCH_STEPS = {
     touches: ANYTHING,
     mover: 'wait',
     forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
-    run:
-      ({ launch }, s) =>
-      (m) =>
-        launch.pageAdd(m, s.index, s.pfn),
+    run: ({ launch }, s, m) => launch.pageAdd(m, s.index, s.pfn),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly launch: Launch }>;

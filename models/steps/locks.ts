@@ -67,19 +67,15 @@ export const LOCK_STEPS = {
     mover: 'acquire or wait',
     takes: (s) => s.lock,
     sleeps: (s) => s.lock !== 'mmu_lock',
-    run: ({ locks }, s) => {
-      locks.checkThere(s.lock);
-      return (m, t) => locks.lock(m, t, s.lock, s.mode);
-    },
+    check: ({ locks }, s) => locks.checkThere(s.lock),
+    run: ({ locks }, s, m, t) => locks.lock(m, t, s.lock, s.mode),
   },
   unlock: {
     ...PLAIN,
     words: (s) => [LOCK_TEXT[s.lock](s.mode, 'un')],
     touches: 0,
     mover: 'release',
-    run: ({ locks }, s) => {
-      locks.checkThere(s.lock);
-      return (m, t) => locks.unlock(m, t, s.lock, s.mode);
-    },
+    check: ({ locks }, s) => locks.checkThere(s.lock),
+    run: ({ locks }, s, m, t) => locks.unlock(m, t, s.lock, s.mode),
   },
 } satisfies Rows<{ readonly locks: Locks }>;

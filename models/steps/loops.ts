@@ -8,17 +8,15 @@ export const LOOP_STEPS = {
     ...PLAIN,
     words: (s) => [`the unsigned index of the loop wraps below ${s.index}`],
     touches: 0,
-    run:
-      ({ note }) =>
-      () => {
-        note('loop-without-end');
-        return 0;
-      },
+    run: ({ note }) => {
+      note('loop-without-end');
+      return 0;
+    },
   },
   loops_for_ever: {
     ...PLAIN,
     words: () => ['the loop goes on'],
     touches: 0,
-    run: () => () => BLOCKED,
+    run: () => BLOCKED,
   },
 } satisfies Rows<Exec>;

@@ -76,68 +76,50 @@ export const MEMSLOT_STEPS = {
     touches: SLOTS,
     mover: 'wait',
     sleeps: true,
-    run:
-      ({ memslot }, s) =>
-      (m) =>
-        memslot.swap(m, s.gfn ?? 0, SLOT[s.to]),
+    run: ({ memslot }, s, m) => memslot.swap(m, s.gfn ?? 0, SLOT[s.to]),
   },
   gfn_to_memslot: {
     ...PLAIN,
     words: (s) => [`gfn_to_memslot()${slotOf(s)}`, (a) => ['NULL', 'valid', 'KVM_MEMSLOT_INVALID'][a] ?? ''],
     answers: 4,
     touches: 0,
-    commutes: () => () => SLOTS,
-    run:
-      ({ memslot }, s) =>
-      (m) =>
-        memslot.lookup(m, s.gfn ?? 0),
+    commutes: SLOTS,
+    run: ({ memslot }, s, m) => memslot.lookup(m, s.gfn ?? 0),
   },
   slot_in_range: {
     ...PLAIN,
     words: (s) => [`a slot in ${gfn(s)}`, truth],
     touches: 0,
-    run:
-      ({ kvm }, s) =>
-      (m) =>
-        kvm.concerned(m, s.by, s.start, s.end) ? 1 : 0,
+    run: ({ kvm }, s, m) => (kvm.concerned(m, s.by, s.start, s.end) ? 1 : 0),
   },
   slot_gmem_file: {
     ...PLAIN,
     words: (s) => [`slot->gmem.file${slotOf(s)}`, either('NULL', 'set')],
     touches: 0,
-    run:
-      ({ memslot }, s) =>
-      (m) =>
-        memslot.gmemFile(m, s.gfn ?? 0),
+    run: ({ memslot }, s, m) => memslot.gmemFile(m, s.gfn ?? 0),
   },
   kvm_gmem_store_bindings: {
     ...PLAIN,
     words: () => ['xa_store_range(&f->bindings), slot->gmem.file = file', either('-EEXIST', '')],
     touches: SLOTS,
-    run:
-      ({ memslot }, s) =>
-      (m) =>
-        memslot.store(m, s.gfn ?? 0),
+    run: ({ memslot }, s, m) => memslot.store(m, s.gfn ?? 0),
   },
   kvm_gmem_erase_bindings: {
     ...PLAIN,
     words: () => ['bindings erased, slot->gmem.file = NULL'],
     touches: SLOTS,
-    run:
-      ({ memslot }, s) =>
-      (m) =>
-        memslot.erase(m, s.gfn ?? 0),
+    run: ({ memslot }, s, m) => memslot.erase(m, s.gfn ?? 0),
   },
   kvm_gmem_forget_file: {
     ...PLAIN,
     words: () => ['slot->gmem.file = NULL of each binding'],
     touches: RELEASE,
-    run: ({ memslot }) => memslot.forgetFile,
+    run: ({ memslot }, _s, m) => memslot.forgetFile(m),
   },
   kvm_gmem_list_del: {
     ...PLAIN,
     words: () => ['list_del(&f->entry), bindings destroyed'],
     touches: RELEASE,
-    run: ({ memslot }) => memslot.listDel,
+    run: ({ memslot }, _s, m) => memslot.listDel(m),
   },
 } satisfies Rows<{ readonly memslot: Memslot; readonly kvm: Kvm }>;

@@ -287,10 +287,7 @@ export const PAGE_CACHE_STEPS = {
     takes: 'folio lock',
     sleeps: true,
     fails: true,
-    run:
-      ({ pageCache }, s) =>
-      (m, t) =>
-        pageCache.getFolio(m, t, s.index),
+    run: ({ pageCache }, s, m, t) => pageCache.getFolio(m, t, s.index),
   },
   filemap_lock_folio: {
     ...PLAIN,
@@ -301,10 +298,7 @@ export const PAGE_CACHE_STEPS = {
     takes: 'folio lock',
     mayFindNothing: true,
     sleeps: true,
-    run:
-      ({ pageCache }, s) =>
-      (m, t) =>
-        pageCache.lockFolio(m, t, s.index),
+    run: ({ pageCache }, s, m, t) => pageCache.lockFolio(m, t, s.index),
   },
   filemap_remove_folio: {
     ...PLAIN,
@@ -312,63 +306,44 @@ export const PAGE_CACHE_STEPS = {
     touches: REFS,
     mover: 'wait',
     countsRefs: (s, index) => s.index === index,
-    run:
-      ({ pageCache }, s) =>
-      (m, t) =>
-        pageCache.removeFolio(m, t, s.index, s.fault),
+    run: ({ pageCache }, s, m, t) => pageCache.removeFolio(m, t, s.index, s.fault),
   },
   unmap_mapping_pages: {
     ...PLAIN,
     words: (s) => [`unmap_mapping_pages() index ${s.index}`],
     touches: 0,
     sleeps: true,
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.unmapMapping(m, s.index),
+    run: ({ pageCache }, s, m) => pageCache.unmapMapping(m, s.index),
   },
   folio_unlock: {
     ...PLAIN,
     words: (s) => [`folio_unlock() pfn ${s.pfn}`],
     touches: 0,
     mover: 'release',
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.unlockFolio(m, s.pfn),
+    run: ({ pageCache }, s, m) => pageCache.unlockFolio(m, s.pfn),
   },
   folio_put: {
     ...PLAIN,
     words: (s) => [`folio_put() pfn ${s.pfn}`],
     touches: 0,
     /* the page cache keeps the page; a reference that is not there may be somebody's who comes first */
-    commutes:
-      ({ machine: { at }, view }, s) =>
-      (m) => {
-        const first = view.head(m, s.pfn);
-        return m[at.lookup_refs + first] > 0 && view.indexOf(m, first) >= 0 ? REFS : 0;
-      },
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.put(m, s.pfn),
+    commutes: ({ machine: { at }, view }, s, m) => {
+      const first = view.head(m, s.pfn);
+      return m[at.lookup_refs + first] > 0 && view.indexOf(m, first) >= 0 ? REFS : 0;
+    },
+    run: ({ pageCache }, s, m) => pageCache.put(m, s.pfn),
   },
   folio_test_hwpoison: {
     ...PLAIN,
     words: (s) => [`folio_test_hwpoison() pfn ${s.pfn}`, truth],
     touches: 0,
     /* never cleared; but on rfc-v2 a split or a merge may make another page the first of the folio */
-    commutes:
-      ({ machine: { at, config, pool } }) =>
-      (m) => {
-        if (config.base !== 'rfc-v2') return POISON;
-        for (let pfn = 0; pfn < pool; pfn++) if (m[at.hwpoison + pfn] === 1) return 0;
-        return POISON;
-      },
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.isPoisoned(m, s.pfn),
+    commutes: ({ machine: { at, config, pool } }, _s, m) => {
+      if (config.base !== 'rfc-v2') return POISON;
+      for (let pfn = 0; pfn < pool; pfn++) if (m[at.hwpoison + pfn] === 1) return 0;
+      return POISON;
+    },
+    run: ({ pageCache }, s, m) => pageCache.isPoisoned(m, s.pfn),
   },
   clear_highpage: {
     ...PLAIN,
@@ -376,47 +351,32 @@ export const PAGE_CACHE_STEPS = {
     touches: 0,
     mover: 'wait',
     forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.clear(m, s.pfn),
+    run: ({ pageCache }, s, m) => pageCache.clear(m, s.pfn),
   },
   pin_folio: {
     ...PLAIN,
     words: (s) => [`pin_folio() pfn ${s.pfn}`],
     touches: 0,
     mover: 'wait',
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.pin(m, s.pfn),
+    run: ({ pageCache }, s, m) => pageCache.pin(m, s.pfn),
   },
   unpin_folio: {
     ...PLAIN,
     words: (s) => [`unpin_folio() pfn ${s.pfn}`],
     touches: REFS,
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.unpin(m, s.pfn),
+    run: ({ pageCache }, s, m) => pageCache.unpin(m, s.pfn),
   },
   folio_order: {
     ...PLAIN,
     words: (s) => [`folio_order() pfn ${s.pfn}`, either('4K', '2M')],
     touches: 0,
-    run:
-      ({ machine: { at }, view }, s) =>
-      (m) =>
-        m[at.huge_folio + view.head(m, s.pfn)],
+    run: ({ machine: { at }, view }, s, m) => m[at.huge_folio + view.head(m, s.pfn)],
   },
   folio_test_large: {
     ...PLAIN,
     words: (s) => [`folio_test_large() pfn ${s.pfn}`, truth],
     touches: ANYTHING,
-    run:
-      ({ machine: { at } }, s) =>
-      (m) =>
-        m[at.huge_folio + s.pfn],
+    run: ({ machine: { at } }, s, m) => m[at.huge_folio + s.pfn],
   },
   wild_pointer: {
     ...PLAIN,
@@ -424,25 +384,18 @@ export const PAGE_CACHE_STEPS = {
       s.pointer === 'ERR_PTR' ? 'follows an ERR_PTR' : `follows ${s.pointer} beyond what was set`,
     ],
     touches: 0,
-    run:
-      ({ pageCache }, s) =>
-      (m) =>
-        pageCache.followed(m, s.pointer),
+    run: ({ pageCache }, s, m) => pageCache.followed(m, s.pointer),
   },
   iopt_pages_add_npinned: {
     ...PLAIN,
     words: (s) => [`iopt_pages_add_npinned() ${plural(s.pages, 'page')}`],
     touches: 0,
-    run:
-      ({ machine: { at } }, s) =>
-      (m) => ((m[at.npinned] += s.pages), 0),
+    run: ({ machine: { at } }, s, m) => ((m[at.npinned] += s.pages), 0),
   },
   iopt_pages_sub_npinned: {
     ...PLAIN,
     words: (s) => [`iopt_pages_sub_npinned() ${plural(s.pages, 'page')}`],
     touches: 0,
-    run:
-      ({ machine: { at } }, s) =>
-      (m) => ((m[at.npinned] = Math.max(0, m[at.npinned] - s.pages)), 0),
+    run: ({ machine: { at } }, s, m) => ((m[at.npinned] = Math.max(0, m[at.npinned] - s.pages)), 0),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly view: View; readonly pageCache: PageCache }>;

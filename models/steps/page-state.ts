@@ -208,89 +208,63 @@ export const PAGE_STATE_STEPS = {
     touches: 0,
     mover: 'wait',
     forbidsFill: (s, _iova, pfn) => s.pfn === pfn,
-    run:
-      ({ pageState }, s) =>
-      (m) =>
-        pageState.makePrivate(m, s.index, s.pfn),
+    run: ({ pageState }, s, m) => pageState.makePrivate(m, s.index, s.pfn),
   },
   rmp_make_shared: {
     ...PLAIN,
     words: (s) => [`RMPUPDATE page of index ${s.index} to shared`],
     touches: 0,
     mover: 'wait',
-    run:
-      ({ pageState }, s) =>
-      (m, t) =>
-        pageState.makeShared(m, t, s.index),
+    run: ({ pageState }, s, m, t) => pageState.makeShared(m, t, s.index),
   },
   rmp_level: {
     ...PLAIN,
     words: (s) => [`snp_lookup_rmpentry() pfn ${s.pfn}`, either('4K', '2M')],
     touches: 0,
-    run:
-      ({ pageState }, s) =>
-      (m) =>
-        pageState.is2m(m, s.pfn),
+    run: ({ pageState }, s, m) => pageState.is2m(m, s.pfn),
   },
   psmash: {
     ...PLAIN,
     words: (s) => [s.pfn === undefined ? `PSMASH page of index ${s.index}` : `PSMASH pfn ${s.pfn}`],
     touches: 0,
-    run:
-      ({ machine: { at }, pageState }, s) =>
-      (m) =>
-        pageState.psmash(m, s.pfn ?? m[at.page_cache + s.index] - 1),
+    run: ({ machine: { at }, pageState }, s, m) =>
+      pageState.psmash(m, s.pfn ?? m[at.page_cache + s.index] - 1),
   },
   tdh_mem_range_block: {
     ...PLAIN,
     words: (s) => [`TDH.MEM.RANGE.BLOCK gfn ${s.index}`, either('no leaf', '')],
     touches: 0,
-    run:
-      ({ pageState }, s) =>
-      (m) =>
-        pageState.block(m, s.index),
+    run: ({ pageState }, s, m) => pageState.block(m, s.index),
   },
   tdh_mem_track: {
     ...PLAIN,
     words: (s) => [`TDH.MEM.TRACK and kick, gfn ${s.index}`],
     touches: 0,
-    run: ({ pageState }) => pageState.track,
+    run: ({ pageState }, _s, m) => pageState.track(m),
   },
   tdh_mem_page_remove: {
     ...PLAIN,
     words: (s) => [`TDH.MEM.PAGE.REMOVE gfn ${s.index}`, either('fails', '')],
     touches: 0,
     fails: true,
-    run:
-      ({ pageState }, s) =>
-      (m, t) =>
-        pageState.remove(m, t, s.index),
+    run: ({ pageState }, s, m, t) => pageState.remove(m, t, s.index),
   },
   tdh_phymem_page_wbinvd: {
     ...PLAIN,
     words: (s) => [`TDH.PHYMEM.PAGE.WBINVD page of gfn ${s.index}`],
     touches: 0,
-    run:
-      ({ pageState }, s) =>
-      (m) =>
-        pageState.wbinvd(m, s.index),
+    run: ({ pageState }, s, m) => pageState.wbinvd(m, s.index),
   },
   guest_rescind: {
     ...PLAIN,
     words: (s) => [`guest gives up gfn ${s.index}`],
     touches: 0,
-    run:
-      ({ pageState }, s) =>
-      (m) =>
-        pageState.rescind(m, s.index),
+    run: ({ pageState }, s, m) => pageState.rescind(m, s.index),
   },
   guest_accept: {
     ...PLAIN,
     words: (s) => [`guest is told that gfn ${s.index} has changed`],
     touches: 0,
-    run:
-      ({ pageState }, s) =>
-      (m) =>
-        pageState.accept(m, s.index),
+    run: ({ pageState }, s, m) => pageState.accept(m, s.index),
   },
 } satisfies Rows<{ readonly machine: Machine; readonly pageState: PageState }>;

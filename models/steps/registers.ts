@@ -21,21 +21,19 @@ export const REGISTER_STEPS = {
     words: (s) => [`read ${s.register}[${s.slot}]`, (a) => String(a)],
     answers: (machine, s) => maxOf(machine, s.register) + 1,
     touches: 0,
-    run: ({ machine }, s) => {
-      const slot = slotAt(machine, s.register, s.slot);
-      return (m) => m[slot];
-    },
+    check: ({ machine }, s) => void slotAt(machine, s.register, s.slot),
+    run: ({ machine }, s, m) => m[slotAt(machine, s.register, s.slot)],
   },
   write_register: {
     ...PLAIN,
     words: (s) => [`${s.register}[${s.slot}] = ${s.value}`],
     touches: 0,
-    run: ({ machine }, s) => {
-      const slot = slotAt(machine, s.register, s.slot);
+    check: ({ machine }, s) => {
+      slotAt(machine, s.register, s.slot);
       const max = maxOf(machine, s.register);
       if (!(Number.isInteger(s.value) && s.value >= 0 && s.value <= max))
         throw new NotAStep(`register '${s.register}' holds 0 to ${max}, not ${s.value}`);
-      return (m) => ((m[slot] = s.value), 0);
     },
+    run: ({ machine }, s, m) => ((m[slotAt(machine, s.register, s.slot)] = s.value), 0),
   },
 } satisfies Rows<{ readonly machine: Machine }>;

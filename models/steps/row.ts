@@ -16,7 +16,7 @@ export type StepOf<K extends Op> = Step extends infer S
     : never
   : never;
 
-/** Answer, or BLOCKED with the machine untouched. */
+/** A step bound to its subjects. */
 export type Run = (m: State, thread: number) => number;
 
 /** What is done, and how an answer reads. */
@@ -79,7 +79,7 @@ export interface Row<S, X> {
    * What nobody else may touch any more for the step to be taken at once; 0 where that depends on the state and it may
    * not. Null: never.
    */
-  readonly commutes: ((exec: Exec, step: S) => (m: State) => number) | null;
+  readonly commutes: number | ((exec: Exec, step: S, m: State) => number) | null;
   readonly mover: Mover;
   /** The class that it takes, or waits for, when its answer is not "nothing there". */
   readonly takes: Taken | ((step: S) => Taken) | null;
@@ -99,7 +99,10 @@ export interface Row<S, X> {
   readonly waitsForUser: boolean;
   /** The cast that it came with: the tokens of runs without that one do not hold it. */
   readonly cast: Cast | null;
-  readonly run: (x: X, step: S) => Run;
+  /** Asked once for each distinct step. Throws NotAStep where it names something that is not there. */
+  readonly check: ((x: X, step: S) => void) | null;
+  /** Answer, or BLOCKED with the machine untouched. */
+  readonly run: (x: X, step: S, m: State, thread: number) => number;
 }
 
 export type Rows<X> = { readonly [K in Op]?: Row<StepOf<K>, X> };
@@ -107,7 +110,7 @@ export type Rows<X> = { readonly [K in Op]?: Row<StepOf<K>, X> };
 /**
  * A row that begins with this says: it answers yes, no or nothing; the reduction takes it for what may meet others, and
  * runs it in its turn; it takes no lock, cannot sleep, is not about an IOTLB fill or a count of references, does not
- * fail, and is there in every run. What it touches is said by each row.
+ * fail, is there in every run, and names nothing that may be missing. What it touches is said by each row.
  */
 export const PLAIN = {
   answers: 2,
@@ -122,6 +125,7 @@ export const PLAIN = {
   fails: false,
   waitsForUser: false,
   cast: null,
+  check: null,
 } as const;
 
 export const pagesOrNone = ({ pages }: Machine): number => pages + 1;

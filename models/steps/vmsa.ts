@@ -60,55 +60,43 @@ export const VMSA_STEPS = {
     ...PLAIN,
     words: () => ['vmsa_pa and snp_guest_vmsa_gpa = INVALID_PAGE'],
     touches: ANYTHING,
-    run: ({ vmsa }) => vmsa.clear,
+    run: ({ vmsa }, _s, m, t) => vmsa.clear(m, t),
   },
   vmsa_publish_gpa: {
     ...PLAIN,
     words: (s) => [`snp_guest_vmsa_gpa = gfn ${s.index}`],
     touches: ANYTHING,
-    run:
-      ({ vmsa }, s) =>
-      (m, t) =>
-        vmsa.publish(m, t, s.index),
+    run: ({ vmsa }, s, m, t) => vmsa.publish(m, t, s.index),
   },
   vmsa_install: {
     ...PLAIN,
     words: (s) => [`vmcb->control.vmsa_pa = pfn ${s.pfn}`],
     touches: ANYTHING,
-    run:
-      ({ vmsa }, s) =>
-      (m, t) =>
-        vmsa.install(m, t, s.pfn),
+    run: ({ vmsa }, s, m, t) => vmsa.install(m, t, s.pfn),
   },
   vmsa_request_reload: {
     ...PLAIN,
     words: () => ['kvm_make_request(KVM_REQ_VMSA_PAGE_RELOAD)'],
     touches: ANYTHING,
-    run: ({ vmsa }) => vmsa.request,
+    run: ({ vmsa }, _s, m, t) => vmsa.request(m, t),
   },
   kvm_check_vmsa_request: {
     ...PLAIN,
     words: () => ['kvm_check_request(KVM_REQ_VMSA_PAGE_RELOAD)', (a) => (a === 0 ? 'none' : `gfn ${a - 1}`)],
     answers: pagesOrNone,
     touches: ANYTHING,
-    run: ({ vmsa }) => vmsa.check,
+    run: ({ vmsa }, _s, m, t) => vmsa.check(m, t),
   },
   mmu_invalidate_retry_gfn: {
     ...PLAIN,
     words: (s) => [`mmu_invalidate_retry_gfn() seq ${s.seq}, gfn ${s.index}`, truth],
     touches: BRACKET | SEQ_READ,
-    run:
-      ({ vmsa }, s) =>
-      (m) =>
-        vmsa.retry(m, s.seq, s.index),
+    run: ({ vmsa }, s, m) => vmsa.retry(m, s.seq, s.index),
   },
   kvm_arch_gmem_invalidate_range: {
     ...PLAIN,
     words: (s) => [`kvm_arch_gmem_invalidate_range() ${gfn(s)}`],
     touches: 0,
-    run:
-      ({ vmsa }, s) =>
-      (m) =>
-        vmsa.invalidate(m, s.start, s.end),
+    run: ({ vmsa }, s, m) => vmsa.invalidate(m, s.start, s.end),
   },
 } satisfies Rows<{ readonly vmsa: Vmsa }>;
