@@ -32,7 +32,7 @@ import { type Range, each_page } from './units.ts';
 // MODEL: four rounds in place of 100: as many as there can be areas, each of which takes one.
 const TRIES_MAX = 4;
 
-const part = (area: Range, range: Range): Range => ({
+const overlap = (area: Range, range: Range): Range => ({
   start: Math.max(area.start, range.start),
   end: Math.min(area.end, range.end),
 });
@@ -50,11 +50,11 @@ export function* iopt_area_remove_access(range: Range): Steps<void> {
 
 type RemoveAccess = (range: Range) => Steps<void>;
 
-function* removeParts(range: Range, remove_access: RemoveAccess): Steps<void> {
+function* removeAccesses(range: Range, remove_access: RemoveAccess): Steps<void> {
   for (let cur_iova = range.start; cur_iova < range.end;) {
     const area = yield* iopt_area_contig_unpin(cur_iova);
     if (area === null) return;
-    yield* call(remove_access, part(area, { start: cur_iova, end: range.end }));
+    yield* call(remove_access, overlap(area, { start: cur_iova, end: range.end }));
     cur_iova = area.end;
   }
 }
@@ -64,7 +64,7 @@ export function iommufd_unpin_of(remove_access: RemoveAccess) {
   function* iommufd_access_unpin_pages(range: Range): Steps<void> {
     yield* lock('ioas_lock');
     yield* down_read('iova_rwsem');
-    yield* removeParts(range, remove_access);
+    yield* removeAccesses(range, remove_access);
     yield* up_read('iova_rwsem');
     yield* unlock('ioas_lock');
   }
@@ -198,11 +198,11 @@ export function iommufd_access_of({ access_page, counts_first }: AccessParts, ar
       if (area === null) rc = '-ENOENT';
       else if (area === 'prevented') rc = '-EINVAL';
       else {
-        rc = yield* call(iopt_area_add_access, part(area, { start: cur_iova, end: range.end }));
+        rc = yield* call(iopt_area_add_access, overlap(area, { start: cur_iova, end: range.end }));
         if (rc === 0) cur_iova = Math.min(area.end, range.end);
       }
     }
-    if (rc !== 0) yield* removeParts({ start: range.start, end: cur_iova }, iopt_area_remove_access);
+    if (rc !== 0) yield* removeAccesses({ start: range.start, end: cur_iova }, iopt_area_remove_access);
     yield* up_read('iova_rwsem');
     yield* unlock('ioas_lock');
     return rc;

@@ -112,8 +112,8 @@ export function parseBounds(options: RawOptions, preset: BoundName): Bounds {
 
 export function parseAssumptions(text: string | undefined): Assumptions {
   const changed: { [K in AssumptionName]?: boolean } = {};
-  for (const part of text === undefined ? [] : text.split(',')) {
-    const [name = '', value = ''] = part.split('=').map((word) => word.trim());
+  for (const setting of text === undefined ? [] : text.split(',')) {
+    const [name = '', value = ''] = setting.split('=').map((word) => word.trim());
     const granted = TAKEN_FOR_GRANTED.find((each) => each.name === name);
     if (granted !== undefined)
       throw new UsageError(`--assume ${name}: it is taken for granted (${granted.says})`);

@@ -110,7 +110,7 @@ export function assumptions(changed: Partial<Assumptions> = {}): Assumptions {
   return { ...(Object.fromEntries(ASSUMPTIONS.map((a) => [a.name, a.default])) as Assumptions), ...changed };
 }
 
-/** Which bases an assumption is about, by the first part of its name. */
+/** Which bases an assumption is about, by the prefix of its name. */
 const isAbout = (name: string, base: Base): boolean => {
   if (name.startsWith('rfc-v2.')) return base === 'rfc-v2';
   if (name.startsWith('v8.')) return base === 'v8';

@@ -93,7 +93,7 @@ export interface Violation {
   /** The same as plain data by name, for a file: what no token holds. */
   readonly replay?: unknown;
   readonly trace: readonly TraceStep[];
-  /** Initial state in words, the parts that the trace touches: `index 0: shared, not allocated`. */
+  /** Initial state in words, as far as the trace touches it: `index 0: shared, not allocated`. */
   readonly initially: string;
   readonly consequence: Consequence | null;
   /** Net change of state from first step to last, with the step that made it: `(1.3), still there at 1.6`. */

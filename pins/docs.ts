@@ -161,7 +161,7 @@ export function mailAbout(policy: Policy, config: Config, key: Key, options = OP
 /** The verdict of a text report: its paragraph. */
 function verdictIn(report: string): string {
   const verdict = /^(VIOLATED|EXHAUSTED|BOUNDED|SAMPLED|VACUOUS)/;
-  return `${report.split('\n\n').find((part) => verdict.test(part)) ?? ''}\n`;
+  return `${report.split('\n\n').find((paragraph) => verdict.test(paragraph)) ?? ''}\n`;
 }
 
 /** The table of a mail and the sentence under it. */

@@ -15,18 +15,18 @@ export const MODELS_PAGE = 'docs/models.md';
  * signs.
  */
 function textFrom(lines: readonly string[], at: number): string {
-  const parts: string[] = [];
+  const found: string[] = [];
   for (let k = at; k < lines.length; k++) {
     const line = k === at ? lines[k].slice(lines[k].indexOf(MARK) + MARK.length) : lines[k];
     if (k > at && (line.includes(MARK) || !/^\s*(\/\/|\*|\/\*)?\s*\S/.test(line))) break;
     if (k > at && lines[at].trimStart().startsWith('//') && !line.trimStart().startsWith('//')) break;
     const body = line.replace(/\*\/.*$/, '').replace(/^\s*(\/\/+|\*(?!\/)|\/\*+)?/, '');
     if (body.trim() === '') break;
-    parts.push(body.trim());
+    found.push(body.trim());
     if (line.includes('*/')) break;
     if (k === at && !/^\s*(\/\/|\/\*|\*)/.test(lines[at])) break; /* behind code: one line */
   }
-  return parts.join(' ');
+  return found.join(' ');
 }
 
 /** `- path: text` for every such comment in api/, policies/ and the three worlds, in the order of paths and lines. */

@@ -30,7 +30,7 @@ describe('layout', () => {
       fc.property(fc.stringMatching(/^[ -~]{0,200}$/), fc.integer({ min: 1, max: 72 }), (line, width) => {
         const lines = wrap(line, width);
         expect(lines.join('').replace(/ /g, '')).toBe(line.replace(/ /g, ''));
-        for (const part of lines) expect(part.length).toBeLessThanOrEqual(width);
+        for (const piece of lines) expect(piece.length).toBeLessThanOrEqual(width);
       }),
       { seed: 72 },
     );

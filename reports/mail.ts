@@ -109,14 +109,14 @@ function certificate(result: Result, violation: Violation): string {
 function limits(result: Result, violation: Violation): string {
   const names = (list: readonly string[]): string =>
     list.map((name) => assumptionText(name, result.assumptions)).join(', ');
-  const parts = ['a model, not hardware; not reproduced on hardware', 'sequential consistency'];
+  const said = ['a model, not hardware; not reproduced on hardware', 'sequential consistency'];
   if (hugeMatters(result.bounds))
-    parts.push(`sizes are scaled: a huge page is ${plural(result.bounds.hugePages, 'base page')}`);
-  if (violation.dependsOn.length > 0) parts.push(`this verdict depends on: ${names(violation.dependsOn)}`);
+    said.push(`sizes are scaled: a huge page is ${plural(result.bounds.hugePages, 'base page')}`);
+  if (violation.dependsOn.length > 0) said.push(`this verdict depends on: ${names(violation.dependsOn)}`);
   if (violation.assumedWithoutEffect.length > 0) {
-    parts.push(`assumed, without effect on this verdict: ${names(violation.assumedWithoutEffect)}`);
+    said.push(`assumed, without effect on this verdict: ${names(violation.assumedWithoutEffect)}`);
   }
-  return parts.join('; ');
+  return said.join('; ');
 }
 
 /** FNV-1a, 32 bits. */

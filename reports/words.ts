@@ -7,14 +7,14 @@ import { listed, number, plural } from './layout.ts';
 
 /** `2 pages, 3 calls, 2 VMM threads, 1 vCPU, 1 device` */
 export function boundsText(bounds: Bounds): string {
-  const parts = [plural(bounds.pages, 'page'), plural(bounds.calls, 'call')];
-  parts.push(
+  const said = [plural(bounds.pages, 'page'), plural(bounds.calls, 'call')];
+  said.push(
     plural(bounds.vmmThreads, 'VMM thread'),
     plural(bounds.vcpus, 'vCPU'),
     plural(bounds.devices, 'device'),
   );
-  if (bounds.preemptions !== null) parts.push(`at most ${plural(bounds.preemptions, 'preemption')}`);
-  return parts.join(', ');
+  if (bounds.preemptions !== null) said.push(`at most ${plural(bounds.preemptions, 'preemption')}`);
+  return said.join(', ');
 }
 
 /** Where no huge page fits into the pages there are, its size does not matter. */

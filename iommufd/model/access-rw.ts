@@ -138,9 +138,9 @@ export function iommufd_access_rw(
   const last_iova = check_add(range.iova, range.length - 1);
   if (last_iova === null) return EOVERFLOW;
   if (access.ioas === null) return ENOENT;
-  const { parts, done } = contigAreas(access.ioas, range.iova, last_iova);
+  const { areas, done } = contigAreas(access.ioas, range.iova, last_iova);
   let at = 0;
-  for (const { area, cur_iova } of parts) {
+  for (const { area, cur_iova } of areas) {
     const bytes = Math.min(last_iova, iopt_area_last_iova(area)) - cur_iova + 1;
     if (area.prevent_access) return EINVAL;
     if (!check_area_prot(area, flags.write)) return EPERM;

@@ -109,8 +109,8 @@ export function iopt_area_remove_access(
   mutex_unlock(pages);
 }
 
-function isAlignedPart(k: Kernel, part: Contig['parts'][number], last_iova: number): boolean {
-  const { area, cur_iova } = part;
+function isAligned(k: Kernel, found: Contig['areas'][number], last_iova: number): boolean {
+  const { area, cur_iova } = found;
   if (iopt_area_start_byte(k, area, cur_iova) % PAGE_SIZE !== 0) return false;
   const end = iopt_area_last_iova(area);
   return last_iova <= end || iopt_area_start_byte(k, area, end) % PAGE_SIZE === PAGE_SIZE - 1;
@@ -124,16 +124,16 @@ export interface Range {
   readonly length: number;
 }
 
-function pinPart(
+function pinArea(
   k: Kernel,
   access: iommufd_access,
-  part: Contig['parts'][number],
+  found: Contig['areas'][number],
   last_iova: number,
   write: boolean,
   out: { readonly pages: KArray<number>; at: number },
 ): number {
-  const { area, cur_iova } = part;
-  if (area.prevent_access || !isAlignedPart(k, part, last_iova)) return EINVAL;
+  const { area, cur_iova } = found;
+  if (area.prevent_access || !isAligned(k, found, last_iova)) return EINVAL;
   if (!check_area_prot(area, write)) return EPERM;
   const index = iopt_area_iova_to_index(k, area, cur_iova);
   const last_index = iopt_area_iova_to_index(k, area, Math.min(last_iova, iopt_area_last_iova(area)));
@@ -142,8 +142,8 @@ function pinPart(
   return rc;
 }
 
-function removeParts(k: Kernel, access: iommufd_access, parts: Contig['parts'], last_iova: number): void {
-  for (const { area, cur_iova } of parts)
+function removeAreas(k: Kernel, access: iommufd_access, areas: Contig['areas'], last_iova: number): void {
+  for (const { area, cur_iova } of areas)
     iopt_area_remove_access(
       k,
       area,
@@ -166,17 +166,17 @@ export function iommufd_access_pin_pages(
   const last_iova = check_add(range.iova, range.length - 1);
   if (last_iova === null) return EOVERFLOW;
   if (access.ioas === null) return ENOENT;
-  const { parts, done } = contigAreas(access.ioas, range.iova, last_iova);
+  const { areas, done } = contigAreas(access.ioas, range.iova, last_iova);
   const out = { pages: out_pages, at: 0 };
   let rc = 0;
-  for (const [i, part] of parts.entries()) {
-    rc = pinPart(k, access, part, last_iova, write, out);
+  for (const [i, found] of areas.entries()) {
+    rc = pinArea(k, access, found, last_iova, write, out);
     if (rc === 0) continue;
-    removeParts(k, access, parts.slice(0, i), last_iova);
+    removeAreas(k, access, areas.slice(0, i), last_iova);
     return rc;
   }
   if (done) return 0;
-  removeParts(k, access, parts, last_iova);
+  removeAreas(k, access, areas, last_iova);
   return ENOENT;
 }
 
@@ -185,8 +185,8 @@ export function iommufd_access_unpin_pages(k: Kernel, access: iommufd_access, ra
   const last_iova = check_add(range.iova, range.length - 1);
   if (warn_on(k, range.length === 0 || last_iova === null, at, 'a bad range') || last_iova === null) return;
   if (warn_on(k, access.ioas_unpin === null, at, 'not attached') || access.ioas_unpin === null) return;
-  const { parts, done } = contigAreas(access.ioas_unpin, range.iova, last_iova);
-  removeParts(k, access, parts, last_iova);
+  const { areas, done } = contigAreas(access.ioas_unpin, range.iova, last_iova);
+  removeAreas(k, access, areas, last_iova);
   warn_on(k, !done, at, 'the range has a hole');
 }
 

@@ -203,25 +203,25 @@ export function iopt_map_file_pages(
 
 /** Areas that cover a range without a gap, as far as they do; `done` where they cover all of it. */
 export interface Contig {
-  readonly parts: { readonly area: iopt_area; readonly cur_iova: number }[];
+  readonly areas: { readonly area: iopt_area; readonly cur_iova: number }[];
   readonly done: boolean;
 }
 
 /** iopt_for_each_contig_area(). */
 export function contigAreas(iopt: io_pagetable, iova: number, last_iova: number): Contig {
-  const parts: { area: iopt_area; cur_iova: number }[] = [];
+  const areas: { area: iopt_area; cur_iova: number }[] = [];
   let cur_iova = iova;
   for (const area of iopt_areas(iopt, iova, last_iova)) {
     if (
       area.pages === null ||
-      (parts.length > 0 ? cur_iova !== iopt_area_iova(area) : cur_iova < iopt_area_iova(area))
+      (areas.length > 0 ? cur_iova !== iopt_area_iova(area) : cur_iova < iopt_area_iova(area))
     )
-      return { parts, done: false };
-    parts.push({ area, cur_iova });
-    if (last_iova <= iopt_area_last_iova(area)) return { parts, done: true };
+      return { areas, done: false };
+    areas.push({ area, cur_iova });
+    if (last_iova <= iopt_area_last_iova(area)) return { areas, done: true };
     cur_iova = iopt_area_last_iova(area) + 1;
   }
-  return { parts, done: false };
+  return { areas, done: false };
 }
 
 /** The pages under a range, for IOAS_COPY. */
@@ -235,8 +235,8 @@ export function iopt_get_pages(
   const last_iova = check_add(iova, length - 1);
   if (last_iova === null) return EOVERFLOW;
   const list: iopt_pages_list[] = [];
-  const { parts, done } = contigAreas(iopt, iova, last_iova);
-  for (const { area, cur_iova } of parts) {
+  const { areas, done } = contigAreas(iopt, iova, last_iova);
+  for (const { area, cur_iova } of areas) {
     if (should_fail(k, 'kmalloc')) {
       iopt_free_pages_list(k, list);
       return ENOMEM;

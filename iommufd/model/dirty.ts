@@ -45,8 +45,8 @@ function __iommu_read_and_clear_dirty(
   if (range.iova > BigInt(ULONG_MAX)) return EINVAL;
   const beyond = last_iova > BigInt(ULONG_MAX);
   const last = beyond ? ULONG_MAX : Number(last_iova);
-  const { parts, done } = contigAreas(iopt, Number(range.iova), last);
-  for (const { area, cur_iova } of parts) {
+  const { areas, done } = contigAreas(iopt, Number(range.iova), last);
+  for (const { area, cur_iova } of areas) {
     const size = Math.min(last, iopt_area_last_iova(area)) - cur_iova + 1;
     read_and_clear_dirty(k, domain, cur_iova, size, flags, dirty);
   }

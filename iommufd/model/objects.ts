@@ -23,7 +23,7 @@ export interface iopt_pages_dmabuf_track {
   readonly area: iopt_area;
 }
 
-/** The union of struct iopt_pages; the tag is the type. Whoever takes the wrong part reads other bytes. */
+/** The union of struct iopt_pages; the tag is the type. Whoever takes the wrong member reads other bytes. */
 export type Source =
   | { readonly type: 'USER'; readonly uptr: number }
   | { readonly type: 'FILE'; readonly file: File; readonly start: number }

@@ -88,9 +88,9 @@ const ends = ({ iova, length }: iommu_hwpt_get_dirty_bitmap): bigint => iova + (
 /** Where the first hole is, or the end. */
 function mappedUntil({ hwpt }: DirtyWorld, cmd: iommu_hwpt_get_dirty_bitmap): number {
   const last = ends(cmd) - 1n < BigInt(E.ULONG_MAX) ? Number(ends(cmd) - 1n) : E.ULONG_MAX;
-  const { parts } = contigAreas(hwpt.iopt, Number(cmd.iova), last);
-  if (parts.length === 0) return Number(cmd.iova);
-  return Math.min(last, iopt_area_last_iova(parts[parts.length - 1].area)) + 1;
+  const { areas } = contigAreas(hwpt.iopt, Number(cmd.iova), last);
+  if (areas.length === 0) return Number(cmd.iova);
+  return Math.min(last, iopt_area_last_iova(areas[areas.length - 1].area)) + 1;
 }
 
 /** In the order of the kernel's tests: the first that is true decides. */

@@ -41,7 +41,7 @@ export interface Asked {
   readonly source?: number;
 }
 
-export interface Part {
+export interface Slice {
   readonly offset: number;
   readonly va: number;
   readonly length: number;
@@ -56,11 +56,11 @@ const overflows = (start: number, length: number): boolean => start > ULONG_MAX 
 const spanOf = (start: number, length: number): Range => ({ start, last: start + (length - 1) });
 
 /** A slice for each area of the source, as long as there is no gap. */
-export function partsOf(asked: Asked): Part[] {
+export function slicesOf(asked: Asked): Slice[] {
   const { from, source, length, va, write } = asked;
   if (from === undefined || source === undefined)
     return [{ offset: 0, va: va ?? 0, length, writable: write }];
-  const out: Part[] = [];
+  const out: Slice[] = [];
   const end = source + length;
   for (let at = source; at < end;) {
     const area = from.areas.find(meets({ start: at, last: at }));
@@ -126,7 +126,7 @@ export function hasRoom(space: Space, length: number, va: number): boolean | nul
     });
 }
 
-type Test = readonly [number, (asked: Asked, space: Space, parts: readonly Part[]) => boolean];
+type Test = readonly [number, (asked: Asked, space: Space, slices: readonly Slice[]) => boolean];
 
 const isAbove = (limit: number, ...values: (number | null | undefined)[]): boolean =>
   values.some((value) => (value ?? 0) > limit);
@@ -141,7 +141,7 @@ const COPY: readonly Test[] = [
   [E.EOVERFLOW, ({ iova, length, source }) => isAbove(ULONG_MAX - 1, iova, length, source)],
   [E.EINVAL, ({ length }) => length === 0],
   [E.EOVERFLOW, ({ source = 0, length }) => overflows(source, length)],
-  [E.ENOENT, (_asked, _space, parts) => parts.length === 0],
+  [E.ENOENT, (_asked, _space, slices) => slices.length === 0],
 ];
 
 const ALIGNED: readonly Test[] = [[E.EINVAL, ({ length }, { alignment }) => length % alignment !== 0]];
@@ -159,14 +159,14 @@ const AUTOMATIC: readonly Test[] = [
   [E.ENOSPC, ({ length }, space, [{ va }]) => hasRoom(space, length, va) === false],
 ];
 
-/** The parts of a copy are inserted one by one, then filled one by one. */
-function errnoOfParts({ write }: Asked, space: Space, parts: readonly Part[]): number {
+/** The slices of a copy are inserted one by one, then filled one by one. */
+function errnoOfSlices({ write }: Asked, space: Space, slices: readonly Slice[]): number {
   const { alignment, domain, missing } = space;
-  for (const { va, writable } of parts) {
+  for (const { va, writable } of slices) {
     if (write && !writable) return E.EPERM;
     if ((va % PAGE_SIZE) % alignment !== 0) return E.EINVAL;
   }
-  for (const { va, length, writable, offset } of domain ? parts : []) {
+  for (const { va, length, writable, offset } of domain ? slices : []) {
     if (missing(va, length, writable)) return E.EFAULT;
     if (offset % alignment !== 0 || length % alignment !== 0) return E.EINVAL;
   }
@@ -175,17 +175,17 @@ function errnoOfParts({ write }: Asked, space: Space, parts: readonly Part[]): n
 
 /** The errno, and one more where -ENOSPC is not judged. */
 export function errnosOf(asked: Asked, space: Space): readonly number[] {
-  const parts = asked.length === 0 || overflows(asked.source ?? 0, asked.length) ? [] : partsOf(asked);
+  const slices = asked.length === 0 || overflows(asked.source ?? 0, asked.length) ? [] : slicesOf(asked);
   const isCopy = asked.from !== undefined;
   const tests = [...(isCopy ? COPY : MAP), ...ALIGNED, ...(asked.iova === null ? AUTOMATIC : FIXED)];
-  const rc = tests.find(([, bad]) => bad(asked, space, parts))?.[0];
+  const rc = tests.find(([, bad]) => bad(asked, space, slices))?.[0];
   if (rc !== undefined) return [rc];
-  const unsure = asked.iova === null && hasRoom(space, asked.length, parts[0].va) === null;
-  return [errnoOfParts(asked, space, parts), ...(unsure ? [E.ENOSPC] : [])];
+  const unsure = asked.iova === null && hasRoom(space, asked.length, slices[0].va) === null;
+  return [errnoOfSlices(asked, space, slices), ...(unsure ? [E.ENOSPC] : [])];
 }
 
-export function addAreas(space: Space, iova: number, parts: readonly Part[]): void {
-  for (const { offset, va, length, writable } of parts)
+export function addAreas(space: Space, iova: number, slices: readonly Slice[]): void {
+  for (const { offset, va, length, writable } of slices)
     space.areas.push({ ...spanOf(iova + offset, length), va, writable });
 }
 

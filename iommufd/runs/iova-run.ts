@@ -27,7 +27,7 @@ import {
   allow,
   badPlace,
   errnosOf,
-  partsOf,
+  slicesOf,
   reserve,
   unmap,
   vfioUnmap,
@@ -119,10 +119,10 @@ function map(tested: IovaWorld, op: Mapping): number {
     mapped = ioas_copy(k, iopts[op.from], iopts[op.ioas], cmd);
   }
   if (wrongErrno(tested, at, mapped.rc, wanted) || mapped.rc !== 0) return mapped.rc;
-  const parts = partsOf(asked);
-  const bad = op.fixed ? null : badPlace(space, mapped.iova, length, parts[0].va);
+  const slices = slicesOf(asked);
+  const bad = op.fixed ? null : badPlace(space, mapped.iova, length, slices[0].va);
   if (bad !== null) note(k, 'bad-iova', at, `iova ${mapped.iova} ${bad}`);
-  addAreas(space, mapped.iova, parts);
+  addAreas(space, mapped.iova, slices);
   return 0;
 }
 

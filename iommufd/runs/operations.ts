@@ -160,7 +160,7 @@ function judgeOut(world: World, taken: Pin, data: readonly (number | undefined)[
   const iopt = taken.access.ioas;
   if (iopt === null) return;
   let i = 0;
-  for (const { area, cur_iova } of contigAreas(iopt, taken.iova, taken.iova + taken.length - 1).parts) {
+  for (const { area, cur_iova } of contigAreas(iopt, taken.iova, taken.iova + taken.length - 1).areas) {
     const { pages } = area;
     if (pages === null) continue;
     const last = Math.min(taken.iova + taken.length - 1, iopt_area_last_iova(area));

@@ -125,7 +125,7 @@ const rmpFact =
   ({ at }: Machine) =>
   (pfn: number): Fact => ({
     field: `RMP[pfn ${pfn}]`,
-    slots: ['rmp_assigned', 'rmp_2m', 'rmp_gfn', 'rmp_validated'].map((part) => at[part] + pfn),
+    slots: ['rmp_assigned', 'rmp_2m', 'rmp_gfn', 'rmp_validated'].map((name) => at[name] + pfn),
     value: (m) => {
       if (m[at.rmp_assigned + pfn] === 0) return 'shared';
       const size = m[at.rmp_2m + pfn] === 1 ? '2M' : '4K';

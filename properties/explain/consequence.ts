@@ -179,14 +179,14 @@ function noteOf(search: Search, { system, complete }: Found, made: Replay): stri
     (thread, t) => start[system.placeAt[t]] !== 0 && !/^(device|vcpu)$/.test(thread.kind),
   );
   const names = waiting.map(({ name }) => name).join(' and ');
-  const parts: string[] = [];
+  const said: string[] = [];
   const s = waiting.length === 1 ? 's' : '';
-  if (names !== '' && search.frozen) parts.push(`${names} stay${s} where the table ends`);
-  if (names !== '' && !search.frozen) parts.push(`while ${names} go${s === '' ? '' : 'es'} on`);
+  if (names !== '' && search.frozen) said.push(`${names} stay${s} where the table ends`);
+  if (names !== '' && !search.frozen) said.push(`while ${names} go${s === '' ? '' : 'es'} on`);
   const why = whyLetThrough(search.model, made);
-  if (why !== null) parts.push(why);
-  if (!complete) parts.push('not all of what may follow was searched');
-  return parts.join('; ');
+  if (why !== null) said.push(why);
+  if (!complete) said.push('not all of what may follow was searched');
+  return said.join('; ');
 }
 
 /* memory of the host or of another owner was reached */

@@ -4,12 +4,12 @@
 import type { TraceStep } from '../../models/results.ts';
 
 const LINES_MAX = 6;
-/** Changes of one part of the state on one line. */
+/** Changes of one field on one line. */
 const CHAIN_MAX = 3;
 /** What stays in force until somebody takes it away. */
 const LASTING = /^(IOPTE|IOTLB|SPTE|TLB|host PTE|RMP|S-EPT|PAMT|DMA of|pins of|invalidation queued)/;
 
-/** All that became of a named part of the state. */
+/** All that became of a field of the state. */
 interface Change {
   readonly field: string;
   readonly before: string;
@@ -62,7 +62,7 @@ function converts({ before, became }: Change): boolean {
 export function stateLines(about: string, trace: readonly TraceStep[]): string[] {
   const changes = changesIn(trace);
   const first = changes.filter(({ field }) => names(about, field));
-  /* the pages that the parts named lead to, and what becomes of them */
+  /* the pages that the fields named lead to, and what becomes of them */
   const pages = new Set([
     ...pagesIn(about),
     ...first.flatMap(({ before, became }) => [before, ...became.map(({ after }) => after)].flatMap(pagesIn)),

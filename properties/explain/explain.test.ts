@@ -64,7 +64,7 @@ describe('a step in words', () => {
   test('agents go by what they did', () => {
     const agents = snp.interpreter.agents.map(({ name }) => name);
     const [queued, fill, reuse] = ['queued by VMM 0', 'fill iova 0', 'reuses'].map(
-      (part) => agents.find((name) => name.includes(part)) ?? '',
+      (word) => agents.find((name) => name.includes(word)) ?? '',
     );
     const said = (agent: string, before: Int32Array, after: Int32Array) => {
       const { thread, text } = describeAgent(machine, agent, before, after);
@@ -163,7 +163,7 @@ describe('the hole that vmm-remap leaves on sev-snp', () => {
         returns !== null && `returns ${returns}`,
         `[${locks.join(', ')}]`,
       ];
-      const head = [call, ...enters.map((name) => `${name}()`)].filter((part) => part !== null);
+      const head = [call, ...enters.map((name) => `${name}()`)].filter((name) => name !== null);
       return `${thread} ${n} ${head.join(' > ')}${' '.repeat(2 * depth)} ${text} ${notes.filter(Boolean).join(' ')}`;
     });
     expect(lines.join('\n')).toMatchSnapshot();

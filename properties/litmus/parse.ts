@@ -74,10 +74,10 @@ function callOf(text: string, offered: readonly Call[], letter: string, pages: n
 export function parseScenario(text: string, table: CallTable, machine: Machine): ThreadCalls[] {
   const letters = lettersOf(machine);
   const found: ThreadCalls[] = [];
-  for (const part of text.split('|').map((each) => each.trim())) {
-    const colon = part.indexOf(':');
-    if (colon < 0) throw new ScenarioError(`'${part}' names no thread: write 'A: map 0'`);
-    const letter = part.slice(0, colon).trim();
+  for (const list of text.split('|').map((each) => each.trim())) {
+    const colon = list.indexOf(':');
+    if (colon < 0) throw new ScenarioError(`'${list}' names no thread: write 'A: map 0'`);
+    const letter = list.slice(0, colon).trim();
     const thread = letters.indexOf(letter.replace(/^([VD])0$/, '$1'));
     const cast = CAST_LETTERS[letter];
     if (thread < 0 && cast !== undefined)
@@ -86,7 +86,7 @@ export function parseScenario(text: string, table: CallTable, machine: Machine):
     if (found.some((each) => each.thread === thread))
       throw new ScenarioError(`thread '${letter}' stands here twice`);
     const offered = table.calls.filter((call) => call.thread === machine.threads[thread].kind);
-    const words = part.slice(colon + 1).split(';');
+    const words = list.slice(colon + 1).split(';');
     const calls = words.map((each) => each.trim()).filter((each) => each !== '');
     if (calls.length === 0) throw new ScenarioError(`thread '${letter}' has no calls`);
     found.push({ letter, thread, calls: calls.map((each) => callOf(each, offered, letter, machine.pages)) });

@@ -90,7 +90,7 @@ export function modelFingerprint(model: Model): number {
       const cast = CAST_OF.get(name) ?? null;
       return cast === null || hasCast(machine.config, cast);
     });
-  const parts = [
+  const present = [
     MODEL_VERSION,
     /* the last one is younger than the tokens, and changes no schedule */
     machine.fields
@@ -102,5 +102,5 @@ export function modelFingerprint(model: Model): number {
     there(PROPERTIES),
     ASSUMPTIONS.map(({ name }) => name),
   ];
-  return hashOf(JSON.stringify(parts), 12);
+  return hashOf(JSON.stringify(present), 12);
 }

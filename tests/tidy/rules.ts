@@ -127,7 +127,7 @@ function matches(source: Source, pattern: RegExp, what: string): Finding[] {
     .flatMap((line, k) => (pattern.test(line) ? [finding(source, k + 1, what)] : []));
 }
 
-/* Written in two parts each, so that this file passes. */
+/* Written in two pieces each, so that this file passes. */
 const LEFT_OVER = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
 const ABSOLUTE = new RegExp(`(^|[^\\w.])/(${['wo' + 'rk', 'ho' + 'me', 'ro' + 'ot'].join('|')})/`);
 const HOST = new RegExp(`${'regi' + 'stry'}\\.[a-z0-9-]+(\\.[a-z0-9-]+)*\\.[a-z]{2,}|"resol${'ved'}":`);
