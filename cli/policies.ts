@@ -31,7 +31,7 @@ export async function bundledNamed(name: string): Promise<Policy | undefined> {
 const isFile = (word: string): boolean => /[\\/]|\.[mc]?[jt]s$/.test(word);
 
 /** What a field is made of; every field of a policy, in the order of messages. */
-const FIELDS = {
+export const FIELDS = {
   ioas_map_file: 'generator',
   ioas_unmap: 'generator',
   access_page: 'generator',

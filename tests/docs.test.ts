@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { main } from '../cli/main.ts';
-import { policiesOf } from '../cli/policies.ts';
+import { FIELDS, policiesOf } from '../cli/policies.ts';
 import { packageRoot } from '../cli/root.ts';
 import { STATUS } from '../cli/status.ts';
 import { type RawOptions, configOf, failOf, formatOf, parseOnly, platformsOf, vmmsOf } from '../cli/usage.ts';
@@ -132,6 +132,11 @@ describe('README', () => {
 
 describe('writing-a-policy', () => {
   const page = read(GUIDE);
+
+  test('has every field of a policy', () => {
+    const words = new Set(page.match(/\w+/g));
+    expect(Object.keys(FIELDS).filter((field) => !words.has(field))).toEqual([]);
+  });
 
   test('its files load, and the tool says of them what is quoted', async () => {
     const policies = await guidePolicies(page);
