@@ -157,3 +157,7 @@ export interface Policy {
   /** Replaces calls of the base. Receives the calls of the base, so that one may be wrapped. */
   readonly replaces?: (base: BaseCalls, arch: Arch) => Partial<BaseCalls>;
 }
+
+/** With a hook of the bracket it is a consumer of the inode's bracket, too. */
+export const isNotified = ({ invalidate_prepare, invalidate_start, invalidate_end }: Policy): boolean =>
+  [invalidate_prepare, invalidate_start, invalidate_end].some((hook) => hook !== undefined);

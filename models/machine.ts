@@ -2,8 +2,7 @@
 // The one record of all state: named fields of small integers, declared here and nowhere else.
 // pfn-valued fields hold pfn + 1, 0 for none; thread-valued fields hold thread + 1.
 
-import type { Memslot, Policy } from '../api/index.ts';
-import { LOCKS, type LockName } from '../api/index.ts';
+import { LOCKS, type LockName, type Memslot, type Policy, isNotified } from '../api/index.ts';
 import { BASES, CASTS, type Config, FAILABLE, PLATFORMS, assumptions, boundsOf, hasCast } from './bounds.ts';
 import { platformOf } from './platforms/index.ts';
 
@@ -362,10 +361,6 @@ const fieldNames = (() => {
   return (): string =>
     (known ??= JSON.stringify(Object.fromEntries([...all(), SEQ_MOVES].map(({ name }) => [name, 0]))));
 })();
-
-/** With the invalidation hooks it has a place in the bracket of the inode. */
-export const isNotified = ({ invalidate_prepare, invalidate_start, invalidate_end }: Policy): boolean =>
-  [invalidate_prepare, invalidate_start, invalidate_end].some((hook) => hook !== undefined);
 
 /* seq++ of the inode that no in_progress-- has followed yet: for the judge alone */
 const SEQ_MOVES: MachineField = { name: 'gmem_seq_moves', kind: 'number', bits: 2, count: 1, per: '' };

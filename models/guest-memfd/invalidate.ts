@@ -13,6 +13,7 @@ import {
   each_page,
   gmem_invalidate_end,
   gmem_invalidate_start,
+  isNotified,
   kvm_mmu_invalidate_end,
   kvm_mmu_invalidate_range_add,
   kvm_mmu_invalidate_start,
@@ -202,7 +203,7 @@ export interface Consumer {
 export function consumerOf(policy: Policy, arch: Arch): Consumer {
   const { invalidate_prepare, invalidate_start, invalidate_end } = policy;
   return {
-    present: [invalidate_prepare, invalidate_start, invalidate_end].some((hook) => hook !== undefined),
+    present: isNotified(policy),
     *prepare(range, reason) {
       return invalidate_prepare === undefined ? 0 : yield* call(invalidate_prepare, range, reason, arch);
     },
