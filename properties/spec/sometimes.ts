@@ -1,4 +1,3 @@
-// tidy: long because the table is one list
 // Each `sometimes`: a race that was reached, and where it must have been for a pass to be worth something.
 
 import type { Policy } from '../../api/index.ts';
@@ -36,273 +35,139 @@ interface Sometimes {
   readonly cast: Cast | null;
 }
 
+/** Named as its event. */
+const race = <N extends EventName>(name: N, says: string, expected: Where, cast: Cast | null = null) => ({
+  name,
+  event: name,
+  says,
+  expected,
+  cast,
+});
+
 export const SOMETIMES = [
-  {
-    name: 'populated',
-    event: 'populated',
-    says: 'A page of the initial image was added (with --cast launch).',
-    expected: (config) => hasLaunch(config),
-    cast: null,
-  },
-  {
-    name: 'host-pinned',
-    event: 'host-pinned',
-    says: 'A user thread of the host has pinned a page (with --cast host).',
-    expected: and(
+  race('populated', 'A page of the initial image was added (with --cast launch).', (config) =>
+    hasLaunch(config),
+  ),
+  race(
+    'host-pinned',
+    'A user thread of the host has pinned a page (with --cast host).',
+    and(
       (config) => hasCast(config, 'host'),
       (config) => inPlace(config),
     ),
-    cast: null,
-  },
-  {
-    name: 'vmsa-installed',
-    event: 'vmsa-installed',
-    says: 'A vCPU took a VMSA (with --cast vmsa).',
-    expected: (config) => hasVmsa(config),
-    cast: null,
-  },
-  {
-    name: 'vmsa-invalidated',
-    event: 'vmsa-invalidated',
-    says: 'An invalidation found a VMSA in its range (with --cast vmsa).',
-    expected: and(
+  ),
+  race('vmsa-installed', 'A vCPU took a VMSA (with --cast vmsa).', (config) => hasVmsa(config)),
+  race(
+    'vmsa-invalidated',
+    'An invalidation found a VMSA in its range (with --cast vmsa).',
+    and(
       adversarial,
       (config) => hasVmsa(config),
       (config) => config.base !== 'rfc-v2',
     ),
-    cast: null,
-  },
+  ),
+  race('page-freed', 'A page went back to the allocator.', early),
+  race(
+    'domain-attached',
+    'A domain was attached (with --cast domains).',
+    and(maps, (config) => hasDomains(config)),
+  ),
+  /* a map before it; and an unmap after it */
+  race('access-pinned', 'A driver has pinned pages (with --cast access).', accesses, 'access'),
+  race(
+    'access-meets-unmap',
+    'An unmap found an access (with --cast access).',
+    and(accesses, (config) => config.bounds.calls > CALLS_MIN),
+    'access',
+  ),
+  race('access-copied', 'iommufd_access_rw() copied (with --cast access).', accesses, 'access'),
+  race(
+    'revoke-finds-area',
+    'A revoke found an area that is mapped, or being mapped (with --cast dmabuf).',
+    takesBack,
+    'dmabuf',
+  ),
+  race(
+    'revoke-meets-map',
+    'A map that has its dma-buf finds it revoked when it comes to fill the area (with --cast dmabuf).',
+    takesBack,
+    'dmabuf',
+  ),
+  race(
+    'revoke-meets-unmap',
+    'An unmap found its area revoked (with --cast dmabuf).',
+    (config) => hasDmabuf(config) && !hasDomains(config) && config.bounds.calls > CALLS_MIN,
+    'dmabuf',
+  ),
+  race(
+    'revoke-meets-attach',
+    'An attach or a detach of the domain found an area revoked (with --cast domains,dmabuf).',
+    and(takesBack, (config) => hasDomains(config)),
+    'dmabuf',
+  ),
+  race('iommu-mapped', 'An IOPTE was installed.', maps),
+  /* with cast domains the attach is a call as well */
+  race(
+    'invalidation-meets-iopte',
+    'A bracket opened over a page that the IOMMU had mapped.',
+    and(maps, (config) => !hasDomains(config) || config.bounds.calls > CALLS_MIN),
+  ),
+  race('converted-to-shared', 'A conversion to shared committed.', everywhere),
+  race('spte-installed', 'A fault installed an SPTE.', everywhere),
+  race('host-pte-zapped', 'A host mapping was zapped.', mayStayUnreached),
+  race(
+    'map-meets-invalidation',
+    'A map was in flight while a bracket was open.',
+    and(maps, adversarial, (config) => inPlace(config)),
+  ),
+  /* before the launch is finished no guest runs */
   {
-    name: 'page-freed',
-    event: 'page-freed',
-    says: 'A page went back to the allocator.',
-    expected: early,
-    cast: null,
-  },
-  {
-    name: 'domain-attached',
-    event: 'domain-attached',
-    says: 'A domain was attached (with --cast domains).',
-    expected: and(maps, (config) => hasDomains(config)),
-    cast: null,
-  },
-  {
-    name: 'access-pinned',
-    event: 'access-pinned',
-    says: 'A driver has pinned pages (with --cast access).',
-    /* a map before it; and an unmap after it */
-    expected: accesses,
-    cast: 'access',
-  },
-  {
-    name: 'access-meets-unmap',
-    event: 'access-meets-unmap',
-    says: 'An unmap found an access (with --cast access).',
-    expected: and(accesses, (config) => config.bounds.calls > CALLS_MIN),
-    cast: 'access',
-  },
-  {
-    name: 'access-copied',
-    event: 'access-copied',
-    says: 'iommufd_access_rw() copied (with --cast access).',
-    expected: accesses,
-    cast: 'access',
-  },
-  {
-    name: 'revoke-finds-area',
-    event: 'revoke-finds-area',
-    says: 'A revoke found an area that is mapped, or being mapped (with --cast dmabuf).',
-    expected: takesBack,
-    cast: 'dmabuf',
-  },
-  {
-    name: 'revoke-meets-map',
-    event: 'revoke-meets-map',
-    says: 'A map that has its dma-buf finds it revoked when it comes to fill the area (with --cast dmabuf).',
-    expected: takesBack,
-    cast: 'dmabuf',
-  },
-  {
-    name: 'revoke-meets-unmap',
-    event: 'revoke-meets-unmap',
-    says: 'An unmap found its area revoked (with --cast dmabuf).',
-    expected: (config) => hasDmabuf(config) && !hasDomains(config) && config.bounds.calls > CALLS_MIN,
-    cast: 'dmabuf',
-  },
-  {
-    name: 'revoke-meets-attach',
-    event: 'revoke-meets-attach',
-    says: 'An attach or a detach of the domain found an area revoked (with --cast domains,dmabuf).',
-    expected: and(takesBack, (config) => hasDomains(config)),
-    cast: 'dmabuf',
-  },
-  {
-    name: 'iommu-mapped',
-    event: 'iommu-mapped',
-    says: 'An IOPTE was installed.',
-    expected: maps,
-    cast: null,
-  },
-  {
-    name: 'invalidation-meets-iopte',
-    event: 'invalidation-meets-iopte',
-    says: 'A bracket opened over a page that the IOMMU had mapped.',
-    /* with cast domains the attach is a call as well */
-    expected: and(maps, (config) => !hasDomains(config) || config.bounds.calls > CALLS_MIN),
-    cast: null,
-  },
-  {
-    name: 'converted-to-shared',
-    event: 'converted-to-shared',
-    says: 'A conversion to shared committed.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
-    name: 'spte-installed',
-    event: 'spte-installed',
-    says: 'A fault installed an SPTE.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
-    name: 'host-pte-zapped',
-    event: 'host-pte-zapped',
-    says: 'A host mapping was zapped.',
-    expected: mayStayUnreached,
-    cast: null,
-  },
-  {
-    name: 'map-meets-invalidation',
-    event: 'map-meets-invalidation',
-    says: 'A map was in flight while a bracket was open.',
-    expected: and(maps, adversarial, (config) => inPlace(config)),
-    cast: null,
-  },
-  {
+    ...race(
+      'fault-retried',
+      'A fault found its snapshot stale.',
+      and(adversarial, (config) => !hasLaunch(config)),
+    ),
     name: 'fault-meets-invalidation',
-    event: 'fault-retried',
-    says: 'A fault found its snapshot stale.',
-    /* before the launch is finished no guest runs */
-    expected: and(adversarial, (config) => !hasLaunch(config)),
-    cast: null,
   },
-  {
-    name: 'device-tlb-entry-dropped',
-    event: 'device-tlb-entry-dropped',
-    says: 'An invalidation has dropped an entry of a device TLB (with --ats).',
-    expected: and(maps, (config) => config.ats === true),
-    cast: null,
-  },
-  {
-    name: 'iotlb-entry-dropped',
-    event: 'iotlb-entry-dropped',
-    says: 'An invalidation dropped an IOTLB entry.',
-    expected: mayStayUnreached,
-    cast: null,
-  },
-  {
-    name: 'rmp-assigned',
-    event: 'rmp-assigned',
-    says: 'RMPUPDATE assigned a page to the guest.',
-    expected: (config) => platformOf(config).rmp !== null,
-    cast: null,
-  },
-  {
-    name: 'reference-dropped',
-    event: 'reference-dropped',
-    says: 'A folio reference was dropped.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
-    name: 'unpinned',
-    event: 'unpinned',
-    says: 'A page was unpinned.',
-    expected: mayStayUnreached,
-    cast: null,
-  },
-  {
-    name: 'pinned',
-    event: 'pinned',
-    says: 'A page was pinned.',
-    expected: (_config, policy) => policy.pins === true,
-    cast: null,
-  },
-  {
-    name: 'conversion-refused',
-    event: 'conversion-refused',
-    says: 'A conversion was refused for its references.',
-    expected: and(
+  race(
+    'device-tlb-entry-dropped',
+    'An invalidation has dropped an entry of a device TLB (with --ats).',
+    and(maps, (config) => config.ats === true),
+  ),
+  race('iotlb-entry-dropped', 'An invalidation dropped an IOTLB entry.', mayStayUnreached),
+  race(
+    'rmp-assigned',
+    'RMPUPDATE assigned a page to the guest.',
+    (config) => platformOf(config).rmp !== null,
+  ),
+  race('reference-dropped', 'A folio reference was dropped.', everywhere),
+  race('unpinned', 'A page was unpinned.', mayStayUnreached),
+  race('pinned', 'A page was pinned.', (_config, policy) => policy.pins === true),
+  race(
+    'conversion-refused',
+    'A conversion was refused for its references.',
+    and(
       (config) => inPlace(config),
       (_config, policy) => policy.pins === true,
       adversarial,
     ),
-    cast: null,
-  },
+  ),
+  race('call-returned', 'A call returned.', everywhere),
+  race('call-failed', 'A call returned an errno.', mayStayUnreached),
+  race('bracket-closed', 'A bracket was opened and closed.', everywhere),
+  race('locks-nested', 'A lock was taken inside another.', everywhere),
   {
-    name: 'call-returned',
-    event: 'call-returned',
-    says: 'A call returned.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
-    name: 'call-failed',
-    event: 'call-failed',
-    says: 'A call returned an errno.',
-    expected: mayStayUnreached,
-    cast: null,
-  },
-  {
-    name: 'bracket-closed',
-    event: 'bracket-closed',
-    says: 'A bracket was opened and closed.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
-    name: 'locks-nested',
-    event: 'locks-nested',
-    says: 'A lock was taken inside another.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
+    ...race('release-reached', 'The last reference to the gmem file went.', mayStayUnreached),
     name: 'file-released',
-    event: 'release-reached',
-    says: 'The last reference to the gmem file went.',
-    expected: mayStayUnreached,
-    cast: null,
   },
-  {
-    name: 'folio-split',
-    event: 'folio-split',
-    says: 'A huge folio was split.',
-    expected: and(early, ({ base, bounds }) => base === 'rfc-v2' && bounds.hugePages > 1),
-    cast: null,
-  },
-  {
-    name: 'page-cleared',
-    event: 'page-cleared',
-    says: 'A page was cleared.',
-    expected: everywhere,
-    cast: null,
-  },
-  {
-    name: 'access-made',
-    event: 'access.ok',
-    says: 'A DMA reached its page.',
-    expected: mayStayUnreached,
-    cast: null,
-  },
-  {
-    name: 'dma-completed',
-    event: 'dma-completed',
-    says: 'A DMA reached its page.',
-    expected: mayStayUnreached,
-    cast: null,
-  },
+  race(
+    'folio-split',
+    'A huge folio was split.',
+    and(early, ({ base, bounds }) => base === 'rfc-v2' && bounds.hugePages > 1),
+  ),
+  race('page-cleared', 'A page was cleared.', everywhere),
+  { ...race('access.ok', 'A DMA reached its page.', mayStayUnreached), name: 'access-made' },
+  race('dma-completed', 'A DMA reached its page.', mayStayUnreached),
 ] as const satisfies readonly Sometimes[];
 export type SometimesName = (typeof SOMETIMES)[number]['name'];
 
